@@ -1,0 +1,60 @@
+# `make up` runs the system, `make test` tests it. Both work from an empty clone with Python 3.11.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+STAMP := .venv/installed
+PACKAGES := serve_app deployments agent models crm channels
+
+.PHONY: help venv up down check test bench load
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(STAMP) ## Make .venv with the pinned dependencies
+
+up: $(STAMP) ## Start everything and show its logs; Ctrl-C stops it
+	@exec $(BIN)/fte up
+
+down: $(STAMP) ## Stop what `make up` started
+	@$(BIN)/fte down
+
+check: $(STAMP) ## Format, lint, types, layers, rendered files, unit tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m serve_app.render --check
+	$(BIN)/pytest -q tests/unit
+
+test: check ## Check, then integration, serve and end-to-end tests
+	@$(MAKE) --no-print-directory .venv/browser
+	$(BIN)/pytest -q tests/integration
+	$(BIN)/pytest -q tests/serve
+	$(BIN)/pytest -q tests/eval tests/e2e
+
+bench: $(STAMP) ## Measure speed and memory
+	@$(BIN)/python -m load.bench
+
+load: $(STAMP) ## Run the load scenarios against a running system
+	@$(BIN)/python -m load.run
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v python3.11 >/dev/null || { echo "Python 3.11 is missing: install it (Debian: apt-get install python3.11 python3.11-venv) and try again." >&2; exit 1; }
+	@python3.11 -c 'import ensurepip' 2>/dev/null || { echo "Python's venv module is missing: install it (Debian: apt-get install python3.11-venv) and try again." >&2; exit 1; }
+	@test -x $(BIN)/python || python3.11 -m venv .venv
+	@echo "Installing the pinned packages into .venv; the first time this downloads about 3 GB."
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --progress-bar on -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# The browser of the end-to-end tests. A machine that has one, or cannot install one, decides here once.
+.venv/browser:
+	@command -v chromium >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing Debian's chromium for the browser tests."; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; \
+	  else \
+	    echo "Chromium is missing: install it (Debian: sudo apt-get install chromium) and try again." >&2; exit 1; \
+	  fi; }
+	@touch $@
