@@ -1,0 +1,141 @@
+"""Knowledge files to articles: Markdown, MDX and plain text, with or without front matter."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import frontmatter
+import yaml
+from frontmatter.default_handlers import YAMLHandler
+
+from agent.errors import BadInput
+from agent.markup import heading_text, plain_text
+from agent.records import Article
+
+_SUFFIXES = frozenset({".md", ".mdx", ".markdown", ".txt", ".text", ".rst"})
+_BLOCK = re.compile(r"\A---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.MULTILINE | re.DOTALL)
+_KEY_LINE = re.compile(r"^(\w+):[ \t]*(.+?)[ \t]*$", re.MULTILINE)
+_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.+?)[ \t#]*$|^(\S.*)\n(?:=+|-{3,})[ \t]*$", re.MULTILINE)
+# Names that say nothing about the content; the folder's name does.
+_INDEX_NAMES = frozenset({"index", "_index", "readme"})
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleFolder:
+    """What a folder holds: its articles by slug, in order, and a BadInput naming each file that is none."""
+
+    articles: tuple[Article, ...]
+    errors: tuple[BadInput, ...]
+
+
+def read_articles(folder: Path) -> ArticleFolder:
+    """Read every knowledge file under `folder`; hidden files and folders do not count.
+
+    Raises BadInput when `folder` is not a folder.
+    """
+    if not folder.is_dir():
+        raise BadInput(str(folder), "is not a folder; give the folder that holds the articles")
+    articles: dict[str, Article] = {}
+    errors: list[BadInput] = []
+    for path in _files(folder):
+        name = path.relative_to(folder).as_posix()
+        try:
+            article = parse_article(name, path.read_bytes())
+        except OSError as error:
+            errors.append(BadInput(name, f"cannot be read ({error.strerror})"))
+        except BadInput as error:
+            errors.append(error)
+        else:
+            if article.slug in articles:
+                errors.append(BadInput(name, "differs from another file only in its extension; rename one"))
+            else:
+                articles[article.slug] = article
+    return ArticleFolder(tuple(articles[slug] for slug in sorted(articles)), tuple(errors))
+
+
+def parse_article(name: str, content: bytes) -> Article:
+    """Parse one file. `name` is its path relative to the folder, with slashes and extension.
+
+    Missing or broken front matter is tolerated. Raises BadInput for what is not UTF-8 text.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(name, f"is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    path = PurePosixPath(name)
+    meta, body = _split_front_matter(text)
+    if path.suffix not in (".txt", ".text"):
+        body = plain_text(body)
+    title = _string(meta.get("title")) or _first_heading(body) or _title_from(path)
+    description = _string(meta.get("description"))
+    if description and description.casefold() not in body.casefold():
+        body = f"{description}\n\n{body}"
+    url = _string(meta.get("url"))
+    verified_at = _moment(meta.get("last_verified_at"))
+    parts = (title, body.strip(), url, verified_at.isoformat() if verified_at else "")
+    return Article(
+        slug=path.with_suffix("").as_posix(),
+        title=title,
+        body=body.strip(),
+        content_hash=hashlib.sha256("\0".join(parts).encode()).digest(),
+        url=url if url.startswith(("http://", "https://")) else "",
+        last_verified_at=verified_at,
+    )
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") or part == "node_modules" for part in path.relative_to(folder).parts)
+        if not hidden and path.suffix.lower() in _SUFFIXES and path.is_file():
+            yield path
+
+
+def _split_front_matter(text: str) -> tuple[dict[str, Any], str]:
+    """Metadata and the rest. Of broken YAML the lines that read `key: value` are kept."""
+    try:
+        meta, body = frontmatter.parse(text, handler=YAMLHandler())
+        if meta or not _BLOCK.match(text):
+            return meta, body
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError):
+        pass
+    block = _BLOCK.match(text)
+    if block is None:
+        return {}, text
+    lines = {key: value.strip("\"'") for key, value in _KEY_LINE.findall(block[1])}
+    return dict(lines), text[block.end() :]
+
+
+def _first_heading(body: str) -> str:
+    match = _HEADING.search(re.sub(r"^(`{3,}|~{3,}).*?^\1", "", body, flags=re.MULTILINE | re.DOTALL))
+    return heading_text(match[1] or match[2]) if match else ""
+
+
+def _title_from(path: PurePosixPath) -> str:
+    stem = path.parent.name if path.stem.lower() in _INDEX_NAMES and path.parent.name else path.stem
+    words = re.sub(r"[-_\s]+", " ", stem).strip()
+    return words[:1].upper() + words[1:] or path.name
+
+
+def _string(value: object) -> str:
+    """A scalar of front matter as one line; structures and nothing at all are ''."""
+    if value is None or isinstance(value, bool | list | dict):
+        return ""
+    return " ".join(str(value).split())
+
+
+def _moment(value: object) -> datetime | None:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    return datetime.combine(value, time(), UTC) if isinstance(value, date) else None

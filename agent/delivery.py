@@ -1,0 +1,144 @@
+"""The courier's loop: what the outbox holds leaves through its channel, in order, and never twice by chance."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
+
+from agent.errors import DatabaseAway, ProviderAway, SendAmbiguous, SendRejected
+from agent.heartbeat import Heartbeat
+from agent.ports import Sender
+from agent.records import Channel, OutboxItem
+from agent.times import Times
+
+_LOG = logging.getLogger(__name__)
+
+
+class OutboxStore(Protocol):
+    """The outbox as the courier sees it. Every method raises DatabaseAway."""
+
+    async def claim(self, limit: int) -> list[OutboxItem]: ...
+
+    async def record_sent(self, sent: Sequence[tuple[OutboxItem, str]]) -> int: ...
+
+    async def record_retry(self, item: OutboxItem, error: str) -> None: ...
+
+    async def record_unknown(self, item: OutboxItem, error: str) -> None: ...
+
+    async def record_not_found(self, item: OutboxItem) -> None: ...
+
+    async def record_failed(self, item: OutboxItem, error: str) -> None: ...
+
+    async def seconds_until_due(self) -> float | None: ...
+
+
+Listen = Callable[[Callable[[], None], Callable[[], None]], Awaitable[Callable[[], Awaitable[None]]]]
+"""listen(on_notify, on_lost) hears of new outbox rows; returns how to stop. Raises DatabaseAway."""
+
+
+class DeliveryLoop:
+    """Claims up to `batch` rows, sends them side by side, records each end, and claims again."""
+
+    def __init__(
+        self,
+        outbox: OutboxStore,
+        senders: Mapping[Channel, Sender],
+        listen: Listen,
+        on_delivered: Callable[[], None],
+        times: Times,
+        batch: int = 32,
+    ) -> None:
+        self._outbox = outbox
+        self._senders = senders
+        self._listen = listen
+        self._on_delivered = on_delivered
+        self._times = times
+        self._batch = batch
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._listening = False
+        self.heartbeat = Heartbeat(
+            times.poll_s + times.send_timeout_s + 4 * times.statement_timeout_s + times.acquire_connection_s
+        )
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until `stop`; what is claimed by then is sent and recorded first."""
+        stop_listening: Callable[[], Awaitable[None]] | None = None
+        while not self._stopping:
+            self.heartbeat.beat()
+            # Cleared before the look: what comes during it is not lost.
+            self._wake.clear()
+            try:
+                if not self._listening:
+                    stop_listening = await self._listen(self.wake, self._stop_hearing)
+                    self._listening = True
+                pause_s = await self._round()
+            except DatabaseAway:
+                _LOG.warning("the database is away; looking again in %.1f s", self._times.backoff_first_s)
+                await asyncio.sleep(self._times.backoff_first_s)
+            else:
+                await self._sleep(pause_s)
+        if stop_listening is not None:
+            await stop_listening()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self.wake()
+
+    async def _round(self) -> float:
+        """Deliver one batch; returns how long there is nothing to do."""
+        items = await self._outbox.claim(self._batch)
+        if not items:
+            pause_s = await self._outbox.seconds_until_due()
+            return self._times.poll_s if pause_s is None else min(max(pause_s, 0.0), self._times.poll_s)
+        ends = await asyncio.gather(*(self._deliver(item) for item in items), return_exceptions=True)
+        sent = [(item, end) for item, end in zip(items, ends, strict=True) if isinstance(end, str)]
+        if sent:
+            await self._outbox.record_sent(sent)
+            self._on_delivered()
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+        # A conversation's next row becomes claimable only now.
+        return 0.0
+
+    async def _deliver(self, item: OutboxItem) -> str | None:
+        """The provider's id when it certainly arrived; otherwise what happened is recorded here."""
+        sender = self._senders[item.channel]
+        try:
+            async with asyncio.timeout(self._times.send_timeout_s):
+                if not item.was_unknown:
+                    return await sender.send(item)
+                provider_id = await sender.find_sent(item)
+            if provider_id is None:
+                await self._outbox.record_not_found(item)
+            return provider_id
+        except ProviderAway as error:
+            # A look-up that failed says nothing about the send: its row stays unknown and is looked up again.
+            if not item.was_unknown:
+                await self._outbox.record_retry(item, str(error))
+        except SendRejected as error:
+            await self._outbox.record_failed(item, str(error))
+        except (SendAmbiguous, TimeoutError) as error:
+            await self._outbox.record_unknown(item, str(error) or "no answer in time")
+        except DatabaseAway:
+            raise
+        except Exception as error:
+            # Whatever a sender raises that it does not promise: the message may have left.
+            _LOG.exception("sending failed in an unforeseen way")
+            await self._outbox.record_unknown(item, type(error).__name__)
+        return None
+
+    def _stop_hearing(self) -> None:
+        self._listening = False
+
+    async def _sleep(self, pause_s: float) -> None:
+        try:
+            await asyncio.wait_for(self._wake.wait(), pause_s)
+        except TimeoutError:
+            return

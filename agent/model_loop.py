@@ -1,0 +1,198 @@
+"""The language model's part of a turn, run by the OpenAI Agents SDK: one call in the common case, two at most."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+from agents import (
+    Agent,
+    FunctionTool,
+    ModelSettings,
+    RunConfig,
+    RunContextWrapper,
+    RunHooks,
+    Runner,
+    StopAtTools,
+    Tool,
+    function_tool,
+    set_tracing_disabled,
+)
+from agents.exceptions import AgentsException
+from agents.items import ModelResponse, TResponseInputItem
+from agents.models.interface import Model
+
+from agent import tools
+from agent.brand import Brand
+from agent.errors import ConfigurationInvalid, DependencyAway, ModelAway, ModelMisbehaved
+from agent.prompts import instructions, model_input
+from agent.records import Category, Channel, Priority, ReasonCode
+from agent.state import MAX_SEARCHES, ReplyKind, TurnState
+from agent.times import Times
+
+TERMINAL_TOOLS = ("send_response", "escalate_to_human")
+MAX_MODEL_CALLS = 2
+
+TurnRun = RunContextWrapper[TurnState]
+HandoverReason = Literal[
+    "pricing_inquiry",
+    "refund_request",
+    "legal_issue",
+    "cancellation_request",
+    "security_concern",
+    "abusive_language",
+    "customer_requested",
+    "technical_emergency",
+    "churn_risk",
+    "negative_sentiment",
+    "knowledge_gap",
+]
+"""The reasons that a model may give; the others are code's to find."""
+
+
+class ModelLoop:
+    """One agent of the SDK, made once and shared by all turns of a process; a turn's state is its run's context."""
+
+    def __init__(self, model: Model, brand: Brand, times: Times) -> None:
+        set_tracing_disabled(True)  # invariant 10: the export would send customers' words away
+        by_channel = {channel: instructions(brand, channel) for channel in Channel}
+
+        def instruct(run: TurnRun, _: Agent[TurnState]) -> str:
+            return by_channel[run.context.context.channel]
+
+        self._agent: Agent[TurnState] = Agent(
+            name="fte",
+            instructions=instruct,
+            tools=model_tools(),
+            model=model,
+            model_settings=ModelSettings(tool_choice="required"),
+            tool_use_behavior=StopAtTools(stop_at_tool_names=list(TERMINAL_TOOLS)),
+            reset_tool_choice=False,  # the second call must end the turn with a tool too
+        )
+        self._config = RunConfig(tracing_disabled=True, trace_include_sensitive_data=False)
+        self._hooks = _CallCounter()
+        self._limit_s = 1.5 * times.model_timeout_s  # the second call has what the first left over
+
+    async def run(self, state: TurnState) -> None:
+        """Let the model answer or hand over; its intent is in `state` after that.
+
+        Raises DependencyAway (ModelAway among them) and ModelMisbehaved.
+        """
+        try:
+            async with asyncio.timeout(self._limit_s):
+                await Runner.run(
+                    self._agent,
+                    model_input(state),
+                    context=state,
+                    max_turns=MAX_MODEL_CALLS,
+                    hooks=self._hooks,
+                    run_config=self._config,
+                )
+        except TimeoutError as error:
+            raise ModelAway(f"the language model did not end within {self._limit_s:g} s") from error
+        except AgentsException as error:
+            if state.away is not None:
+                raise state.away from error
+            raise ModelMisbehaved(f"the language model broke the turn: {type(error).__name__}") from error
+        if state.reply is None and state.handover is None:
+            raise ModelMisbehaved("the language model ended without an answer or an escalation")
+
+
+class _CallCounter(RunHooks[TurnState]):
+    """Counts the model's calls and their time. Stateless itself: the run's context holds the figures."""
+
+    async def on_llm_start(
+        self,
+        context: TurnRun,
+        agent: Agent[TurnState],
+        system_prompt: str | None,
+        input_items: list[TResponseInputItem],
+    ) -> None:
+        context.context.model_calls += 1
+        context.context.model_began = time.perf_counter()
+
+    async def on_llm_end(self, context: TurnRun, agent: Agent[TurnState], response: ModelResponse) -> None:
+        state = context.context
+        state.stages["model"] = state.stages.get("model", 0.0) + (time.perf_counter() - state.model_began) * 1000
+
+
+def model_tools() -> list[Tool]:
+    """The six tools as the SDK knows them. Their own failures go to the turn, never back to the model."""
+    return [
+        _tool(create_ticket),
+        _tool(get_customer_history),
+        _tool(analyze_sentiment),
+        _tool(search_knowledge_base, enabled=_may_search),
+        _tool(send_response),
+        _tool(escalate_to_human),
+    ]
+
+
+def _tool(function: Callable[..., Any], enabled: Callable[..., bool] | bool = True) -> FunctionTool:
+    made: FunctionTool = function_tool(function, failure_error_function=None, is_enabled=enabled)
+    return made
+
+
+def _may_search(run: RunContextWrapper[Any], _: Any) -> bool:
+    return bool(run.context.searches_begun < MAX_SEARCHES)
+
+
+async def create_ticket(
+    run: TurnRun, subject: str | None = None, category: Category | None = None, priority: Priority | None = None
+) -> str:
+    """Return the ticket of this conversation, and correct its subject, category or priority.
+
+    Args:
+        subject: what the customer wants, in a few words.
+        category: the kind of request.
+        priority: how soon it needs an answer.
+    """
+    return await tools.create_ticket(run.context, subject=subject, category=category, priority=priority)
+
+
+async def get_customer_history(run: TurnRun) -> str:
+    """Return the earlier messages of this customer, oldest first."""
+    return await tools.get_customer_history(run.context)
+
+
+async def analyze_sentiment(run: TurnRun) -> str:
+    """Return the sentiment of the customer's message, from -1 (furious) to 1 (delighted)."""
+    try:
+        return await tools.analyze_sentiment(run.context)
+    except (DependencyAway, ConfigurationInvalid) as error:
+        raise tools.note_away(run.context, error) from error
+
+
+async def search_knowledge_base(run: TurnRun, query: str) -> str:
+    """Search the knowledge base again, with other words than the first search.
+
+    Args:
+        query: what to look for, as a question or a few keywords.
+    """
+    try:
+        return await tools.search_knowledge_base(run.context, query)
+    except (DependencyAway, ConfigurationInvalid) as error:
+        raise tools.note_away(run.context, error) from error
+
+
+async def send_response(run: TurnRun, message: str, kind: ReplyKind, articles: list[str]) -> str:
+    """Answer the customer. Ends the turn.
+
+    Args:
+        message: the answer, without greeting and signature.
+        kind: what the answer is.
+        articles: the articles that it was taken from, by their `article` name.
+    """
+    return await tools.send_response(run.context, message, kind, articles)
+
+
+async def escalate_to_human(run: TurnRun, reason_code: HandoverReason, summary: str) -> str:
+    """Hand the conversation to a person. Ends the turn; the customer is told by a fixed text.
+
+    Args:
+        reason_code: why.
+        summary: what a colleague must know to go on.
+    """
+    return await tools.escalate_to_human(run.context, ReasonCode(reason_code), summary)

@@ -1,0 +1,33 @@
+"""Fixed texts that code sends without a model: they must be right even when everything else fails."""
+
+from __future__ import annotations
+
+from agent.records import Channel
+
+_RECEIVED = {
+    Channel.EMAIL: (
+        "Thank you for your message. We could not answer it automatically, so a member of our support team "
+        "will read it and reply to you personally."
+    ),
+    Channel.WEB_FORM: (
+        "Thank you for your message. We could not answer it automatically, so a member of our support team "
+        "will read it and reply here."
+    ),
+    Channel.WHATSAPP: "Thanks for your message! I couldn't sort this out myself, so a teammate will reply to you here.",
+}
+
+_HELD = {
+    Channel.EMAIL: "Thank you, your message is with your request. A member of our support team will reply to you.",
+    Channel.WEB_FORM: "Thank you, your message is with your request. A member of our support team will reply here.",
+    Channel.WHATSAPP: "Got it, I've passed that on. A teammate has your request and will reply to you here.",
+}
+
+
+def received_notice(channel: Channel) -> str:
+    """What a customer gets whose message could not be processed and went to a person."""
+    return _RECEIVED[channel]
+
+
+def held_notice(channel: Channel) -> str:
+    """What a customer is told once when they write while a person has the conversation."""
+    return _HELD[channel]

@@ -1,0 +1,123 @@
+"""What the core needs from outside, as Protocols. Adapters live in crm, models, channels and deployments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.records import (
+    Claim,
+    CommitStatus,
+    CustomerId,
+    FailureCause,
+    Identity,
+    OutboxItem,
+    Passage,
+    TurnContext,
+    TurnDecision,
+)
+
+Float32Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """Vectors and the embedding model they belong to; they mean nothing to any other model (invariant 8).
+
+    `vectors` has shape (n, dimension), float32, rows of unit length.
+    """
+
+    model_id: str
+    vectors: Float32Array
+
+
+class Embedder(Protocol):
+    """Raises EmbeddingAway when it cannot answer, TextTooLong for a text over the model's limit."""
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings: ...
+
+
+class SentimentScorer(Protocol):
+    """Scores each text from -1 (furious) to 1 (delighted), in order."""
+
+    async def score(self, texts: Sequence[str]) -> list[float]: ...
+
+
+class KnowledgeSearch(Protocol):
+    """Hybrid search. `embeddings` holds one row, the query's vector. Best first; raises DatabaseAway."""
+
+    async def search(self, text: str, embeddings: Embeddings, limit: int) -> list[Passage]: ...
+
+
+class TurnStore(Protocol):
+    """The database side of a turn. Every method is one transaction or less; none spans a model call."""
+
+    async def claim(self, customer_id: CustomerId, holder: str) -> Claim | None:
+        """Lease the customer's due work under a new fence; None when nothing is due or another holds it."""
+        ...
+
+    async def renew(self, claim: Claim) -> bool:
+        """Extend the lease; False when the fence moved on."""
+        ...
+
+    async def gather(self, claim: Claim) -> TurnContext | None:
+        """Read the turn's context; None when nothing is queued. Raises FenceLost."""
+        ...
+
+    async def commit(
+        self, claim: Claim, context: TurnContext, decision: TurnDecision, *, allow_rerun: bool
+    ) -> CommitStatus:
+        """Write the whole turn in one transaction, or raise FenceLost and write nothing.
+
+        With `allow_rerun`, a newer message of the same conversation makes it write nothing and return
+        NEWER_MESSAGES; without, what was gathered is committed and the rest stays queued.
+        """
+        ...
+
+    async def release(self, claim: Claim) -> None:
+        """Give the work back, due at once and without counting a failure. Silent when the fence moved on."""
+        ...
+
+    async def fail(self, claim: Claim, cause: FailureCause, error: str) -> None:
+        """Give the work back later, counted against `cause`; over the budget the burst is dead-lettered."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LockGrant:
+    """A grant of a lock actor. `token` identifies it for release and renew."""
+
+    customer_id: CustomerId
+    token: str
+
+
+class ConversationLocks(Protocol):
+    """First come, first served per customer. None means: not within the deadline, let Postgres alone decide."""
+
+    async def acquire(self, customer_id: CustomerId, holder: str) -> LockGrant | None: ...
+
+    async def release(self, grant: LockGrant) -> None: ...
+
+
+class Sender(Protocol):
+    """One channel's way out: a real adapter and an offline one, under one conformance suite."""
+
+    async def send(self, item: OutboxItem) -> str:
+        """Send and return the provider's id. Raises ProviderAway, SendAmbiguous or SendRejected."""
+        ...
+
+    async def find_sent(self, item: OutboxItem) -> str | None:
+        """Look an ambiguous send up at the provider by `send_token`; its id, or None when it never arrived."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Where a reply goes: the identity of the conversation, not any of the customer's."""
+
+    identity: Identity
+    thread_key: str

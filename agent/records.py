@@ -1,0 +1,382 @@
+"""The words of the system as frozen records. They cross process borders, so they hold plain values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NewType
+from uuid import UUID
+
+CustomerId = NewType("CustomerId", UUID)
+IdentifierId = NewType("IdentifierId", UUID)
+ConversationId = NewType("ConversationId", UUID)
+MessageId = NewType("MessageId", UUID)
+OutcomeId = NewType("OutcomeId", UUID)
+OutboxId = NewType("OutboxId", UUID)
+EscalationId = NewType("EscalationId", UUID)
+TicketId = NewType("TicketId", str)
+
+
+class Channel(StrEnum):
+    EMAIL = "email"
+    WHATSAPP = "whatsapp"
+    WEB_FORM = "web_form"
+
+
+class IdentifierKind(StrEnum):
+    """What sort of address an identifier is; (kind, value) is its key, never the value alone."""
+
+    EMAIL = "email"
+    PHONE = "phone"
+    WHATSAPP_USER = "whatsapp_user"
+
+
+class Direction(StrEnum):
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+class Author(StrEnum):
+    CUSTOMER = "customer"
+    FTE = "fte"
+    PERSON = "person"
+
+
+class ConversationState(StrEnum):
+    OPEN = "open"
+    ESCALATED = "escalated"
+    RESOLVED = "resolved"
+
+
+class TicketStatus(StrEnum):
+    OPEN = "open"
+    IN_PROGRESS = "in_progress"
+    ESCALATED = "escalated"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+
+
+class Priority(StrEnum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    URGENT = "urgent"
+
+
+class Category(StrEnum):
+    GENERAL = "general"
+    TECHNICAL = "technical"
+    BILLING = "billing"
+    ACCOUNT = "account"
+    BUG_REPORT = "bug_report"
+    FEEDBACK = "feedback"
+
+
+class ReasonCode(StrEnum):
+    """Why a conversation goes to a person."""
+
+    PRICING_INQUIRY = "pricing_inquiry"
+    REFUND_REQUEST = "refund_request"
+    LEGAL_ISSUE = "legal_issue"
+    CANCELLATION_REQUEST = "cancellation_request"
+    SECURITY_CONCERN = "security_concern"
+    ABUSIVE_LANGUAGE = "abusive_language"
+    CUSTOMER_REQUESTED = "customer_requested"
+    TECHNICAL_EMERGENCY = "technical_emergency"
+    CHURN_RISK = "churn_risk"
+    NEGATIVE_SENTIMENT = "negative_sentiment"
+    KNOWLEDGE_GAP = "knowledge_gap"
+    TOOL_FAILURE = "tool_failure"
+    POLICY_RESTRICTION = "policy_restriction"
+    TAKEN_OVER = "taken_over"
+    """A person took the conversation over unasked; no rule leads here."""
+
+
+class Team(StrEnum):
+    BILLING = "billing"
+    LEGAL = "legal"
+    SECURITY = "security"
+    TECHNICAL = "technical"
+    GENERAL = "general"
+
+
+class Severity(StrEnum):
+    P1 = "P1"
+    P2 = "P2"
+    P3 = "P3"
+
+
+class EscalationStatus(StrEnum):
+    OPEN = "open"
+    TAKEN = "taken"
+    HANDED_BACK = "handed_back"
+    RESOLVED = "resolved"
+
+
+class OutcomeKind(StrEnum):
+    """The one end that every inbound message has (invariant 5)."""
+
+    REPLY = "reply"
+    ESCALATION = "escalation"
+    HELD = "held"
+    SUPPRESSED = "suppressed"
+    DEAD_LETTER = "dead_letter"
+
+
+class OutboxState(StrEnum):
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class FailureCause(StrEnum):
+    """Retry budgets count these apart, so that an outage never dead-letters what is innocent."""
+
+    CRASH = "crash"
+    DEPENDENCY = "dependency"
+    MESSAGE = "message"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who wrote, as the channel attests it. `verified` only when the channel itself proved the address."""
+
+    kind: IdentifierKind
+    value: str
+    verified: bool
+    display_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InboundMessage:
+    """One customer message, normalised by its channel, before it is stored.
+
+    `provider_message_id` is the deduplication key within `channel`; `thread_key` names the conversation at the
+    provider (a mail thread, a WhatsApp sender, one form submission). `request_hash` is the SHA-256 of the
+    request where the sender may repeat a key with another body.
+    """
+
+    channel: Channel
+    provider_message_id: str
+    thread_key: str
+    identity: Identity
+    body: str
+    subject: str = ""
+    category: Category | None = None
+    priority: Priority | None = None
+    request_hash: bytes | None = None
+    synthetic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What accept committed. `duplicate` means that an earlier delivery had stored it already."""
+
+    customer_id: CustomerId
+    conversation_id: ConversationId
+    message_id: MessageId
+    ticket_id: TicketId
+    ticket_status: TicketStatus
+    expected_response_minutes: int
+    duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to run one customer's turn: valid while `fence` is still the work row's."""
+
+    customer_id: CustomerId
+    fence: int
+    holder: str
+    claimed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A message of a conversation. `sentiment` is -1 to 1, set for inbound messages that a turn has scored."""
+
+    message_id: MessageId
+    conversation_id: ConversationId
+    channel: Channel
+    direction: Direction
+    author: Author
+    body: str
+    created_at: datetime
+    seq: int | None = None
+    sentiment: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    ticket_id: TicketId
+    status: TicketStatus
+    category: Category
+    priority: Priority
+    subject: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TurnContext:
+    """All that a turn may know, read in one snapshot after the claim.
+
+    `burst` is the run of queued messages, in `seq` order, that this turn answers together. `history` is at most
+    the last 20 earlier messages, oldest first: of the customer across channels when the identity is verified, of
+    this conversation alone when not (invariant 7). `negative_streak` counts earlier exchanges in a row below the
+    sentiment threshold; `gap_streak` earlier exchanges in a row without a knowledge match.
+    """
+
+    customer_id: CustomerId
+    conversation_id: ConversationId
+    channel: Channel
+    state: ConversationState
+    owner_epoch: int
+    identity: Identity
+    customer_name: str
+    plan: str
+    ticket: Ticket
+    burst: tuple[StoredMessage, ...]
+    history: tuple[StoredMessage, ...] = ()
+    negative_streak: int = 0
+    gap_streak: int = 0
+    held_notice_sent: bool = False
+    opted_out: bool = False
+    burst_began_at: datetime | None = None
+    queue_wait_ms: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """The burst as one text: what the customer asks now."""
+        return "\n".join(message.body for message in self.burst)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk of an article that a search found.
+
+    `similarity` is the cosine of query and chunk (-1 to 1; NaN when only full text found it); `score` is the
+    fused rank score by which results are ordered, higher is better.
+    """
+
+    slug: str
+    title: str
+    heading_path: str
+    body: str
+    similarity: float
+    score: float
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationRequest:
+    """A decision to hand the conversation to a person. `summary` is written for that person."""
+
+    reason_code: ReasonCode
+    team: Team
+    severity: Severity
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One step of the decision trace: what was called, with what, what came back, and how long it took."""
+
+    name: str
+    arguments: Mapping[str, Any]
+    result: str
+    duration_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnDecision:
+    """What a turn decided, to be committed whole.
+
+    `reply` is the text that the customer gets, already formatted for the channel; empty when nothing is sent.
+    `sentiments` are in the order of the burst. `stages` maps stage names to milliseconds.
+    """
+
+    kind: OutcomeKind
+    reason: str = ""
+    reply: str = ""
+    escalation: EscalationRequest | None = None
+    category: Category | None = None
+    priority: Priority | None = None
+    subject: str | None = None
+    sentiments: tuple[float, ...] = ()
+    negative_streak: int = 0
+    gap_streak: int = 0
+    articles: tuple[str, ...] = ()
+    trace: tuple[ToolCall, ...] = ()
+    stages: Mapping[str, float] = field(default_factory=dict)
+    model_calls: int = 0
+
+
+class CommitStatus(StrEnum):
+    COMMITTED = "committed"
+    NEWER_MESSAGES = "newer_messages"
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxItem:
+    """One outbound message that the courier holds a lease on. `send_token` is stored before any send."""
+
+    outbox_id: OutboxId
+    conversation_id: ConversationId
+    channel: Channel
+    identity: Identity
+    thread_key: str
+    subject: str
+    ticket_id: TicketId
+    body: str
+    send_token: str
+    attempts: int
+    lease: int
+    was_unknown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """An escalation as the desk lists it."""
+
+    escalation_id: EscalationId
+    conversation_id: ConversationId
+    ticket_id: TicketId
+    channel: Channel
+    customer_name: str
+    reason_code: ReasonCode
+    team: Team
+    severity: Severity
+    summary: str
+    status: EscalationStatus
+    taken_by: str | None
+    created_at: datetime
+    taken_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """A knowledge article as parsed from its file. `slug` is its path relative to the folder, without extension."""
+
+    slug: str
+    title: str
+    body: str
+    content_hash: bytes
+    url: str = ""
+    last_verified_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A part of an article under the embedding model's token limit. `heading_path` is 'Title > Section'."""
+
+    position: int
+    heading_path: str
+    body: str
+
+
+PassageList = Sequence[Passage]

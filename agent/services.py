@@ -1,0 +1,67 @@
+"""What a turn works with, made once per process and shared by all of its turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+from agents.models.interface import Model
+
+from agent.brand import Brand
+from agent.ports import Embedder, Embeddings, KnowledgeSearch, SentimentScorer
+from agent.records import ReasonCode, Severity, Team
+from agent.times import Times
+
+if TYPE_CHECKING:
+    from agent.model_loop import ModelLoop
+
+
+class RuleVerdict(Protocol):
+    """Why and to whom a rule sends a conversation. `evidence` is for the person who will read it."""
+
+    @property
+    def reason_code(self) -> ReasonCode: ...
+    @property
+    def team(self) -> Team: ...
+    @property
+    def severity(self) -> Severity: ...
+    @property
+    def evidence(self) -> str: ...
+
+
+class EscalationRules(Protocol):
+    """What agent.policy implements.
+
+    Row 0 of `embeddings` is the vector of what was chosen of `text`; the rows of `parts(text)` follow in order.
+    """
+
+    @property
+    def negative_threshold(self) -> float: ...
+    def match_threshold(self, model_id: str) -> float: ...
+    def parts(self, text: str) -> tuple[str, ...]: ...
+    def immediate(self, text: str, embeddings: Embeddings) -> RuleVerdict | None: ...
+    def after_attempt(self, *, negative_streak: int, gap_streak: int) -> RuleVerdict | None: ...
+    def verdict(self, reason: ReasonCode, evidence: str) -> RuleVerdict: ...
+
+
+@dataclass(frozen=True)
+class TurnServices:
+    """`count_tokens` counts as the embedding model does: the limit of a query is in its tokens."""
+
+    embedder: Embedder
+    sentiment: SentimentScorer
+    search: KnowledgeSearch
+    policy: EscalationRules
+    model: Model
+    brand: Brand
+    count_tokens: Callable[[str], int]
+    times: Times = field(default_factory=Times)
+
+    @cached_property
+    def model_loop(self) -> ModelLoop:
+        """The agent of the SDK with its tools, built once: schemas are not made anew each turn."""
+        from agent.model_loop import ModelLoop
+
+        return ModelLoop(self.model, self.brand, self.times)

@@ -1,0 +1,83 @@
+"""Every time of the system in one table, with the inequalities that make them fit together.
+
+docs/architecture.md shows this table; a test keeps both equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.errors import ConfigurationInvalid
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds, unless the name says otherwise."""
+
+    lock_deadline_s: float = 0.5
+    """How long a turn waits for its lock actor before Postgres alone decides."""
+    lock_lease_s: float = 10.0
+    """How long a lock actor's grant lives without a renewal."""
+    lock_confirm_s: float = 1.0
+    """How long a grant lives that its waiter has not confirmed."""
+    lease_s: float = 10.0
+    """How long a claim of a work row lives without a heartbeat."""
+    heartbeat_s: float = 2.5
+    """How often a running turn renews its lease."""
+    rerun_cap_s: float = 10.0
+    """After this time from a burst's first message no newer message causes a re-run."""
+    turn_timeout_s: float = 60.0
+    """A turn that takes longer is given back as a fault of the message."""
+    model_timeout_s: float = 30.0
+    """One model call."""
+    embed_timeout_s: float = 5.0
+    """One embedding call."""
+    backoff_first_s: float = 0.5
+    """First pause after a failure; doubles up to backoff_cap_s."""
+    backoff_cap_s: float = 15.0
+    """Longest pause between attempts at one customer's work."""
+    crash_budget: int = 6
+    """Crashes of a turn (leases that expired) before its burst is dead-lettered."""
+    message_budget: int = 3
+    """Faults of the message itself before its burst is dead-lettered."""
+    send_lease_s: float = 15.0
+    """How long a courier's lease of an outbox row lives; expired `sending` becomes `unknown`."""
+    send_timeout_s: float = 10.0
+    """One send at a provider."""
+    send_budget: int = 8
+    """Sends that certainly did not arrive before an outbox row fails and is escalated."""
+    lookup_pause_s: float = 5.0
+    """Between the two looks for an ambiguous send at its provider."""
+    poll_s: float = 2.0
+    """Longest sleep of a loop that also wakes on NOTIFY: the bound on a lost wake-up."""
+    escalation_reminder_s: float = 1800.0
+    """An escalation that nobody takes is raised again after this time."""
+    reopen_s: float = 72 * 3600.0
+    """A new message reopens a resolved conversation within this time."""
+    acquire_connection_s: float = 2.0
+    """How long a step waits for a database connection before the database counts as away."""
+    statement_timeout_s: float = 5.0
+    """One database statement."""
+    pool_size: int = 4
+    """Database connections per replica at most."""
+
+    def check(self) -> None:
+        """Raise ConfigurationInvalid when an inequality between the times does not hold."""
+        rules = {
+            "heartbeat_s * 3 <= lease_s": self.heartbeat_s * 3 <= self.lease_s,
+            "lock_confirm_s < lock_lease_s": self.lock_confirm_s < self.lock_lease_s,
+            "lock_deadline_s < lease_s": self.lock_deadline_s < self.lease_s,
+            "lock_deadline_s <= lock_confirm_s": self.lock_deadline_s <= self.lock_confirm_s,
+            "heartbeat_s * 3 <= lock_lease_s": self.heartbeat_s * 3 <= self.lock_lease_s,
+            "model_timeout_s < turn_timeout_s": self.model_timeout_s < self.turn_timeout_s,
+            "embed_timeout_s < turn_timeout_s": self.embed_timeout_s < self.turn_timeout_s,
+            "send_timeout_s < send_lease_s": self.send_timeout_s < self.send_lease_s,
+            "backoff_first_s <= backoff_cap_s": self.backoff_first_s <= self.backoff_cap_s,
+            "statement_timeout_s < lease_s": self.statement_timeout_s < self.lease_s,
+            "acquire_connection_s < lease_s": self.acquire_connection_s < self.lease_s,
+            "poll_s <= lease_s": self.poll_s <= self.lease_s,
+            "pool_size >= 2": self.pool_size >= 2,
+        }
+        broken = [rule for rule, holds in rules.items() if not holds]
+        if broken:
+            raise ConfigurationInvalid("times do not fit together: " + "; ".join(broken))

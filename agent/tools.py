@@ -1,0 +1,186 @@
+"""The six tools, as plain functions over a turn's state.
+
+They read, and they record intent; nothing is sent or stored by them (invariant 6). None takes an argument that
+selects a customer, a conversation or a ticket: they act on the turn's own (invariant 7). Each returns the JSON
+that a model reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from agent.errors import EmbeddingAway, FteError
+from agent.ports import Embeddings
+from agent.query import fit_tokens
+from agent.records import Category, Passage, Priority, ReasonCode
+from agent.state import (
+    MAX_SEARCHES,
+    SEARCH_LIMIT,
+    EscalationIntent,
+    ReplyIntent,
+    ReplyKind,
+    SearchRecord,
+    TurnState,
+)
+from agent.triage import Triage
+
+MAX_DRAFT_CHARS = 8_000
+_HISTORY_CHARS = 600
+_SUMMARY_CHARS = 2_000
+
+
+async def create_ticket(
+    state: TurnState,
+    *,
+    subject: str | None = None,
+    category: Category | None = None,
+    priority: Priority | None = None,
+) -> str:
+    """The ticket exists since accept: returns it, and sets what is given."""
+    began = time.perf_counter()
+    state.triage = Triage(
+        category or state.triage.category,
+        priority or state.triage.priority,
+        (subject or "").strip()[:200] or state.triage.subject,
+    )
+    ticket = state.context.ticket
+    result = _json(
+        ticket_id=ticket.ticket_id,
+        status=ticket.status.value,
+        category=(state.triage.category or ticket.category).value,
+        priority=(state.triage.priority or ticket.priority).value,
+        subject=state.triage.subject or ticket.subject,
+    )
+    state.record_step("create_ticket", {"subject": subject, "category": category, "priority": priority}, result, began)
+    return result
+
+
+async def get_customer_history(state: TurnState) -> str:
+    """The customer's earlier messages, oldest first. What may be seen was decided when the turn was gathered."""
+    began = time.perf_counter()
+    context = state.context
+    messages = [
+        {
+            "channel": message.channel.value,
+            "author": message.author.value,
+            "this_conversation": message.conversation_id == context.conversation_id,
+            "at": message.created_at.isoformat(timespec="minutes"),
+            "text": _shortened(message.body, _HISTORY_CHARS),
+        }
+        for message in context.history
+    ]
+    result = _json(customer={"name": context.customer_name, "plan": context.plan}, messages=messages)
+    state.record_step("get_customer_history", {}, f"{len(messages)} messages", began)
+    return result
+
+
+async def analyze_sentiment(state: TurnState) -> str:
+    """Score each message of the burst and the burst as a whole, from -1 to 1. Raises DependencyAway."""
+    began = time.perf_counter()
+    if not state.sentiments:
+        texts = [message.body for message in state.context.burst]
+        whole = [state.context.text] if len(texts) > 1 else []
+        with state.timed("sentiment"):
+            scores = await state.services.sentiment.score([*texts, *whole])
+        state.sentiments = tuple(scores[: len(texts)])
+        state.sentiment = scores[-1]
+    result = _json(score=round(state.sentiment, 3), negative_exchanges_in_a_row=state.negative_streak)
+    state.record_step("analyze_sentiment", {}, result, began)
+    return result
+
+
+async def search_knowledge_base(state: TurnState, query: str) -> str:
+    """Search by a query of the caller's own; two searches in all. Raises DependencyAway."""
+    if state.searches_begun >= MAX_SEARCHES:
+        return _json(error="no searches left: answer from what was found, or escalate_to_human")
+    text = fit_tokens(query.strip(), state.services.count_tokens)
+    if not text:
+        return _json(error="the query is empty")
+    state.searches_begun += 1  # before the first await: a model may ask twice in one breath
+    return await search_with(state, text, await embed(state, (text,)))
+
+
+async def search_with(state: TurnState, query: str, embeddings: Embeddings) -> str:
+    """Search by a query whose vector is known. Raises DependencyAway."""
+    began = time.perf_counter()
+    with state.timed("search"):
+        passages = await state.services.search.search(query, embeddings, SEARCH_LIMIT)
+    found = SearchRecord(query, tuple(passages), state.matches(passages, embeddings))
+    state.searches.append(found)
+    result = _json(
+        query=query,
+        matched=found.matched,
+        similarity_needed=state.services.policy.match_threshold(embeddings.model_id),
+        searches_left=MAX_SEARCHES - state.searches_begun,
+        passages=[_passage(passage) for passage in passages],
+    )
+    slugs = ", ".join(f"{p.slug} {p.similarity:.2f}" for p in passages)
+    state.record_step("search_knowledge_base", {"query": query}, f"matched={found.matched}: {slugs}", began)
+    return result
+
+
+async def embed(state: TurnState, texts: Sequence[str]) -> Embeddings:
+    """Embed texts within the embedding budget. Raises EmbeddingAway."""
+    limit_s = state.services.times.embed_timeout_s
+    with state.timed("embed"):
+        try:
+            async with asyncio.timeout(limit_s):
+                return await state.services.embedder.embed(texts)
+        except TimeoutError as error:
+            raise EmbeddingAway(f"the embedding model did not answer within {limit_s:g} s") from error
+
+
+async def escalate_to_human(state: TurnState, reason_code: ReasonCode, summary: str) -> str:
+    """Record that the conversation goes to a person. It wins over a reply of the same turn."""
+    began = time.perf_counter()
+    state.handover = EscalationIntent(reason_code, summary.strip()[:_SUMMARY_CHARS])
+    state.record_step("escalate_to_human", {"reason_code": reason_code.value}, "recorded", began)
+    return _json(recorded="escalation")
+
+
+async def send_response(state: TurnState, message: str, kind: ReplyKind, articles: Sequence[str]) -> str:
+    """Record the reply. The first of a turn stands.
+
+    Articles that no search found are not cited; an answer that cites none is taken to be from the best match.
+    """
+    began = time.perf_counter()
+    if state.reply is not None:
+        return _json(error="a reply is recorded already")
+    found = {passage.slug for passage in state.passages}
+    cited = tuple(dict.fromkeys(slug for slug in articles if slug in found))
+    if kind is ReplyKind.ANSWER and not cited:
+        cited = tuple(search.passages[0].slug for search in state.searches if search.matched)[:1]
+    state.reply = ReplyIntent(message[: MAX_DRAFT_CHARS + 1].strip(), kind, cited)
+    arguments = {"kind": kind.value, "articles": list(articles), "characters": len(message)}
+    state.record_step("send_response", arguments, "recorded", began)
+    return _json(recorded="reply")
+
+
+def note_away(state: TurnState, error: FteError) -> FteError:
+    """Keep a failure that is not the model's where the turn finds it, however the SDK wraps it."""
+    state.away = error
+    return error
+
+
+def _passage(passage: Passage) -> dict[str, Any]:
+    similarity = None if math.isnan(passage.similarity) else round(passage.similarity, 3)
+    return {
+        "article": passage.slug,
+        "title": passage.title,
+        "section": passage.heading_path,
+        "similarity": similarity,
+        "text": passage.body,
+    }
+
+
+def _shortened(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}… [{len(text) - limit} characters more]"
+
+
+def _json(**values: Any) -> str:
+    return json.dumps(values, ensure_ascii=False)

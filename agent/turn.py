@@ -1,0 +1,207 @@
+"""One turn: from what the customer wrote to what will be committed. The order is code, not prompt (invariant 6).
+
+Ticket, history, sentiment and embedding side by side, policy, search, the model, guardrails, formatting. A
+dependency that is away raises DependencyAway for the worker; a model that misbehaves ends with a person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import assert_never
+
+from agent import tools
+from agent.acknowledgements import acknowledgement
+from agent.errors import ModelMisbehaved
+from agent.formatting import format_reply
+from agent.guardrails import Rule, check_reply
+from agent.notices import held_notice
+from agent.ports import Embeddings
+from agent.query import conversation_query, fit_tokens
+from agent.records import (
+    ConversationState,
+    EscalationRequest,
+    OutcomeKind,
+    Passage,
+    ReasonCode,
+    TurnContext,
+    TurnDecision,
+)
+from agent.services import RuleVerdict, TurnServices
+from agent.state import MAX_SEARCHES, ReplyIntent, ReplyKind, TurnState
+from agent.summary import handover_summary
+from agent.triage import first_triage
+
+__all__ = ["TurnServices", "run_turn"]
+
+
+async def run_turn(context: TurnContext, services: TurnServices) -> TurnDecision:
+    """Decide a turn. Raises DependencyAway when something that it needs does not answer."""
+    if context.opted_out:
+        return _silent(context, OutcomeKind.SUPPRESSED, "opted_out")
+    if context.state is ConversationState.ESCALATED:
+        notice = "" if context.held_notice_sent else held_notice(context.channel)
+        return _silent(context, OutcomeKind.HELD, "a person has the conversation", reply=notice)
+    state = TurnState(context, services, first_triage(context))
+    verdict = await _take_required_steps(state)
+    if verdict is not None:
+        return _escalated(state, verdict)
+    try:
+        await services.model_loop.run(state)
+    except ModelMisbehaved as error:
+        return _handed_over(state, ReasonCode.TOOL_FAILURE, str(error))
+    return _decided(state)
+
+
+async def _take_required_steps(state: TurnState) -> RuleVerdict | None:
+    """The steps before the model. A verdict ends the turn without it; then nothing was searched either."""
+    services, context = state.services, state.context
+    state.given.append(("create_ticket", {}, await tools.create_ticket(state)))
+    state.given.append(("get_customer_history", {}, await tools.get_customer_history(state)))
+    query = conversation_query(context.burst, context.history, services.count_tokens)
+    parts = [fit_tokens(part, services.count_tokens) for part in services.policy.parts(context.text)]
+    texts = [query.newest, *parts, *([query.search] if query.search != query.newest else [])]
+    sentiment, embeddings = await _read_message(state, texts)
+    state.given.append(("analyze_sentiment", {}, sentiment))
+    with state.timed("policy"):
+        judged = Embeddings(embeddings.model_id, embeddings.vectors[: 1 + len(parts)])
+        verdict = services.policy.immediate(context.text, judged) or services.policy.after_attempt(
+            negative_streak=state.negative_streak, gap_streak=0
+        )
+    if verdict is not None:
+        return verdict
+    state.searches_begun = 1
+    row = texts.index(query.search)
+    found = await tools.search_with(
+        state, query.search, Embeddings(embeddings.model_id, embeddings.vectors[row : row + 1])
+    )
+    state.given.append(("search_knowledge_base", {"query": query.search}, found))
+    return None
+
+
+async def _read_message(state: TurnState, texts: Sequence[str]) -> tuple[str, Embeddings]:
+    """Sentiment and embedding side by side; the first failure ends both."""
+    sentiment = asyncio.ensure_future(tools.analyze_sentiment(state))
+    vectors = asyncio.ensure_future(tools.embed(state, texts))
+    try:
+        return await asyncio.gather(sentiment, vectors)
+    finally:
+        sentiment.cancel()
+        vectors.cancel()
+
+
+def _decided(state: TurnState) -> TurnDecision:
+    """What the model's intent becomes: a handover wins over a reply, and rules over both."""
+    if state.handover is not None:
+        return _handed_over(state, state.handover.reason_code, state.handover.summary)
+    reply = state.reply
+    assert reply is not None, "the model loop ends with an intent"
+    if len(reply.text) > tools.MAX_DRAFT_CHARS:
+        return _handed_over(state, ReasonCode.TOOL_FAILURE, "the language model wrote far too much")
+    gap_streak = _gap_streak(state, reply)
+    verdict = state.services.policy.after_attempt(negative_streak=0, gap_streak=_gaps(state, reply, gap_streak))
+    if verdict is not None:
+        return _escalated(state, verdict)
+    with state.timed("guardrails"):
+        violation = check_reply(reply, state.context, state.passages, matched=state.matched, brand=state.services.brand)
+    if violation is not None and violation.rule is Rule.UNGROUNDED:
+        return _handed_over(state, ReasonCode.KNOWLEDGE_GAP, violation.evidence)
+    if violation is not None:
+        note = f"A draft was withheld ({violation.rule.value}: {violation.evidence!r}). The draft: {reply.text[:800]}"
+        return _handed_over(state, ReasonCode.POLICY_RESTRICTION, note)
+    return _replied(state, reply, gap_streak)
+
+
+def _gap_streak(state: TurnState, reply: ReplyIntent) -> int:
+    """Exchanges in a row without a knowledge match, this one included."""
+    match reply.kind:
+        case ReplyKind.ANSWER:
+            return 0 if state.matched else state.context.gap_streak + 1
+        case ReplyKind.CLARIFICATION:
+            return state.context.gap_streak + 1
+        case ReplyKind.CONVERSATION:
+            return 0
+        case ReplyKind.SMALL_TALK | ReplyKind.OFF_TOPIC:
+            return state.context.gap_streak
+        case _:
+            assert_never(reply.kind)
+
+
+def _gaps(state: TurnState, reply: ReplyIntent, gap_streak: int) -> int:
+    """Exchanges or searches in a row without a match, whichever are more; what needs no article has none."""
+    if reply.kind not in (ReplyKind.ANSWER, ReplyKind.CLARIFICATION):
+        return 0
+    return max(gap_streak, len(state.searches) if not state.matched and len(state.searches) == MAX_SEARCHES else 0)
+
+
+def _replied(state: TurnState, reply: ReplyIntent, gap_streak: int) -> TurnDecision:
+    context = state.context
+    cited = _cited(state.passages, reply.articles) if reply.kind is ReplyKind.ANSWER else []
+    with state.timed("guardrails"):
+        text = format_reply(reply.text, context, state.services.brand, cited)
+    return TurnDecision(
+        kind=OutcomeKind.REPLY,
+        reason=reply.kind.value,
+        reply=text,
+        category=state.triage.category,
+        priority=state.triage.priority,
+        subject=state.triage.subject,
+        sentiments=state.sentiments,
+        negative_streak=state.negative_streak,
+        gap_streak=gap_streak,
+        articles=tuple(dict.fromkeys(passage.slug for passage in cited)),
+        trace=tuple(state.trace),
+        stages=state.stages,
+        model_calls=state.model_calls,
+    )
+
+
+def _handed_over(state: TurnState, reason: ReasonCode, note: str) -> TurnDecision:
+    """For a reason that no rule found: the model's own wish, or a failure."""
+    return _escalated(state, state.services.policy.verdict(reason, note))
+
+
+def _escalated(state: TurnState, verdict: RuleVerdict) -> TurnDecision:
+    """An escalation with its acknowledgement, a fixed text: no model's words reach the customer here."""
+    began = time.perf_counter()
+    reason = verdict.reason_code
+    summary = handover_summary(state, reason, verdict.evidence)
+    request = EscalationRequest(reason, verdict.team, verdict.severity, summary)
+    if not any(call.name == "escalate_to_human" for call in state.trace):
+        state.record_step("escalate_to_human", {"reason_code": reason.value}, verdict.evidence, began)
+    triage = state.triage.escalated(state.context, request)
+    with state.timed("guardrails"):
+        text = format_reply(acknowledgement(reason, state.context.channel), state.context, state.services.brand, [])
+    return TurnDecision(
+        kind=OutcomeKind.ESCALATION,
+        reason=reason.value,
+        reply=text,
+        escalation=request,
+        category=triage.category,
+        priority=triage.priority,
+        subject=triage.subject,
+        sentiments=state.sentiments,
+        negative_streak=state.negative_streak,
+        gap_streak=state.context.gap_streak,
+        trace=tuple(state.trace),
+        stages=state.stages,
+        model_calls=state.model_calls,
+    )
+
+
+def _silent(context: TurnContext, kind: OutcomeKind, reason: str, *, reply: str = "") -> TurnDecision:
+    """An end without an answer: the streaks stay as they were."""
+    return TurnDecision(
+        kind=kind,
+        reason=reason,
+        reply=reply,
+        negative_streak=context.negative_streak,
+        gap_streak=context.gap_streak,
+    )
+
+
+def _cited(passages: list[Passage], slugs: tuple[str, ...]) -> list[Passage]:
+    """The best passage of each cited article, in the order of citation."""
+    best = {slug: next(passage for passage in passages if passage.slug == slug) for slug in slugs}
+    return list(best.values())
