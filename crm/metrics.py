@@ -1,0 +1,121 @@
+"""What the system measures of itself, read from what its steps committed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from agent.records import Channel, OutboxState
+from crm.database import Database
+from crm.queries import load_queries
+
+_QUERIES = load_queries("metrics")
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Inbound messages without an outcome. `oldest_s` is 0 when there is none."""
+
+    depth: int
+    oldest_s: float
+    turns_running: int
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    p50_ms: float
+    p95_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelMetrics:
+    """One channel over a while. What was not measured in it is None."""
+
+    channel: Channel
+    messages: int
+    conversations: int
+    replies: int
+    escalated: int
+    escalation_rate: float
+    sentiment: float | None
+    ack: Percentiles | None
+    turn: Percentiles | None
+    end_to_end: Percentiles | None
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingModel:
+    model_id: str
+    dimension: int
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HealthFigures:
+    """What tells a healthy system from a stuck one. `outbox` counts what is not delivered yet."""
+
+    queue: Queue
+    outbox: dict[OutboxState, int]
+    outbox_oldest_s: float
+    channels: dict[Channel, bool]
+    embedding_models: list[EmbeddingModel]
+    articles: int
+    chunks: int
+
+
+class Metrics:
+    """Every method raises DatabaseAway."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def record_acks(self, acks: Sequence[tuple[Channel, float]]) -> None:
+        """Store the milliseconds from request to commit of accepted messages."""
+        async with self._database.connection() as connection:
+            await connection.execute(
+                _QUERIES["record_acks"], [channel.value for channel, _ in acks], [ms for _, ms in acks]
+            )
+
+    async def fetch_channels(self, window: timedelta) -> list[ChannelMetrics]:
+        """Every channel over the last `window`."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_QUERIES["fetch_channel_metrics"], window)
+        return [
+            ChannelMetrics(
+                channel=Channel(row["channel"]),
+                messages=row["messages"],
+                conversations=row["conversations"],
+                replies=row["replies"],
+                escalated=row["escalated"],
+                escalation_rate=row["escalated"] / row["conversations"] if row["conversations"] else 0.0,
+                sentiment=row["sentiment"],
+                ack=_to_percentiles(row["ack"]),
+                turn=_to_percentiles(row["turn"]),
+                end_to_end=_to_percentiles(row["end_to_end"]),
+            )
+            for row in rows
+        ]
+
+    async def fetch_health(self) -> HealthFigures:
+        async with self._database.connection() as connection:
+            queue = await connection.fetchrow(_QUERIES["fetch_queue"])
+            outbox = await connection.fetch(_QUERIES["fetch_outbox_backlog"])
+            channels = await connection.fetch(_QUERIES["fetch_channels"])
+            models = await connection.fetch(_QUERIES["fetch_embedding_models"])
+            size = await connection.fetchrow(_QUERIES["fetch_knowledge_size"])
+        assert queue is not None, "an aggregate has one row"
+        assert size is not None, "a query without FROM has one row"
+        return HealthFigures(
+            queue=Queue(**queue),
+            outbox={OutboxState(row["state"]): row["count"] for row in outbox},
+            outbox_oldest_s=max((row["oldest_s"] for row in outbox), default=0.0),
+            channels={Channel(row["channel"]): row["enabled"] for row in channels},
+            embedding_models=[EmbeddingModel(**row) for row in models],
+            articles=size["articles"],
+            chunks=size["chunks"],
+        )
+
+
+def _to_percentiles(values: Sequence[float] | None) -> Percentiles | None:
+    return Percentiles(values[0], values[1]) if values else None

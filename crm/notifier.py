@@ -1,0 +1,32 @@
+"""Wake-ups after commits, coalesced: however many commits end meanwhile, one NOTIFY is on its way at a time."""
+
+from __future__ import annotations
+
+import asyncio
+
+from agent.errors import DatabaseAway
+from crm.work import WORK_CHANNEL, WorkQueue
+
+
+class Notifier:
+    """A wake-up that is lost in an outage is covered by its listener's poll."""
+
+    def __init__(self, queue: WorkQueue, channel: str = WORK_CHANNEL) -> None:
+        self._queue = queue
+        self._channel = channel
+        self._wanted = False
+        self._sending: asyncio.Task[None] | None = None
+
+    def notify(self) -> None:
+        """Return at once; a NOTIFY that begins after this call follows."""
+        self._wanted = True
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send())
+
+    async def _send(self) -> None:
+        while self._wanted:
+            self._wanted = False
+            try:
+                await self._queue.notify(self._channel)
+            except DatabaseAway:
+                return

@@ -1,0 +1,126 @@
+-- name: lock_work
+-- Raises the fence of the customer of a conversation, so that a running turn loses; locks the work row.
+-- $1 uuid: customer
+SELECT raise_fence($1)
+
+-- name: fetch_customer
+-- Whose conversation it is.
+-- $1 uuid: conversation
+SELECT customer_id FROM conversations WHERE conversation_id = $1
+
+-- name: lock_conversation
+-- Locks a conversation of a customer and reads who owns it; no row when a merge moved it.
+-- $1 uuid: conversation
+-- $2 uuid: customer
+SELECT state, owner, owner_epoch, channel FROM conversations WHERE conversation_id = $1 AND customer_id = $2 FOR UPDATE
+
+-- name: record_owner
+-- Gives a conversation to a person.
+-- $1 uuid: conversation
+-- $2 text: operator
+UPDATE conversations SET state = 'escalated', owner = $2, owner_epoch = owner_epoch + 1, resolved_at = NULL
+WHERE conversation_id = $1
+
+-- name: record_taken
+-- Marks the live escalation as taken, or makes one for a takeover that nobody asked for.
+-- $1 uuid: conversation
+-- $2 text: operator
+INSERT INTO escalations AS e (conversation_id, reason_code, team, severity, summary, status, taken_by, taken_at)
+VALUES ($1, 'taken_over', 'general', 'P3', 'A person took the conversation over.', 'taken', $2, clock_timestamp())
+ON CONFLICT (conversation_id) WHERE status IN ('open', 'taken')
+DO UPDATE SET status = 'taken', taken_by = $2, taken_at = clock_timestamp()
+
+-- name: cancel_pending
+-- Cancels what the FTE has written but not begun to send.
+-- $1 uuid: conversation
+UPDATE outbox SET state = 'cancelled', finished_at = now(), error = 'superseded'
+WHERE conversation_id = $1 AND author = 'fte' AND state = 'pending'
+
+-- name: record_ticket_status
+-- Sets the status of a conversation's ticket.
+-- $1 uuid: conversation
+-- $2 text: status
+UPDATE tickets SET status = $2, updated_at = now() WHERE conversation_id = $1
+
+-- name: fetch_reply
+-- Finds a person's reply that an earlier request with the same key stored.
+-- $1 text: send token
+SELECT m.conversation_id, m.body FROM outbox o JOIN messages m ON m.message_id = o.message_id WHERE o.send_token = $1
+
+-- name: record_reply
+-- Stores a person's reply and puts it into the outbox.
+-- $1 uuid: conversation
+-- $2 text: body
+-- $3 text: send token
+WITH message AS (
+    INSERT INTO messages (conversation_id, customer_id, channel, direction, author, body)
+    SELECT conversation_id, customer_id, channel, 'outbound', 'person', $2 FROM conversations WHERE conversation_id = $1
+    RETURNING message_id, conversation_id
+)
+INSERT INTO outbox (conversation_id, message_id, author, owner_epoch, send_token)
+SELECT message.conversation_id, message.message_id, 'person', c.owner_epoch, $3
+FROM message JOIN conversations c ON c.conversation_id = message.conversation_id
+
+-- name: record_handed_back
+-- Gives a conversation back to the FTE; its counters start anew. Where nobody had taken it, what the FTE has
+-- written and not yet sent is still right.
+-- $1 uuid: conversation
+UPDATE conversations SET state = 'open', owner = NULL, owner_epoch = owner_epoch + (owner IS NOT NULL)::integer,
+    negative_streak = 0, gap_streak = 0, held_notice_at = NULL
+WHERE conversation_id = $1
+
+-- name: record_resolved
+-- Ends a conversation.
+-- $1 uuid: conversation
+UPDATE conversations SET state = 'resolved', owner = NULL, owner_epoch = owner_epoch + 1, resolved_at = now(),
+    negative_streak = 0, gap_streak = 0, held_notice_at = NULL
+WHERE conversation_id = $1
+
+-- name: close_escalation
+-- Ends the live escalation of a conversation.
+-- $1 uuid: conversation
+-- $2 text: handed_back or resolved
+-- $3 text: note
+UPDATE escalations SET status = $2, note = $3, closed_at = clock_timestamp()
+WHERE conversation_id = $1 AND status IN ('open', 'taken')
+
+-- name: has_queued
+-- Whether a conversation has a message that no turn has handled.
+-- $1 uuid: conversation
+SELECT EXISTS (SELECT FROM messages WHERE conversation_id = $1 AND direction = 'inbound' AND outcome_id IS NULL)
+
+-- name: record_event
+-- Appends what a person did.
+-- $1 uuid: conversation
+-- $2 text: action
+-- $3 text: operator
+INSERT INTO events (topic, key, payload)
+VALUES ('fte.escalations', $1::uuid::text, jsonb_build_object('conversation_id', $1::uuid, 'action', $2::text, 'operator', $3::text))
+
+-- name: fetch_escalations
+-- The desk's list, gravest and oldest first.
+-- $1 text: team or null for all
+-- $2 text: status or null for all
+-- $3 integer: at most so many
+SELECT e.escalation_id, e.conversation_id, t.ticket_id, c.channel, u.name AS customer_name, e.reason_code, e.team,
+       e.severity, e.summary, e.status, e.taken_by, e.created_at, e.taken_at
+FROM escalations e
+JOIN conversations c ON c.conversation_id = e.conversation_id
+JOIN customers u ON u.customer_id = c.customer_id
+JOIN tickets t ON t.conversation_id = e.conversation_id
+WHERE ($1::text IS NULL OR e.team = $1) AND ($2::text IS NULL OR e.status = $2)
+ORDER BY e.status IN ('handed_back', 'resolved'), e.severity, e.created_at
+LIMIT $3
+
+-- name: raise_again
+-- Reminds of escalations that nobody took in time, once per period.
+-- $1 interval: the period
+WITH late AS (
+    UPDATE escalations SET raised_again_at = now()
+    WHERE status = 'open' AND coalesce(raised_again_at, created_at) < now() - $1::interval
+    RETURNING escalation_id, conversation_id, team, severity
+)
+INSERT INTO events (topic, key, payload)
+SELECT 'fte.escalations', conversation_id::text,
+       jsonb_build_object('conversation_id', conversation_id, 'action', 'raised_again', 'team', team, 'severity', severity)
+FROM late

@@ -1,0 +1,17 @@
+-- name: accept_message
+-- Stores one inbound message with all that belongs to it, or finds the one that an earlier delivery stored.
+-- $1 text: channel
+-- $2 text: the provider's message id, the deduplication key within the channel
+-- $3 text: thread key
+-- $4 text: identifier kind
+-- $5 text: identifier value
+-- $6 boolean: whether the channel proved the identifier
+-- $7 text: display name
+-- $8 text: subject
+-- $9 text: body
+-- $10 text: category or null
+-- $11 text: priority or null
+-- $12 bytea: hash of the request or null
+-- $13 boolean: synthetic
+-- $14 interval: how long after its end a resolved conversation is reopened
+SELECT * FROM accept_message($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)

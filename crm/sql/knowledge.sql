@@ -1,0 +1,175 @@
+-- Articles, chunks, vectors, and the search over them. {vectors} is the table of one embedding model.
+
+-- name: register_model
+-- Make an embedding model's table and index unless they exist; its table's name.
+-- $1 text: model id
+-- $2 text: the table's name, a checked identifier
+-- $3 integer: numbers in a vector
+SELECT register_embedding_model($1, $2, $3)
+
+-- name: fetch_vectors_table
+-- The table of a model's vectors; no row for a model that was never synchronised.
+-- $1 text: model id
+SELECT table_name FROM embedding_models WHERE model_id = $1
+
+-- name: lock_knowledge
+-- Let one writer at a time change the knowledge base, until the transaction ends.
+SELECT pg_advisory_xact_lock(hashtext('knowledge_base'))
+
+-- name: fetch_article_hashes
+-- The stored articles and what they were made from.
+SELECT slug, content_hash FROM knowledge_base
+
+-- name: upsert_article
+-- Store an article; its chunks follow.
+-- $1 text: slug
+-- $2 text: title
+-- $3 text: body
+-- $4 text: url
+-- $5 bytea: content hash
+-- $6 timestamptz: last verified at
+INSERT INTO knowledge_base (slug, title, body, url, content_hash, last_verified_at)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (slug) DO UPDATE SET title = excluded.title, body = excluded.body, url = excluded.url,
+    content_hash = excluded.content_hash, last_verified_at = excluded.last_verified_at, synced_at = now()
+
+-- name: delete_articles
+-- Delete articles with their chunks and vectors; the slugs that existed.
+-- $1 text[]: slugs
+DELETE FROM knowledge_base WHERE slug = ANY($1) RETURNING slug
+
+-- name: fetch_chunk_hashes
+-- The hashes of an article's chunks that have a vector of this model.
+-- $1 text: slug
+SELECT c.content_hash FROM knowledge_chunks c JOIN {vectors} v USING (chunk_id) WHERE c.slug = $1
+
+-- name: park_chunks
+-- Make room for new positions: below zero, where no chunk that stays ends.
+-- $1 text: slug
+UPDATE knowledge_chunks SET position = -1 - position WHERE slug = $1
+
+-- name: keep_chunks
+-- Give the chunks that did not change their new positions.
+-- $1 text: slug
+-- $2 integer[]: positions
+-- $3 bytea[]: content hashes, distinct within the article, in the same order
+UPDATE knowledge_chunks c SET position = new.position
+FROM unnest($2::integer[], $3::bytea[]) AS new (position, content_hash)
+WHERE c.slug = $1 AND c.content_hash = new.content_hash
+
+-- name: delete_parked_chunks
+-- Delete the chunks that no longer exist, with their vectors.
+-- $1 text: slug
+DELETE FROM knowledge_chunks WHERE slug = $1 AND position < 0
+
+-- name: insert_chunks
+-- Insert the chunks that are new, or nothing where one stands already.
+-- $1 text: slug
+-- $2 integer[]: positions
+-- $3 text[]: heading paths
+-- $4 text[]: bodies
+-- $5 bytea[]: content hashes
+INSERT INTO knowledge_chunks (slug, position, heading_path, body, content_hash)
+SELECT $1, new.* FROM unnest($2::integer[], $3::text[], $4::text[], $5::bytea[]) AS new
+ON CONFLICT (slug, position) DO NOTHING
+
+-- name: insert_vectors
+-- Store vectors of an article's chunks; those that exist stay.
+-- $1 text: slug
+-- $2 bytea[]: content hashes of chunks
+-- $3 vector[]: their vectors, in the same order
+INSERT INTO {vectors} (chunk_id, embedding)
+SELECT c.chunk_id, new.embedding
+FROM unnest($2::bytea[], $3::vector[]) AS new (content_hash, embedding)
+JOIN knowledge_chunks c ON c.slug = $1 AND c.content_hash = new.content_hash
+ON CONFLICT (chunk_id) DO NOTHING
+
+-- name: update_title_vector
+-- Store the vector of an article's title and path with its first chunk.
+-- $1 text: slug
+-- $2 vector: the vector
+UPDATE {vectors} v SET title_embedding = $2
+FROM knowledge_chunks c WHERE c.chunk_id = v.chunk_id AND c.slug = $1 AND c.position = 0
+
+-- name: fetch_articles_to_embed
+-- The articles that have a chunk without a vector of this model.
+SELECT DISTINCT c.slug FROM knowledge_chunks c
+WHERE NOT EXISTS (SELECT FROM {vectors} v WHERE v.chunk_id = c.chunk_id)
+
+-- name: lift_timeout
+-- Counting the words of a large knowledge base may take longer than a turn's statement, until the transaction ends.
+SET LOCAL statement_timeout = '5min'
+
+-- name: delete_words
+-- Forget how rare words are.
+DELETE FROM knowledge_words
+
+-- name: insert_words
+-- Count in how many chunks each word occurs. The weight is BM25's, damped: measured, that ranks better here.
+INSERT INTO knowledge_words (lexeme, chunks, weight)
+SELECT word, ndoc, power(ln(1 + (total.chunks - ndoc + 0.5) / (ndoc + 0.5)), 0.75)
+FROM ts_stat('SELECT terms FROM knowledge_chunks'), (SELECT count(*) AS chunks FROM knowledge_chunks) AS total
+WHERE length(word) <= 200
+
+-- name: search
+-- The best chunk of each of the best articles: nearest by meaning and best by words, scored by both.
+-- A word counts by its rarity and by where it stands (heading paths are weight A, bodies weight B); candidates by
+-- words are chunks with the query's rarest words, no more of them than are worth looking at. An article gets its
+-- best chunk's score, a part of its second's and of its title's, and less the longer it is, because a long article
+-- is near to many questions by chance.
+-- $1 text: the query
+-- $2 vector: its vector
+-- $3 integer: articles wanted
+-- $4 double precision: the share of words in a chunk's score, 0 to 1
+-- $5 double precision: the part of the second chunk's score
+-- $6 double precision: the part of the title's similarity
+-- $7 double precision: what an article loses for being e times as long
+WITH words AS MATERIALIZED (
+    SELECT weight, ('''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''')::tsquery AS query,
+           sum(chunks) OVER (ORDER BY chunks, lexeme) - chunks AS chunks_before
+    FROM unnest(to_tsvector('english', $1)) AS asked JOIN knowledge_words USING (lexeme)
+), with_words AS (
+    SELECT chunk_id, terms FROM knowledge_chunks
+    WHERE $4::double precision > 0
+      AND terms @@ (SELECT string_agg(query::text, ' | ')::tsquery FROM words WHERE chunks_before < 500)
+    LIMIT 5000
+), by_words AS (
+    SELECT chunk_id
+    FROM with_words CROSS JOIN LATERAL (
+        SELECT sum(weight * ts_rank('{0, 0, 0.4, 1}', terms, query)) AS score FROM words
+    ) AS matched
+    ORDER BY score DESC, chunk_id
+    LIMIT 60
+), by_meaning AS (
+    SELECT chunk_id FROM {vectors} WHERE $4::double precision < 1 ORDER BY embedding <=> $2 LIMIT 60
+), scored AS (
+    SELECT c.chunk_id, c.slug, c.heading_path, c.body, 1 - (v.embedding <=> $2) AS similarity,
+           (1 - $4) * coalesce(1 - (v.embedding <=> $2), 0) + $4 * coalesce(matched.score, 0) AS score
+    FROM (SELECT chunk_id FROM by_words UNION SELECT chunk_id FROM by_meaning) AS candidates
+    JOIN knowledge_chunks c USING (chunk_id)
+    LEFT JOIN {vectors} v USING (chunk_id)
+    CROSS JOIN LATERAL (
+        SELECT sum(weight * ts_rank('{0, 0, 0.4, 1}', c.terms, query)) / sum(weight) AS score FROM words
+    ) AS matched
+), ranked AS (
+    SELECT *, row_number() OVER article AS place, coalesce(lead(score) OVER article, 0) AS second_score
+    FROM scored
+    WINDOW article AS (PARTITION BY slug ORDER BY score DESC, chunk_id)
+)
+SELECT r.slug, a.title, r.heading_path, r.body, a.url, r.similarity,
+       r.score + $5::double precision * greatest(0, r.second_score)
+       + $6::double precision * coalesce(1 - (v.title_embedding <=> $2), 0)
+       - $7::double precision * ln(1 + (SELECT max(position) FROM knowledge_chunks c WHERE c.slug = r.slug)) AS score
+FROM ranked r
+JOIN knowledge_base a USING (slug)
+LEFT JOIN knowledge_chunks first ON first.slug = r.slug AND first.position = 0
+LEFT JOIN {vectors} v ON v.chunk_id = first.chunk_id
+WHERE r.place = 1
+ORDER BY score DESC, r.slug
+LIMIT $3
+
+-- name: fetch_nearest_chunks
+-- The nearest chunks by meaning alone, through the index.
+-- $1 vector: the query's vector
+-- $2 integer: chunks wanted
+SELECT chunk_id FROM {vectors} ORDER BY embedding <=> $1 LIMIT $2

@@ -1,0 +1,161 @@
+-- name: cancel_superseded
+-- Ends what must no longer be sent: a person took over, or the identity opted out, after it was written.
+WITH stale AS (
+    SELECT o.outbox_id FROM outbox o
+    JOIN conversations c ON c.conversation_id = o.conversation_id
+    JOIN customer_identifiers i ON i.identifier_id = c.identifier_id
+    WHERE o.state = 'pending' AND o.author = 'fte' AND (o.owner_epoch <> c.owner_epoch OR i.opted_out_at IS NOT NULL)
+    FOR UPDATE OF o SKIP LOCKED
+)
+UPDATE outbox o SET state = 'cancelled', finished_at = clock_timestamp(), error = 'superseded'
+FROM stale WHERE o.outbox_id = stale.outbox_id
+
+-- name: expire_sending
+-- A lease that ran out leaves a send of which nobody knows whether it arrived. A row that its courier ends just
+-- now is left to it, so that nobody waits for anybody.
+WITH expired AS (
+    SELECT outbox_id FROM outbox WHERE state = 'sending' AND lease_until <= clock_timestamp() FOR UPDATE SKIP LOCKED
+)
+UPDATE outbox o SET state = 'unknown', due_at = clock_timestamp(), lease_until = NULL
+FROM expired WHERE o.outbox_id = expired.outbox_id
+
+-- name: claim_outbox
+-- Leases what is due, in order within each conversation: nothing overtakes an open row before it.
+-- $1 integer: at most so many
+-- $2 interval: the lease
+-- $3 interval: the lease of a look-up
+WITH due AS (
+    SELECT o.outbox_id, o.state AS was FROM outbox o
+    JOIN conversations c ON c.conversation_id = o.conversation_id
+    JOIN customer_identifiers i ON i.identifier_id = c.identifier_id
+    WHERE o.state IN ('pending', 'unknown') AND o.due_at <= clock_timestamp()
+      AND (o.state = 'unknown' OR o.author = 'person' OR (o.owner_epoch = c.owner_epoch AND i.opted_out_at IS NULL))
+      AND NOT EXISTS (
+          SELECT FROM outbox e
+          WHERE e.conversation_id = o.conversation_id AND e.position < o.position
+            AND e.state IN ('pending', 'sending', 'unknown')
+      )
+    ORDER BY o.due_at
+    LIMIT $1
+    FOR UPDATE OF o SKIP LOCKED
+), leased AS (
+    UPDATE outbox o SET
+        state = CASE WHEN due.was = 'pending' THEN 'sending' ELSE 'unknown' END,
+        lease = o.lease + 1,
+        lease_until = CASE WHEN due.was = 'pending' THEN clock_timestamp() + $2 END,
+        due_at = CASE WHEN due.was = 'pending' THEN o.due_at ELSE clock_timestamp() + $3 END,
+        attempts = o.attempts + (due.was = 'pending')::integer
+    FROM due WHERE o.outbox_id = due.outbox_id
+    RETURNING o.*, due.was
+)
+SELECT l.outbox_id, l.conversation_id, l.send_token, l.attempts, l.lease, l.was = 'unknown' AS was_unknown,
+       c.channel, c.thread_key, i.kind AS identifier_kind, i.value AS identifier_value, i.verified_at,
+       u.name AS customer_name, t.ticket_id, t.subject, m.body
+FROM leased l
+JOIN conversations c ON c.conversation_id = l.conversation_id
+JOIN customer_identifiers i ON i.identifier_id = c.identifier_id
+JOIN customers u ON u.customer_id = c.customer_id
+JOIN tickets t ON t.conversation_id = c.conversation_id
+JOIN messages m ON m.message_id = l.message_id
+ORDER BY l.position
+
+-- name: record_sent
+-- Ends a send that arrived and measures it. Written only while the lease is still this one.
+-- $1 uuid[]: outbox rows
+-- $2 bigint[]: their leases
+-- $3 text[]: their ids at the provider
+WITH done AS (
+    UPDATE outbox o SET state = 'sent', provider_message_id = s.provider_id, finished_at = clock_timestamp(),
+        lease_until = NULL, error = NULL
+    FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS s (outbox_id, lease, provider_id)
+    WHERE o.outbox_id = s.outbox_id AND o.lease = s.lease AND o.state IN ('sending', 'unknown')
+    RETURNING o.outbox_id, o.conversation_id, o.outcome_id, o.created_at, o.finished_at
+), measured AS (
+    INSERT INTO agent_metrics (kind, channel, conversation_id, total_ms, end_to_end_ms)
+    SELECT 'deliver', c.channel, d.conversation_id, extract(epoch FROM d.finished_at - d.created_at) * 1000,
+           extract(epoch FROM d.finished_at - (
+               SELECT min(m.created_at) FROM messages m WHERE m.outcome_id = d.outcome_id)) * 1000
+    FROM done d JOIN conversations c ON c.conversation_id = d.conversation_id
+)
+SELECT outbox_id FROM done
+
+-- name: record_retry
+-- A send that certainly did not arrive is due again later.
+-- $1 uuid: outbox row
+-- $2 bigint: lease
+-- $3 double precision: first pause in seconds
+-- $4 double precision: longest pause in seconds
+-- $5 text: what went wrong
+UPDATE outbox SET state = 'pending', lease_until = NULL, error = $5,
+    due_at = clock_timestamp() + make_interval(secs => (0.75 + random() / 2)
+        * least($4::double precision, $3::double precision * power(2, attempts - 1)))
+WHERE outbox_id = $1 AND lease = $2 AND state = 'sending'
+
+-- name: record_unknown
+-- A send that may have arrived is looked up at the provider before anything else.
+-- $1 uuid: outbox row
+-- $2 bigint: lease
+-- $3 interval: pause before the look-up
+-- $4 text: what went wrong
+UPDATE outbox SET state = 'unknown', lease_until = NULL, error = $4, due_at = clock_timestamp() + $3
+WHERE outbox_id = $1 AND lease = $2 AND state = 'sending'
+
+-- name: record_not_found
+-- A look-up found nothing; after the second one, spaced, the row is sent again. Returns no row when nothing
+-- changed: the lease is another's, or the budget is spent.
+-- $1 uuid: outbox row
+-- $2 bigint: lease
+-- $3 interval: pause before the second look-up
+-- $4 integer: sends at most
+UPDATE outbox SET
+    state = CASE WHEN lookups >= 1 THEN 'pending' ELSE 'unknown' END,
+    lookups = CASE WHEN lookups >= 1 THEN 0 ELSE lookups + 1 END,
+    due_at = clock_timestamp() + CASE WHEN lookups >= 1 THEN interval '0' ELSE $3 END
+WHERE outbox_id = $1 AND lease = $2 AND state = 'unknown' AND (lookups = 0 OR attempts < $4)
+RETURNING outbox_id
+
+-- name: lock_newest_conversation
+-- Locks the newest conversation of a conversation's thread, where a person reads on: an old one must not come
+-- back to life beside it.
+-- $1 uuid: conversation
+SELECT n.conversation_id FROM conversations n
+JOIN conversations c ON c.conversation_id = $1 AND n.channel = c.channel AND n.thread_key = c.thread_key
+ORDER BY n.created_at DESC LIMIT 1
+FOR UPDATE OF n
+
+-- name: record_failed
+-- Ends a send for good.
+-- $1 uuid: outbox row
+-- $2 bigint: lease
+-- $3 text: why
+UPDATE outbox SET state = 'failed', lease_until = NULL, finished_at = clock_timestamp(), error = $3
+WHERE outbox_id = $1 AND lease = $2 AND state IN ('sending', 'unknown')
+RETURNING outcome_id
+
+-- name: escalate_undeliverable
+-- Hands a conversation whose reply could not be delivered to a person.
+-- $1 uuid: conversation
+-- $2 uuid: outcome, or null for a person's reply
+-- $3 text: summary
+WITH raised AS (
+    INSERT INTO escalations (conversation_id, outcome_id, reason_code, team, severity, summary)
+    VALUES ($1, $2, 'tool_failure', 'technical', 'P2', $3)
+    ON CONFLICT (conversation_id) WHERE status IN ('open', 'taken') DO NOTHING
+), ticket AS (
+    UPDATE tickets SET status = 'escalated', updated_at = now() WHERE conversation_id = $1
+), event AS (
+    INSERT INTO events (topic, key, payload)
+    VALUES ('fte.escalations', $1::uuid::text, jsonb_build_object('conversation_id', $1, 'reason', 'tool_failure'))
+)
+UPDATE conversations SET state = 'escalated', resolved_at = NULL WHERE conversation_id = $1
+
+-- name: fetch_next_send
+-- Seconds until the courier has something to do, null when nothing is open. What waits for an earlier row of its
+-- conversation does not count: it becomes claimable when that row ends.
+SELECT extract(epoch FROM min(CASE WHEN o.state = 'sending' THEN o.lease_until ELSE o.due_at END) - clock_timestamp())::double precision
+FROM outbox o
+WHERE o.state IN ('pending', 'sending', 'unknown') AND NOT EXISTS (
+    SELECT FROM outbox e
+    WHERE e.conversation_id = o.conversation_id AND e.position < o.position
+      AND e.state IN ('pending', 'sending', 'unknown')
+)
