@@ -1,0 +1,89 @@
+"""Scaling by the queue in Postgres: how much is due, and how long the oldest has waited.
+
+The Ray dashboard imports this module too, to check a configuration, so it loads the rest only where it polls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from crm.database import Database
+    from crm.work import Backlog
+
+_LOG = logging.getLogger(__name__)
+_STALE_AFTER_POLLS = 5
+_UNUSED_AFTER_POLLS = 15
+
+
+def wanted_replicas(backlog: Backlog, current: int, per_replica: int, max_age_s: float) -> int:
+    """Enough replicas for the depth, and one more than now while the oldest waits longer than `max_age_s`."""
+    by_depth = math.ceil(backlog.depth / per_replica)
+    by_age = current + 1 if backlog.oldest_s > max_age_s else 0
+    return max(by_depth, by_age)
+
+
+class QueueDepthPolicy:
+    """A Serve autoscaling policy, called in the controller ten times a second.
+
+    An exception here would stop the controller from looking after any application and a wait would stall it, so
+    it never raises and only reads what a background task fetched. Without a fresh figure nothing changes.
+    """
+
+    def __init__(
+        self, settings_factory: str, per_replica: int, max_age_s: float, target_ongoing: int, poll_s: float = 2.0
+    ) -> None:
+        self._settings_factory = settings_factory
+        self._per_replica = per_replica
+        self._max_age_s = max_age_s
+        self._target_ongoing = target_ongoing
+        self._poll_s = poll_s
+        self._backlog: Backlog | None = None
+        self._fetched_at = -math.inf
+        self._asked_at = -math.inf
+        self._polling: asyncio.Task[None] | None = None
+
+    def __call__(self, context: Any) -> tuple[int | float, dict[str, Any]]:
+        try:
+            self._asked_at = time.monotonic()
+            if self._polling is None or self._polling.done():
+                self._polling = asyncio.get_running_loop().create_task(self._poll())
+            stale = time.monotonic() - self._fetched_at > _STALE_AFTER_POLLS * self._poll_s
+            if self._backlog is None or stale:
+                return context.target_num_replicas, {}
+            by_queue = wanted_replicas(self._backlog, context.current_num_replicas, self._per_replica, self._max_age_s)
+            by_load = math.ceil(context.total_num_requests / self._target_ongoing)
+            return max(by_queue, by_load), {}
+        except Exception:
+            _LOG.exception("the scaling policy failed; nothing changes")
+            return context.target_num_replicas, {}
+
+    async def _poll(self) -> None:
+        from agent.errors import FteError
+        from crm.database import Database
+        from crm.work import WorkQueue
+        from deployments.startup import start_replica
+
+        database: Database | None = None
+        try:
+            settings = await asyncio.to_thread(start_replica, self._settings_factory)
+            database = Database(settings.dsn(), settings.times, "fte-autoscaling", pool_size=1)
+            queue = WorkQueue(database)
+            # A new configuration makes new policies; nobody asks the old ones any more.
+            while time.monotonic() - self._asked_at < _UNUSED_AFTER_POLLS * self._poll_s:
+                try:
+                    self._backlog = await queue.fetch_backlog()
+                    self._fetched_at = time.monotonic()
+                except FteError as error:
+                    _LOG.warning("the queue's depth is not known: %s", error)
+                await asyncio.sleep(self._poll_s)
+        except Exception:
+            _LOG.exception("watching the queue failed; trying again")
+            await asyncio.sleep(self._poll_s)
+        finally:
+            if database is not None:
+                await database.close()

@@ -1,0 +1,101 @@
+"""The lock actors: few, sharded by customer, each a LockTable behind Ray calls."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from concurrent.futures import Future
+from typing import Any
+
+import ray
+
+from agent.lock_table import Answer, LockTable
+from agent.times import Times
+
+NAMESPACE = "fte"
+# Detached actors keep the code that they started with, so a change of this class must change the name.
+VERSION = 1
+_PARKED, _CONTROL = "parked", "control"
+
+
+def shard_name(shard: int, shards: int) -> str:
+    return f"conversation-lock-v{VERSION}-{shard}-of-{shards}"
+
+
+class LockShard:
+    """One shard. Each concurrency group runs on an event loop of its own, so the table is behind a mutex."""
+
+    def __init__(self, times: Times) -> None:
+        self._table = LockTable(times.lock_lease_s, times.lock_confirm_s)
+        self._forget_after_s = times.lock_lease_s
+        self._forget_at = time.monotonic() + self._forget_after_s
+        self._mutex = threading.Lock()
+        self._parked: dict[str, Future[bool]] = {}
+
+    @ray.method(concurrency_group=_PARKED)
+    async def acquire(self, customer: str, token: str, wait_s: float) -> bool:
+        """Wait for the lock at most `wait_s`. True: `token` holds it, for confirm_s unless it renews."""
+        with self._mutex:
+            now = time.monotonic()
+            if now >= self._forget_at:
+                self._table.forget_expired(now)
+                self._forget_at = now + self._forget_after_s
+            self._grant(self._table.expire(customer, now))
+            answer = self._table.request(customer, token, now)
+            if answer is not Answer.QUEUED:
+                return answer is Answer.GRANTED
+            turn = self._parked[token] = Future()
+        return await self._wait_for_turn(customer, token, turn, now + wait_s)
+
+    @ray.method(concurrency_group=_CONTROL)
+    async def renew(self, customer: str, token: str) -> bool:
+        with self._mutex:
+            return self._table.renew(customer, token, time.monotonic())
+
+    @ray.method(concurrency_group=_CONTROL)
+    async def release(self, customer: str, token: str) -> None:
+        """Give the lock or the place in the queue up; silent when there is none."""
+        with self._mutex:
+            self._grant(self._table.release(customer, token, time.monotonic()))
+
+    @ray.method(concurrency_group=_CONTROL)
+    async def count(self) -> tuple[int, int]:
+        """How many locks are held and how many requests wait."""
+        with self._mutex:
+            return len(self._table), self._table.waiting
+
+    async def _wait_for_turn(self, customer: str, token: str, turn: Future[bool], until: float) -> bool:
+        try:
+            while (now := time.monotonic()) < until:
+                with self._mutex:
+                    hold_ends_at = self._table.expires_at(customer)
+                alarm = until if hold_ends_at is None else min(until, hold_ends_at)
+                try:
+                    wait_s = max(alarm - now, 0.001)
+                    return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(turn)), wait_s)
+                except TimeoutError:
+                    with self._mutex:
+                        self._grant(self._table.expire(customer, time.monotonic()))
+            with self._mutex:
+                if turn.done():
+                    return True
+                self._table.release(customer, token, time.monotonic())
+                return False
+        finally:
+            self._parked.pop(token, None)
+
+    def _grant(self, token: str | None) -> None:
+        turn = self._parked.get(token) if token is not None else None
+        if turn is not None and not turn.done():
+            turn.set_result(True)
+
+
+_RemoteLockShard = ray.remote(num_cpus=0, max_restarts=-1, concurrency_groups={_PARKED: 1000, _CONTROL: 100})(LockShard)
+
+
+def find_or_make_shard(shard: int, shards: int, times: Times) -> Any:
+    """The actor of a shard. Asks Ray's control store, which blocks."""
+    name = shard_name(shard, shards)
+    options = _RemoteLockShard.options(name=name, namespace=NAMESPACE, lifetime="detached", get_if_exists=True)
+    return options.remote(times)

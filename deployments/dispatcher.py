@@ -1,0 +1,51 @@
+"""Schedules turns: finds the customers that are due and asks the agents."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+
+from agent.dispatch import DispatchLoop
+from agent.records import CustomerId
+from crm.database import Database
+from crm.work import WorkQueue
+from deployments.background import BackgroundLoop
+from deployments.capacity import AgentCapacity
+from deployments.startup import start_replica
+
+_DRAIN_S = 5.0
+_CAPACITY_PERIOD_S = 5.0
+
+
+@serve.deployment
+class Dispatcher:
+    """Its loop lives in the replica; it serves no requests."""
+
+    async def __init__(  # type: ignore[misc]  # Serve awaits it
+        self, settings_factory: str, agent: DeploymentHandle, turns_per_agent: int
+    ) -> None:
+        settings = start_replica(settings_factory)
+        times = settings.times
+        self._agent = agent
+        self._database = Database(settings.dsn(), times, "fte-dispatcher", pool_size=2)
+        capacity = AgentCapacity(serve.get_replica_context().app_name, agent.deployment_name, turns_per_agent)
+        self._watch = asyncio.create_task(capacity.watch(_CAPACITY_PERIOD_S))
+        self._dispatch = DispatchLoop(WorkQueue(self._database), self._run_turn, capacity.credits, times)
+        self._background = BackgroundLoop("dispatcher", self._dispatch)
+
+    def check_health(self) -> None:
+        self._background.check()
+
+    async def describe(self) -> dict[str, int]:
+        return {"in_hand": self._dispatch.in_hand}
+
+    async def __del__(self) -> None:
+        self._watch.cancel()
+        await self._background.drain(_DRAIN_S)
+        await self._database.close()
+
+    async def _run_turn(self, customer_id: CustomerId) -> bool:
+        settled: bool = await self._agent.turn.remote(customer_id)
+        return settled

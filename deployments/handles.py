@@ -1,0 +1,64 @@
+"""Other deployments as ports: a call that fails because its replica is away raises the port's error."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from ray.exceptions import RayError
+from ray.serve.exceptions import RayServeException
+from ray.serve.handle import DeploymentHandle
+
+from agent.errors import DependencyAway, EmbeddingAway, TextTooLong
+from agent.ports import Embeddings
+from deployments.shared_calls import SharedCalls
+
+
+class EmbeddingHandle:
+    """Implements ports.Embedder over the embedding deployment; turns that ask at once share calls."""
+
+    def __init__(self, handle: DeploymentHandle, timeout_s: float) -> None:
+        self._handle = handle
+        self._timeout_s = timeout_s
+        self._calls = SharedCalls(self._call, _rows, alone=TextTooLong)
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings:
+        return await self._calls.ask(texts)
+
+    async def _call(self, texts: list[str]) -> Embeddings:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                embeddings: Embeddings = await self._handle.embed.remote(texts)
+        except TextTooLong:  # a RayError too, as Ray hands it on
+            raise
+        except (RayError, RayServeException, TimeoutError) as error:
+            raise EmbeddingAway("the embedding model does not answer now") from error
+        return embeddings
+
+
+class SentimentHandle:
+    """Implements ports.SentimentScorer over the sentiment deployment; turns that ask at once share calls."""
+
+    def __init__(self, handle: DeploymentHandle, timeout_s: float) -> None:
+        self._handle = handle
+        self._timeout_s = timeout_s
+        self._calls: SharedCalls[list[float]] = SharedCalls(self._call, _part, alone=TextTooLong)
+
+    async def score(self, texts: Sequence[str]) -> list[float]:
+        return await self._calls.ask(texts)
+
+    async def _call(self, texts: list[str]) -> list[float]:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                scores: list[float] = await self._handle.score.remote(texts)
+        except (RayError, RayServeException, TimeoutError) as error:
+            raise DependencyAway("the sentiment scorer does not answer now") from error
+        return scores
+
+
+def _rows(embeddings: Embeddings, part: slice) -> Embeddings:
+    return Embeddings(embeddings.model_id, embeddings.vectors[part])
+
+
+def _part(scores: list[float], part: slice) -> list[float]:
+    return scores[part]

@@ -1,0 +1,44 @@
+"""The HTTP door of the Serve application: builds the services in its replica and hands requests to the app."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+
+from crm.database import Database
+from deployments.probes import make_probes
+from deployments.startup import start_replica
+from deployments.web.app import create_app
+from deployments.web.services import connect_services
+
+
+@serve.deployment
+@serve.ingress()
+class Ingress:
+    """The app is made in the replica, so that nothing of it is pickled; its health is that it answers."""
+
+    def __init__(
+        self,
+        settings_factory: str,
+        embedding: DeploymentHandle,
+        dispatcher: DeploymentHandle,
+        courier: DeploymentHandle,
+    ) -> None:
+        """The handles make their deployments part of the application; the ingress only asks them how they are."""
+        settings = start_replica(settings_factory)
+        self._database = Database(settings.dsn(), settings.times, "fte-ingress")
+        self._services = connect_services(
+            self._database,
+            operator_key=settings.operator_key,
+            token_secret=settings.token_secret,
+            allowed_origins=settings.allowed_origins,
+            probes=make_probes(embedding, dispatcher, settings.lock_shards, settings.times),
+        )
+
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        return create_app(self._services)
+
+    async def __del__(self) -> None:
+        await self._services.close()
+        await self._database.close()

@@ -1,0 +1,135 @@
+"""The desk: what a support team member lists, takes over, answers, gives back and ends; and who a customer is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from pydantic import BaseModel, ConfigDict
+
+from agent.errors import BadInput
+from agent.records import ConversationId, Escalation, EscalationStatus, IdentifierKind, Team
+from channels.addresses import parse_email, parse_phone
+from channels.texts import MessageText, NoteText
+from channels.web_form.submission import parse_idempotency_key
+from crm.desk_views import ConversationStanding, ConversationView, CustomerLookup
+from deployments.web.reference import error_responses, json_body
+from deployments.web.requests import operator_name, read_json, read_optional_json, require_operator
+from deployments.web.services import services_of
+
+router = APIRouter(tags=["desk"], dependencies=[Depends(require_operator)], responses=error_responses(401, 422, 503))
+
+Operator = Annotated[str, Depends(operator_name)]
+
+
+class DeskReply(BaseModel):
+    """A person's answer to the customer."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    message: MessageText
+
+
+class DeskNote(BaseModel):
+    """What whoever reads the escalation later should know."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    note: NoteText = ""
+
+
+class EscalationList(BaseModel):
+    """Most urgent first."""
+
+    escalations: Sequence[Escalation]
+
+
+@router.get("/escalations")
+async def list_escalations(
+    request: Request, team: Team | None = None, status: EscalationStatus | None = None
+) -> EscalationList:
+    """List escalations, of one team and in one status if given."""
+    return EscalationList(escalations=await services_of(request).desk.list_escalations(team, status))
+
+
+@router.get("/conversations/{conversation_id}", responses=error_responses(404))
+async def read_conversation(request: Request, conversation_id: UUID) -> ConversationView:
+    """Read a conversation: messages with sentiment and delivery, outcomes with their steps, escalations."""
+    return await services_of(request).desk_views.fetch_conversation(ConversationId(conversation_id))
+
+
+@router.post("/conversations/{conversation_id}/take", responses=error_responses(404, 409))
+async def take(request: Request, conversation_id: UUID, operator: Operator) -> ConversationStanding:
+    """Take a conversation over: the FTE is silent in it, and what it has not sent is cancelled."""
+    services = services_of(request)
+    await services.desk.take(ConversationId(conversation_id), operator)
+    return await services.desk_views.fetch_standing(ConversationId(conversation_id))
+
+
+@router.post(
+    "/conversations/{conversation_id}/reply",
+    responses=error_responses(400, 404, 409, 413, 415),
+    openapi_extra=json_body(DeskReply),
+)
+async def reply(
+    request: Request,
+    conversation_id: UUID,
+    operator: Operator,
+    idempotency_key: Annotated[
+        str | None, Header(description="A repetition with the same key sends nothing again")
+    ] = None,
+) -> ConversationStanding:
+    """Answer through the customer's channel, taking the conversation over where nobody has it."""
+    services = services_of(request)
+    body = await read_json(request, DeskReply)
+    key = None if idempotency_key is None else parse_idempotency_key(idempotency_key)
+    await services.desk.reply(ConversationId(conversation_id), operator, body.message, key)
+    services.wake_courier()
+    return await services.desk_views.fetch_standing(ConversationId(conversation_id))
+
+
+@router.post(
+    "/conversations/{conversation_id}/hand-back",
+    responses=error_responses(400, 404, 409, 413, 415),
+    openapi_extra=json_body(DeskNote, required=False),
+)
+async def hand_back(request: Request, conversation_id: UUID, operator: Operator) -> ConversationStanding:
+    """Give a conversation back to the FTE; its sentiment and gap counters start anew."""
+    services = services_of(request)
+    body = await read_optional_json(request, DeskNote)
+    await services.desk.hand_back(ConversationId(conversation_id), operator, body.note)
+    services.wake_dispatcher()
+    return await services.desk_views.fetch_standing(ConversationId(conversation_id))
+
+
+@router.post(
+    "/conversations/{conversation_id}/resolve",
+    responses=error_responses(400, 404, 409, 413, 415),
+    openapi_extra=json_body(DeskNote, required=False),
+)
+async def resolve(request: Request, conversation_id: UUID, operator: Operator) -> ConversationStanding:
+    """End a conversation; a new message of its customer within 72 hours reopens it."""
+    services = services_of(request)
+    body = await read_optional_json(request, DeskNote)
+    await services.desk.resolve(ConversationId(conversation_id), operator, body.note)
+    return await services.desk_views.fetch_standing(ConversationId(conversation_id))
+
+
+@router.get("/customers/lookup", responses=error_responses(404))
+async def look_up_customer(
+    request: Request,
+    email: Annotated[str | None, Query(max_length=320)] = None,
+    phone: Annotated[str | None, Query(max_length=40)] = None,
+) -> CustomerLookup:
+    """Who proved an address, and apart from that who only claimed it in a form. Give one of the two."""
+    match email, phone:
+        case str(), None:
+            kind, value = IdentifierKind.EMAIL, parse_email(email)
+        case None, str():
+            # In a query string a plus sign that was not escaped means a space.
+            kind, value = IdentifierKind.PHONE, parse_phone("+" + phone[1:] if phone[:1] == " " else phone)
+        case _:
+            raise BadInput("email", "give either email or phone, and not both")
+    return await services_of(request).desk_views.fetch_customers(kind, value)

@@ -1,0 +1,88 @@
+"""Small requests to another deployment that share calls: each call costs more than what most of them ask."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(slots=True)
+class _Request(Generic[Answer]):
+    texts: list[str]
+    answer: asyncio.Future[Answer]
+
+
+class SharedCalls(Generic[Answer]):
+    """Who comes while `in_flight` calls are under way waits for the next one, together with the others.
+
+    There is no timer: a lone request starts at once. A joint call that fails is repeated for each request alone when
+    `alone` says that its error is one request's own fault; any other error is everybody's.
+    """
+
+    def __init__(
+        self,
+        call: Callable[[list[str]], Awaitable[Answer]],
+        take: Callable[[Answer, slice], Answer],
+        *,
+        alone: type[Exception],
+        in_flight: int = 2,
+        max_texts: int = 32,
+    ) -> None:
+        """`take` cuts a request's part out of a joint answer, which is in the order of the texts."""
+        self._call = call
+        self._take = take
+        self._alone = alone
+        self._in_flight = in_flight
+        self._max_texts = max_texts
+        self._waiting: deque[_Request[Answer]] = deque()
+        self._calls: set[asyncio.Task[None]] = set()
+
+    async def ask(self, texts: Sequence[str]) -> Answer:
+        request: _Request[Answer] = _Request(list(texts), asyncio.get_running_loop().create_future())
+        self._waiting.append(request)
+        if len(self._calls) < self._in_flight:
+            task = asyncio.create_task(self._work())
+            self._calls.add(task)
+            task.add_done_callback(self._calls.discard)
+        return await request.answer
+
+    async def _work(self) -> None:
+        while self._waiting:
+            batch = self._next_batch()
+            if batch:
+                await self._answer(batch)
+
+    def _next_batch(self) -> list[_Request[Answer]]:
+        """The oldest requests that fit one call, at least one; those given up are dropped."""
+        batch: list[_Request[Answer]] = []
+        size = 0
+        while self._waiting and (not batch or size + len(self._waiting[0].texts) <= self._max_texts):
+            request = self._waiting.popleft()
+            if not request.answer.done():
+                batch.append(request)
+                size += len(request.texts)
+        return batch
+
+    async def _answer(self, batch: list[_Request[Answer]]) -> None:
+        try:
+            joint = await self._call([text for request in batch for text in request.texts])
+        except Exception as error:
+            if isinstance(error, self._alone) and len(batch) > 1:
+                for request in batch:
+                    await self._answer([request])
+                return
+            for request in batch:
+                if not request.answer.done():
+                    request.answer.set_exception(error)
+            return
+        start = 0
+        for request in batch:
+            end = start + len(request.texts)
+            if not request.answer.done():
+                request.answer.set_result(self._take(joint, slice(start, end)))
+            start = end

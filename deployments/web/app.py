@@ -1,0 +1,53 @@
+"""The HTTP application over given services; it knows nothing of Ray."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from deployments.routes import desk, operations, pages, support
+from deployments.web.errors import UnexpectedErrors, add_error_handlers
+from deployments.web.headers import SecurityHeaders
+from deployments.web.services import IngressServices
+
+_DESCRIPTION = "Support by e-mail, WhatsApp and web form: the customers' form, the desk, and operations."
+
+
+def create_app(services: IngressServices) -> FastAPI:
+    """One application of one replica; its lifespan closes the services."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await services.close()
+
+    app = FastAPI(
+        title="Customer Success Digital FTE",
+        description=_DESCRIPTION,
+        version="0.1.0",
+        lifespan=lifespan,
+        docs_url=None,  # FastAPI's page loads scripts from a CDN; ours is in routes/pages
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.services = services
+    # Routes are tried in this order, and submissions are most of the traffic.
+    for router in (support.router, pages.build_router(), desk.router, operations.router):
+        app.include_router(router)
+    add_error_handlers(app)
+    # The last one added is the outermost.
+    app.add_middleware(UnexpectedErrors)
+    if services.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=services.allowed_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
+            expose_headers=["Retry-After"],
+            max_age=600,
+        )
+    app.add_middleware(SecurityHeaders)
+    return app

@@ -1,0 +1,154 @@
+"""Server-sent events of delivered replies. One watcher per replica looks for all open streams together."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+
+from agent.errors import DatabaseAway, NotFound, RateLimited
+from agent.records import ConversationId, MessageId
+from crm.views import Reply, TicketHead, TicketViews
+from crm.work import DELIVERED_CHANNEL, WorkQueue
+
+_LOG = logging.getLogger(__name__)
+
+STREAMS_MAX = 100
+LIFETIME_S = 50.0
+_KEEPALIVE_S = 15.0
+_POLL_S = 1.0
+_PAUSE_S = 0.05
+_RETRY_MS = 1_000
+
+
+class ReplyStreams:
+    """Streams live for `lifetime_s` at most, shorter than any proxy's patience; browsers then resume."""
+
+    def __init__(
+        self,
+        tickets: TicketViews,
+        queue: WorkQueue,
+        *,
+        streams_max: int = STREAMS_MAX,
+        lifetime_s: float = LIFETIME_S,
+    ) -> None:
+        self._tickets = tickets
+        self._queue = queue
+        self._streams_max = streams_max
+        self._lifetime_s = lifetime_s
+        self._watched: dict[asyncio.Event, ConversationId] = {}
+        self._pulse = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._watcher: asyncio.Task[None] | None = None
+        self._stop_listening: Callable[[], Awaitable[None]] | None = None
+
+    @property
+    def open(self) -> int:
+        """How many streams are open now."""
+        return len(self._watched)
+
+    def check_room(self) -> None:
+        """Raise RateLimited when this replica has as many streams open as it may."""
+        if self.open >= self._streams_max:
+            raise RateLimited("too many open event streams; ask for the ticket from time to time instead")
+
+    async def stream(self, head: TicketHead, seen: MessageId | None) -> AsyncIterator[bytes]:
+        """Events `reply` (the delivered message) and `status` (the ticket's), from after `seen` on."""
+        yield format_sse_event(retry=_RETRY_MS)
+        until = time.monotonic() + self._lifetime_s
+        status = ""
+        with self._watch(head.conversation_id) as changed:
+            while not self._closing.is_set() and (left_s := until - time.monotonic()) > 0:
+                try:
+                    await asyncio.wait_for(changed.wait(), min(left_s, _KEEPALIVE_S))
+                except TimeoutError:
+                    yield KEEPALIVE_COMMENT
+                    continue
+                changed.clear()
+                try:
+                    replies = await self._tickets.fetch_replies_after(head.conversation_id, seen)
+                    now = await self._tickets.fetch_ticket(head.ticket_id)
+                except (DatabaseAway, NotFound):
+                    return
+                for reply in replies:
+                    seen = reply.message_id
+                    yield _reply_event(reply)
+                if now.status != status:
+                    status = now.status
+                    yield format_sse_event(event="status", data_str=json.dumps({"status": status}))
+
+    async def close(self) -> None:
+        """End all streams; browsers resume them elsewhere."""
+        self._closing.set()
+        for changed in self._watched:
+            changed.set()
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.wait([self._watcher])
+        await self._unlisten()
+
+    @contextmanager
+    def _watch(self, conversation_id: ConversationId) -> Iterator[asyncio.Event]:
+        changed = asyncio.Event()
+        changed.set()  # the first look is at once
+        self._watched[changed] = conversation_id
+        if self._watcher is None or self._watcher.done():
+            self._watcher = asyncio.create_task(self._watch_all())
+        try:
+            yield changed
+        finally:
+            del self._watched[changed]
+
+    async def _watch_all(self) -> None:
+        """While streams are open: look at every delivery, and every second in case one was not heard of."""
+        marks: dict[ConversationId, str] = {}
+        while True:
+            if not self._watched:
+                await self._unlisten()
+                if not self._watched:  # none joined meanwhile
+                    return
+            try:
+                await self._listen()
+                found = await self._tickets.fetch_marks(list(set(self._watched.values())))
+            except DatabaseAway:
+                await asyncio.sleep(_POLL_S)
+                continue
+            for changed, conversation_id in self._watched.items():
+                # Unknown to the last look: delivered, perhaps, between the stream's own look and this one.
+                if found.get(conversation_id) != marks.get(conversation_id):
+                    changed.set()
+            marks = found
+            await asyncio.sleep(_PAUSE_S)
+            try:
+                await asyncio.wait_for(self._pulse.wait(), _POLL_S)
+            except TimeoutError:
+                continue
+            finally:
+                self._pulse.clear()
+
+    async def _listen(self) -> None:
+        if self._stop_listening is None:
+            self._stop_listening = await self._queue.listen(self._pulse.set, DELIVERED_CHANNEL, self._on_lost)
+
+    def _on_lost(self) -> None:
+        self._stop_listening = None
+
+    async def _unlisten(self) -> None:
+        stop, self._stop_listening = self._stop_listening, None
+        if stop is not None:
+            await stop()
+
+
+def _reply_event(reply: Reply) -> bytes:
+    shown = reply.shown
+    data = {
+        "direction": shown.direction,
+        "body": shown.body,
+        "created_at": shown.created_at.isoformat(),
+    }
+    return format_sse_event(event="reply", id=str(reply.message_id), data_str=json.dumps(data))

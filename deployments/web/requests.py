@@ -1,0 +1,90 @@
+"""Reading requests: bodies within a limit, and who asks."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Header, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel
+
+from agent.errors import BadInput, FteError, NotAuthorized, PayloadTooLarge
+from deployments.web.services import services_of
+
+BODY_MAX_BYTES = 64 * 1024
+_OPERATOR = re.compile(r"^[A-Za-z0-9][A-Za-z0-9 ._@+-]{0,63}$")
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+class UnsupportedMediaType(FteError):
+    """The body is not declared to be JSON in UTF-8."""
+
+    http_status = 415
+
+
+async def read_json(request: Request, model: type[Body]) -> Body:
+    """The body as `model`. Raises pydantic's ValidationError, UnsupportedMediaType or PayloadTooLarge."""
+    _check_content_type(request)
+    return model.model_validate_json(await read_body(request))
+
+
+async def read_optional_json(request: Request, model: type[Body]) -> Body:
+    """As read_json, but no body at all counts as the empty object."""
+    body = await read_body(request)
+    if not body:
+        return model.model_validate_json(b"{}")
+    _check_content_type(request)
+    return model.model_validate_json(body)
+
+
+async def read_body(request: Request) -> bytes:
+    """The body, given up as soon as it is over the limit. Raises PayloadTooLarge."""
+    too_large = PayloadTooLarge(f"the body must be at most {BODY_MAX_BYTES} bytes")
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > BODY_MAX_BYTES:
+        raise too_large
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > BODY_MAX_BYTES:
+            raise too_large
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _check_content_type(request: Request) -> None:
+    media_type, _, parameters = request.headers.get("content-type", "").lower().partition(";")
+    charset = parameters.replace('"', "").replace(" ", "")
+    if media_type.strip() != "application/json" or charset not in ("", "charset=utf-8", "charset=utf8"):
+        raise UnsupportedMediaType("the body must be sent as Content-Type: application/json, in UTF-8")
+
+
+bearer_of_operator = HTTPBearer(
+    auto_error=False, scheme_name="operator key", description="FTE_OPERATOR_KEY, or the key that `make up` prints"
+)
+
+
+def require_operator(
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_of_operator)],
+) -> None:
+    """Raises NotAuthorized unless the bearer token is the operator key."""
+    given = credentials.credentials if credentials else ""
+    key = services_of(request).operator_key.get_secret_value()
+    # An empty key would be everybody's.
+    if not key or not hmac.compare_digest(given.encode("utf-8", "surrogatepass"), key.encode()):
+        raise NotAuthorized("the operator key is missing or wrong; send it as Authorization: Bearer KEY")
+
+
+def operator_name(
+    name: Annotated[
+        str, Header(alias="X-Operator", description="Who acts: letters, digits, spaces and . _ @ + -")
+    ] = "operator",
+) -> str:
+    """Raises BadInput."""
+    if not _OPERATOR.fullmatch(name):
+        raise BadInput("X-Operator", "must be 1 to 64 letters, digits, spaces or . _ @ + -, without a leading sign")
+    return name

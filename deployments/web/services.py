@@ -1,0 +1,86 @@
+"""What the HTTP application needs from outside, in one record."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from fastapi import Request
+from pydantic import SecretStr
+
+from channels.web_form.tokens import TicketTokens
+from crm.database import Database
+from crm.desk import Desk
+from crm.desk_views import DeskViews
+from crm.inbox import Inbox
+from crm.metrics import Metrics
+from crm.notifier import Notifier
+from crm.totals import SystemTotals
+from crm.views import TicketViews
+from crm.work import OUTBOX_CHANNEL, WorkQueue
+from deployments.web.ack_log import AckLog
+from deployments.web.reply_streams import ReplyStreams
+
+HealthProbe = Callable[[], Awaitable[Mapping[str, Any]]]
+"""Answers plain values about one part of the system; what it raises is shown as that part's problem."""
+
+
+@dataclass(frozen=True, slots=True)
+class IngressServices:
+    """One per replica. `wake_dispatcher` and `wake_courier` return at once."""
+
+    inbox: Inbox
+    desk: Desk
+    tickets: TicketViews
+    desk_views: DeskViews
+    metrics: Metrics
+    totals: SystemTotals
+    streams: ReplyStreams
+    acks: AckLog
+    tokens: TicketTokens
+    wake_dispatcher: Callable[[], None]
+    wake_courier: Callable[[], None]
+    operator_key: SecretStr
+    allowed_origins: tuple[str, ...] = ()
+    probes: Mapping[str, HealthProbe] = field(default_factory=dict)
+
+    async def close(self) -> None:
+        """End what runs in the background; the database stays open, it belongs to the caller."""
+        await self.streams.close()
+        await self.acks.close()
+
+
+def connect_services(
+    database: Database,
+    *,
+    operator_key: SecretStr,
+    token_secret: SecretStr,
+    allowed_origins: tuple[str, ...] = (),
+    probes: Mapping[str, HealthProbe] | None = None,
+) -> IngressServices:
+    """The services over one database."""
+    queue = WorkQueue(database)
+    tickets = TicketViews(database)
+    metrics = Metrics(database)
+    return IngressServices(
+        inbox=Inbox(database),
+        desk=Desk(database),
+        tickets=tickets,
+        desk_views=DeskViews(database),
+        metrics=metrics,
+        totals=SystemTotals(database),
+        streams=ReplyStreams(tickets, queue),
+        acks=AckLog(metrics.record_acks),
+        tokens=TicketTokens(token_secret),
+        wake_dispatcher=Notifier(queue).notify,
+        wake_courier=Notifier(queue, OUTBOX_CHANNEL).notify,
+        operator_key=operator_key,
+        allowed_origins=allowed_origins,
+        probes=probes or {},
+    )
+
+
+def services_of(request: Request) -> IngressServices:
+    """The services of the application that handles `request`."""
+    return cast(IngressServices, request.app.state.services)
