@@ -1,0 +1,191 @@
+"""`fte kb`: bring a folder of articles into the knowledge base, and search it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from textwrap import shorten
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.errors import BadInput
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from agent.records import Passage
+    from serve_app.knowledge import OnProgress, Query
+
+
+# Between two lines of progress in a log.
+_LINE_EVERY_S = 5.0
+
+
+def register(app: typer.Typer) -> None:
+    kb = typer.Typer(help="The knowledge base.", no_args_is_help=True)
+    kb.command()(sync)
+    kb.command()(search)
+    app.add_typer(kb, name="kb")
+
+
+def sync(
+    folder: Annotated[Path, typer.Argument(help="A folder of Markdown, MDX or text files.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
+) -> None:
+    """Make the knowledge base equal to a folder: only what changed is embedded again, what was deleted goes."""
+    from serve_app.knowledge import sync_configured
+    from serve_app.settings import load_settings
+
+    with _progress() as show:
+        report = asyncio.run(sync_configured(load_settings(), folder, show))
+    _report_unreadable(report.errors)
+    counts = {
+        "articles": report.articles,
+        "changed": report.changed,
+        "deleted": report.deleted,
+        "chunks_embedded": report.chunks_embedded,
+    }
+    if as_json:
+        typer.echo(json.dumps({**counts, "errors": [str(error) for error in report.errors]}))
+    else:
+        typer.echo(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()))
+
+
+def search(
+    text: Annotated[str | None, typer.Argument(help="A question. Or give --queries.")] = None,
+    kb: Annotated[Path | None, typer.Option(help="A folder to search in a scratch database.")] = None,
+    queries: Annotated[Path | None, typer.Option(help='JSON lines {"id", "query"}.')] = None,
+    out: Annotated[Path | None, typer.Option(help='For JSON lines {"id", "articles"}; else stdout.')] = None,
+    k: Annotated[int, typer.Option("-k", min=1, max=50, help="Articles per question.")] = 5,
+    mode: Annotated[str, typer.Option(help="What decides: hybrid, dense or text.")] = "hybrid",
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
+) -> None:
+    """Find the articles that answer a question, or each question of a file, best first."""
+    from crm.knowledge import SearchMode
+    from serve_app.knowledge import Query, search_configured, search_folder
+    from serve_app.settings import load_settings
+
+    if mode not in list(SearchMode):
+        raise BadInput("--mode", "is one of hybrid, dense, text")
+    if text is not None and queries is None:
+        asked = [Query(None, text)]
+    elif queries is not None and text is None:
+        asked = _read_queries(queries)
+    else:
+        raise BadInput("fte kb search", "give a question, or --queries with a file of them")
+    if out is not None and not out.absolute().parent.is_dir():
+        raise BadInput("--out", f"the folder {out.parent} does not exist")
+    settings = load_settings()
+    with _progress() as show:
+        if kb is None:
+            found = asyncio.run(search_configured(settings, asked, k, SearchMode(mode), show))
+        else:
+            found, errors = asyncio.run(search_folder(settings, kb, asked, k, SearchMode(mode), show))
+            _report_unreadable(errors)
+    if text is None:
+        _write_whole(out, "".join(_answer(query, passages) for query, passages in zip(asked, found, strict=True)))
+    elif as_json:
+        typer.echo(json.dumps([_as_record(passage) for passage in found[0]], ensure_ascii=False))
+    else:
+        _show(found[0])
+
+
+def _read_queries(file: Path) -> list[Query]:
+    from serve_app.knowledge import parse_queries
+
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise BadInput(str(file), f"cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BadInput(str(file), "is not UTF-8") from error
+    try:
+        return parse_queries(text.split("\n"))
+    except BadInput as error:
+        raise BadInput(f"{file}, {error.field}", error.problem) from error
+
+
+def _answer(query: Query, passages: list[Passage]) -> str:
+    articles = [passage.slug for passage in passages]
+    return json.dumps({"id": query.id, "articles": articles}, ensure_ascii=False) + "\n"
+
+
+def _write_whole(out: Path | None, lines: str) -> None:
+    """The file appears whole or not at all."""
+    if out is None:
+        typer.echo(lines, nl=False)
+        return
+    part = out.with_name(f"{out.name}.{os.getpid()}.part")
+    try:
+        part.write_text(lines, encoding="utf-8")
+        part.replace(out)
+    except OSError as error:
+        raise BadInput("--out", f"{out} cannot be written: {error.strerror}") from error
+
+
+def _report_unreadable(errors: tuple[BadInput, ...]) -> None:
+    for error in errors:
+        typer.echo(f"fte: left out: {error}", err=True)
+
+
+def _as_record(passage: Passage) -> dict[str, str | float | None]:
+    return {
+        "article": passage.slug,
+        "title": passage.title,
+        "section": passage.heading_path,
+        "similarity": None if math.isnan(passage.similarity) else round(passage.similarity, 4),
+        "score": round(passage.score, 4),
+        "text": passage.body,
+        "url": passage.url,
+    }
+
+
+def _show(passages: list[Passage]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console()
+    if not passages:
+        console.print("nothing found")
+        return
+    table = Table("similarity", "article", "section", "text")
+    for passage in passages:
+        opening = " ".join(passage.body.split())
+        table.add_row(
+            f"{passage.similarity:.2f}", *map(escape, (passage.slug, passage.heading_path, shorten(opening, 160)))
+        )
+    console.print(table)
+
+
+@contextmanager
+def _progress() -> Iterator[OnProgress]:
+    """A bar for a person; for a log a line now and then."""
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn
+
+    console = Console(stderr=True)
+    last = time.monotonic()
+    with Progress(
+        SpinnerColumn(), *Progress.get_default_columns(), MofNCompleteColumn(), console=console, transient=True,
+        disable=not console.is_terminal,
+    ) as progress:  # fmt: skip
+        bars: dict[str, TaskID] = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            nonlocal last
+            if stage not in bars:
+                bars[stage] = progress.add_task(stage, total=None)
+            progress.update(bars[stage], completed=done, total=max(total, 1))
+            if not console.is_terminal and time.monotonic() - last > _LINE_EVERY_S:
+                last = time.monotonic()
+                typer.echo(f"{stage}: {done} of {total}", err=True)
+
+        yield show

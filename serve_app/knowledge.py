@@ -1,0 +1,143 @@
+"""Filling and searching the knowledge base from this process: the configured one, or a scratch one of a folder."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from agent.errors import BadInput
+from serve_app.scratch import open_scratch_database
+from serve_app.settings import Settings
+
+if TYPE_CHECKING:
+    from agent.records import Passage
+    from crm.database import Database
+    from crm.knowledge import SearchMode
+    from crm.knowledge_sync import SyncReport
+    from models.embedding import SentenceTransformerEmbedder
+
+OnProgress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+_QUERIES_PER_CALL = 64
+
+
+class _Line(BaseModel):
+    """One line of a file of queries; whatever else it holds is its owner's."""
+
+    model_config = ConfigDict(strict=True)
+
+    id: str | int
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question and the id that its answer goes back under."""
+
+    id: str | int | None
+    text: str
+
+
+def parse_queries(lines: Sequence[str]) -> list[Query]:
+    """Parse JSON lines {"id", "query"}; empty lines do not count. Raises BadInput naming the first bad line."""
+    queries = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            parsed = _Line.model_validate_json(line)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = f"{first['loc'][0]}: " if first["loc"] else ""
+            raise BadInput(f"line {number}", f'{place}{first["msg"]}; it must be {{"id", "query"}}') from None
+        queries.append(Query(parsed.id, parsed.query))
+    return queries
+
+
+async def sync_configured(settings: Settings, folder: Path, on_progress: OnProgress) -> SyncReport:
+    """Make the configured knowledge base equal to a folder. Raises what `sync_folder` raises."""
+    from crm.database import Database
+
+    database = Database(settings.dsn(), settings.times, "fte-kb")
+    try:
+        return await _sync(database, await _load_model(settings, on_progress), folder, on_progress)
+    finally:
+        await database.close()
+
+
+async def search_configured(
+    settings: Settings, queries: Sequence[Query], limit: int, mode: SearchMode, on_progress: OnProgress
+) -> list[list[Passage]]:
+    """Search the configured knowledge base; per query, in order, its passages, best first."""
+    from crm.database import Database
+
+    database = Database(settings.dsn(), settings.times, "fte-kb")
+    try:
+        return await _search(database, await _load_model(settings, on_progress), queries, limit, mode, on_progress)
+    finally:
+        await database.close()
+
+
+async def search_folder(
+    settings: Settings,
+    folder: Path,
+    queries: Sequence[Query],
+    limit: int,
+    mode: SearchMode,
+    on_progress: OnProgress,
+) -> tuple[list[list[Passage]], tuple[BadInput, ...]]:
+    """Search a folder of articles in a scratch database; also what of the folder could not be read."""
+    async with open_scratch_database(settings.times, "fte-kb") as database:
+        model = await _load_model(settings, on_progress)
+        report = await _sync(database, model, folder, on_progress)
+        return await _search(database, model, queries, limit, mode, on_progress), report.errors
+
+
+async def _load_model(settings: Settings, on_progress: OnProgress) -> SentenceTransformerEmbedder:
+    on_progress("loading the model", 0, 1)
+    from models.embedding import SentenceTransformerEmbedder
+
+    model = await asyncio.to_thread(SentenceTransformerEmbedder, settings.embedding_model)
+    on_progress("loading the model", 1, 1)
+    return model
+
+
+async def _sync(
+    database: Database, model: SentenceTransformerEmbedder, folder: Path, on_progress: OnProgress
+) -> SyncReport:
+    from crm.knowledge_sync import sync_folder
+
+    return await sync_folder(
+        database, model, folder, lambda done, total, _: on_progress("reading articles", done, total)
+    )
+
+
+async def _search(
+    database: Database,
+    model: SentenceTransformerEmbedder,
+    queries: Sequence[Query],
+    limit: int,
+    mode: SearchMode,
+    on_progress: OnProgress,
+) -> list[list[Passage]]:
+    """A text without a word finds nothing; of one that is too long, the part that a turn would search for."""
+    from agent.ports import Embeddings
+    from agent.query import fit_tokens
+    from crm.knowledge import PostgresKnowledge
+
+    knowledge = PostgresKnowledge(database, mode)
+    found: list[list[Passage]] = []
+    for start in range(0, len(queries), _QUERIES_PER_CALL):
+        texts = [fit_tokens(query.text, model.count_tokens) for query in queries[start : start + _QUERIES_PER_CALL]]
+        vectors = await asyncio.to_thread(model.encode, texts)
+        for index, text in enumerate(texts):
+            row = Embeddings(model.model_id, vectors[index : index + 1])
+            found.append(await knowledge.search(text, row, limit) if text.strip() else [])
+        on_progress("searching", len(found), len(queries))
+    return found

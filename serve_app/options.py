@@ -1,0 +1,117 @@
+"""The table of deployment options. `serve_config.yaml` and what `serve_app:build` binds are made from it.
+
+The CPUs are shares that fit two cores with every deployment at its largest; Ray only counts them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from serve_app.settings import SETTINGS_FACTORY
+
+APP_NAME = "fte"
+IMPORT_PATH = "serve_app:build"
+TURNS_PER_AGENT = 32
+"""How many turns the dispatcher gives one agent at a time; most of a turn is waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """Replicas between `least` and `most`. `policy_kwargs` selects the queue-depth policy (JSON values only)."""
+
+    least: int = 1
+    most: int = 1
+    target_ongoing: int = 2
+    upscale_delay_s: float = 5.0
+    downscale_delay_s: float = 120.0
+    policy_kwargs: dict[str, str | int | float] | None = None
+
+    def as_config(self) -> dict[str, Any]:
+        config: dict[str, Any] = {
+            "min_replicas": self.least,
+            "initial_replicas": self.least,
+            "max_replicas": self.most,
+            "target_ongoing_requests": self.target_ongoing,
+            "upscale_delay_s": self.upscale_delay_s,
+            "downscale_delay_s": self.downscale_delay_s,
+        }
+        if self.policy_kwargs is not None:
+            config["policy"] = {
+                "policy_function": "deployments.autoscaling:QueueDepthPolicy",
+                "policy_kwargs": {"settings_factory": SETTINGS_FACTORY, **self.policy_kwargs},
+            }
+        return config
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentOptions:
+    """`drain_s` bounds what a stopping replica may still finish. A dead one is noticed at its next check."""
+
+    cpus: float
+    max_ongoing: int
+    scaling: Scaling
+    drain_s: float = 10.0
+    check_period_s: float = 1.0
+    check_timeout_s: float = 30.0
+    max_queued: int = -1
+    user_config: dict[str, Any] | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def as_options(self) -> dict[str, Any]:
+        """As `.options()` and the Serve YAML name them."""
+        options: dict[str, Any] = {
+            "ray_actor_options": {"num_cpus": self.cpus},
+            "max_ongoing_requests": self.max_ongoing,
+            "max_queued_requests": self.max_queued,
+            "autoscaling_config": self.scaling.as_config(),
+            "health_check_period_s": self.check_period_s,
+            "health_check_timeout_s": self.check_timeout_s,
+            "graceful_shutdown_wait_loop_s": 0.2,
+            "graceful_shutdown_timeout_s": self.drain_s,
+            **self.extra,
+        }
+        if self.user_config is not None:
+            options["user_config"] = self.user_config
+        return options
+
+
+OPTIONS: dict[str, DeploymentOptions] = {
+    "Ingress": DeploymentOptions(
+        cpus=0.15,
+        max_ongoing=200,
+        # Two, so that the loss of one fails at most the requests that it had.
+        scaling=Scaling(least=2, most=3, target_ongoing=60),
+        max_queued=200,
+        extra={"backpressure_config": {"status_code": 503, "retry_after_s": 1}},
+    ),
+    "Embedding": DeploymentOptions(
+        cpus=0.3,
+        max_ongoing=256,
+        scaling=Scaling(most=2, target_ongoing=48, upscale_delay_s=15),
+        user_config={"model": "", "torch_threads": 1, "max_batch": 32},
+    ),
+    "Sentiment": DeploymentOptions(cpus=0.05, max_ongoing=100, scaling=Scaling(most=2, target_ongoing=40)),
+    "Agent": DeploymentOptions(
+        cpus=0.2,
+        # Over what the dispatcher gives, so that nothing that it gives is turned away.
+        max_ongoing=TURNS_PER_AGENT + 8,
+        scaling=Scaling(
+            most=3,
+            target_ongoing=TURNS_PER_AGENT,
+            upscale_delay_s=10,
+            policy_kwargs={"per_replica": 200, "max_age_s": 5.0, "target_ongoing": TURNS_PER_AGENT},
+        ),
+        drain_s=20.0,
+    ),
+    "Dispatcher": DeploymentOptions(
+        cpus=0.05,
+        max_ongoing=10,
+        scaling=Scaling(
+            most=2,
+            upscale_delay_s=30,
+            policy_kwargs={"per_replica": 2000, "max_age_s": 60.0, "target_ongoing": 10},
+        ),
+    ),
+    "Courier": DeploymentOptions(cpus=0.05, max_ongoing=10, scaling=Scaling(), drain_s=15.0),
+}

@@ -1,0 +1,162 @@
+"""Every setting, read from the environment once per process. Nothing else reads `os.environ`.
+
+Deployments get the string `serve_app.settings:load_settings` in their bind arguments and call it in the
+replica, so that no secret travels.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import quote
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from agent.errors import ConfigurationInvalid
+from agent.times import Times
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+SETTINGS_FACTORY = "serve_app.settings:load_settings"
+DEFAULT_EMBEDDING_MODEL = "all-MiniLM-L6-v2"
+_WELL_KNOWN_SECRETS = frozenset({"", "admin", "changeme", "default", "password", "postgres", "secret", "test"})
+
+StringList = Annotated[tuple[str, ...], NoDecode]
+
+
+def _unguessable() -> SecretStr:
+    """A process for which nobody made keys gets its own, so that no secret is ever empty or known."""
+    return SecretStr(secrets.token_urlsafe(32))
+
+
+class Settings(BaseSettings):
+    """The environment, typed. An empty value counts as not given."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+
+    environment: Literal["development", "test", "production"] = "development"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    postgres_host: str = ""
+    """A host name or a socket folder; empty means the embedded server under `home`."""
+    postgres_port: int = 5432
+    postgres_db: str = "fte"
+    postgres_user: str = "postgres"
+    postgres_password: SecretStr = SecretStr("")
+
+    openai_api_key: SecretStr = SecretStr("")
+    """Empty means the offline language model."""
+    openai_base_url: str = ""
+    openai_model: str = "gpt-4o"
+
+    kafka_bootstrap_servers: str = ""
+    gmail_credentials_path: str = ""
+    gmail_pubsub_topic: str = ""
+    gmail_api_url: str = Field(default="", validation_alias="FTE_GMAIL_API_URL")
+    twilio_account_sid: str = ""
+    twilio_auth_token: SecretStr = SecretStr("")
+    twilio_whatsapp_number: str = ""
+    twilio_api_url: str = Field(default="", validation_alias="FTE_TWILIO_API_URL")
+
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8000, ge=1, le=65535)
+    api_base_url: str = ""
+    """What customers' links begin with; empty means `http://api_host:api_port`."""
+
+    home: Path = Field(default=CHECKOUT / ".fte", validation_alias="FTE_HOME")
+    operator_key: SecretStr = Field(default_factory=_unguessable, validation_alias="FTE_OPERATOR_KEY")
+    token_secret: SecretStr = Field(default_factory=_unguessable, validation_alias="FTE_TOKEN_SECRET")
+    """Signs the access tokens of tickets."""
+    embedding_model: str = Field(default=DEFAULT_EMBEDDING_MODEL, validation_alias="FTE_EMBEDDING_MODEL")
+    """A sentence-transformers name or a folder; the default is installed with the packages."""
+    lock_shards: int = Field(default=2, ge=1, le=64, validation_alias="FTE_LOCK_SHARDS")
+    allowed_origins: StringList = Field(default=(), validation_alias="FTE_ALLOWED_ORIGINS")
+    """Sites that may embed the form, separated by commas."""
+    trusted_proxies: StringList = Field(default=(), validation_alias="FTE_TRUSTED_PROXIES")
+    """Networks whose forwarded client addresses count, separated by commas."""
+    times: Times = Field(default=Times(), validation_alias="FTE_TIMES")
+    """A JSON object of what differs from agent/times.py."""
+
+    @field_validator("allowed_origins", "trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("home", mode="after")
+    @classmethod
+    def _resolve(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        self.times.check()
+        if self.environment == "production":
+            self._check_production()
+        return self
+
+    def _check_production(self) -> None:
+        for name in ("operator_key", "token_secret"):
+            secret: SecretStr = getattr(self, name)
+            if name not in self.model_fields_set or len(secret.get_secret_value()) < 24:
+                raise ConfigurationInvalid(
+                    f"in production FTE_{name.upper()} must be a random value of at least 24 characters"
+                )
+        over_network = self.postgres_host and not self.postgres_host.startswith("/")
+        if over_network and self.postgres_password.get_secret_value().lower() in _WELL_KNOWN_SECRETS:
+            raise ConfigurationInvalid("in production POSTGRES_PASSWORD must be set, to a value of your own")
+        if self.twilio_account_sid and not self.twilio_auth_token.get_secret_value():
+            raise ConfigurationInvalid("in production TWILIO_AUTH_TOKEN must be set, to verify webhooks")
+
+    @property
+    def base_url(self) -> str:
+        return (self.api_base_url or f"http://{self.api_host}:{self.api_port}").rstrip("/")
+
+    @property
+    def embedded(self) -> bool:
+        return not self.postgres_host
+
+    @property
+    def knowledge_dir(self) -> Path:
+        """The shipped knowledge: articles, brand voice, escalation rules."""
+        return CHECKOUT / "knowledge"
+
+    def dsn(self) -> str:
+        """The DSN for crm.database. Raises ConfigurationInvalid when the embedded server does not run."""
+        if self.embedded:
+            from crm.embedded import EmbeddedServer  # loads asyncpg, which `fte --help` must not wait for
+
+            return EmbeddedServer(self.home).dsn(self.postgres_db)
+        user, database = quote(self.postgres_user, safe=""), quote(self.postgres_db, safe="")
+        password = quote(self.postgres_password.get_secret_value(), safe="")
+        host, port = quote(self.postgres_host, safe=""), self.postgres_port
+        return f"postgresql://{user}:{password}@/{database}?host={host}&port={port}"
+
+
+@lru_cache(maxsize=1)
+def load_settings() -> Settings:
+    """Read the environment, and the keys under `home` that it does not give. Raises ConfigurationInvalid."""
+    try:
+        settings = Settings()
+        stored = {
+            name: SecretStr(file.read_text(encoding="utf-8").strip())
+            for name, file in key_files(settings.home).items()
+            if name not in settings.model_fields_set and file.exists()
+        }
+        return settings.model_copy(update=stored)
+    except ValidationError as error:
+        # Neither the input nor the exception's text may be shown: either can hold a secret.
+        problems = "; ".join(f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        raise ConfigurationInvalid(f"the settings are invalid: {problems}") from None
+
+
+def key_files(home: Path) -> dict[str, Path]:
+    """Where the keys that `fte up` makes are kept, by the setting that each gives."""
+    return {"operator_key": home / "keys" / "operator_key", "token_secret": home / "keys" / "token_secret"}
+
+
+def inherited_environment(extra: dict[str, str]) -> dict[str, str]:
+    """The environment for a child process: this one's with `extra`."""
+    return {**os.environ, **extra}

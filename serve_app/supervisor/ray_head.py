@@ -1,0 +1,162 @@
+"""Ray's processes on this machine: one head node, all of it on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+from agent.errors import ConfigurationInvalid
+from serve_app.settings import CHECKOUT, inherited_environment
+from serve_app.supervisor.haproxy import write_start_script
+from serve_app.supervisor.processes import end, end_all_of, reap_orphans
+from serve_app.supervisor.run_folder import Ports, RunFolder
+
+_OBJECT_STORE_BYTES = 100 * 1024 * 1024
+_START_TIMEOUT_S = 90
+_VITAL = ("gcs_server", "raylet")
+
+
+class RayHead:
+    """Starts, watches and stops. `extra_environment` reaches every replica."""
+
+    def __init__(self, folder: RunFolder, ports: Ports, token_file: Path, extra_environment: dict[str, str]) -> None:
+        self._folder = folder
+        self._ports = ports
+        self._environment = inherited_environment({**ray_environment(folder, ports, token_file), **extra_environment})
+        self._vital: list[psutil.Process] = []
+        self._dashboard: psutil.Process | None = None
+        self._dashboard_command: list[str] = []
+
+    def start(self) -> None:
+        """Raises ConfigurationInvalid with where to look when Ray does not start."""
+        write_start_script(self._folder.haproxy / "haproxy", self._ports)
+        log = self._folder.path / "ray-start.log"
+        with log.open("wb") as output:
+            try:
+                # A session of its own: Ctrl-C in the terminal is for the supervisor alone.
+                code = subprocess.run(  # noqa: S603
+                    self._command(), env=self._environment, stdout=output, stderr=subprocess.STDOUT,
+                    stdin=subprocess.DEVNULL, start_new_session=True, timeout=_START_TIMEOUT_S, check=False,
+                ).returncode  # fmt: skip
+            except subprocess.TimeoutExpired:
+                code = -1
+        if code != 0:
+            raise ConfigurationInvalid(f"Ray did not start; see {log}")
+        self._remember()
+
+    def alive(self) -> bool:
+        """Whether the processes are there without which nothing works."""
+        return bool(self._vital) and all(_runs(process) for process in self._vital)
+
+    def repair_dashboard(self) -> bool:
+        """Start the dashboard again when it died; True when it had. Serving does not need it, deploying does."""
+        if self._dashboard is None or _runs(self._dashboard):
+            return False
+        with (self._folder.path / "dashboard.log").open("ab") as output:
+            child = subprocess.Popen(  # noqa: S603
+                self._dashboard_command, env=self._environment, stdout=output, stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+        self._dashboard = psutil.Process(child.pid)
+        return True
+
+    def stop(self) -> None:
+        """The raylet first: it ends its workers itself."""
+        raylets = [process for process in self._vital if _runs(process) and process.name() == "raylet"]
+        end(raylets, patience_s=6)
+        end_all_of(self._folder.path)
+        reap_orphans()
+
+    def _remember(self) -> None:
+        """`ray start` leaves its daemons to whoever adopts orphans, so they are found by their command lines."""
+        marker = str(self._folder.path)
+        self._vital, self._dashboard = [], None
+        for process in psutil.process_iter(["name", "cmdline"]):
+            with contextlib.suppress(psutil.Error):
+                command = process.info["cmdline"] or []
+                if not any(marker in part for part in command):
+                    continue
+                if process.info["name"] in _VITAL:
+                    self._vital.append(process)
+                elif any(part.endswith("dashboard/dashboard.py") for part in command):
+                    self._dashboard, self._dashboard_command = process, command
+
+    def _command(self) -> list[str]:
+        ports = self._ports
+        options = {
+            "node-ip-address": "127.0.0.1",
+            "port": ports.gcs,
+            "dashboard-host": "127.0.0.1",
+            "dashboard-port": ports.dashboard,
+            "dashboard-agent-listen-port": ports.agent_http,
+            "dashboard-agent-grpc-port": ports.agent_grpc,
+            "runtime-env-agent-port": ports.runtime_env,
+            "metrics-export-port": ports.ray_metrics,
+            "object-manager-port": ports.object_manager,
+            "node-manager-port": ports.node_manager,
+            "min-worker-port": ports.workers[0],
+            "max-worker-port": ports.workers[1],
+            "temp-dir": self._folder.ray,
+            "object-store-memory": _OBJECT_STORE_BYTES,
+            "num-cpus": max(2, psutil.cpu_count() or 2),
+            # `fte up` shows the logs itself, and there is nothing to scale but replicas.
+            "include-log-monitor": "false",
+        }
+        ray = Path(sys.executable).with_name("ray")
+        return [
+            str(ray), "start", "--head", "--no-monitor", "--disable-usage-stats",
+            *(f"--{name}={value}" for name, value in options.items()),
+        ]  # fmt: skip
+
+
+def ray_environment(folder: RunFolder, ports: Ports, token_file: Path) -> dict[str, str]:
+    """What Ray and Serve read from the environment, set before they start."""
+    haproxy = folder.haproxy
+    return {
+        "PYTHONPATH": str(CHECKOUT),
+        # The dashboard runs as a script beside a module that is called `agent`; ours must win.
+        "PYTHONSAFEPATH": "1",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(token_file),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_START_HOOK": "serve_app.supervisor.ray_hook.without_client_server",
+        # On Linux the name misleads: "0" keeps 127.0.0.1 as the node's address, so that Ray listens there only.
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+        # Ray makes its workers nice, which starves the product beside anything else that runs.
+        "RAY_worker_niceness": "0",
+        "DASHBOARD_METRIC_PORT": str(ports.dashboard_metrics),
+        "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        "RAY_SERVE_LOG_TO_STDERR": "1",
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(haproxy / "haproxy"),
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(haproxy / "haproxy.cfg"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(haproxy / "admin.sock"),
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(haproxy / "metrics.sock"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(haproxy),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(haproxy / "server-state"),
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(ports.haproxy_stats),
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports.haproxy_metrics),
+        "RAY_SERVE_HAPROXY_NBTHREAD": "2",
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports.fallback_proxy),
+        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(ports.ingress_http[0]),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(ports.ingress_http[1]),
+        "RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT": str(ports.ingress_grpc[0]),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT": str(ports.ingress_grpc[1]),
+        # One machine: HAProxy hears of a stopping replica at once, so it need not linger for 30 s.
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
+        # A killed HAProxy is noticed after three of these.
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.5",
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "30",
+    }
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running()) and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False

@@ -1,0 +1,105 @@
+"""Serve's declarative interface, over the REST door of the Ray dashboard."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from agent.errors import ConfigurationInvalid, DependencyAway
+
+_APPLICATIONS = "/api/serve/applications/"
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """How far the application is, by deployment: `replicas` are (running, wanted), `replica_ids` the running ones."""
+
+    status: str
+    message: str
+    replicas: dict[str, tuple[int, int]]
+    replica_ids: dict[str, list[str]]
+
+    @classmethod
+    def parse(cls, application: dict[str, Any]) -> Self:
+        replicas, replica_ids = {}, {}
+        for name, deployment in application.get("deployments", {}).items():
+            running = [each["replica_id"] for each in deployment.get("replicas", []) if each["state"] == "RUNNING"]
+            replicas[name] = (len(running), deployment.get("target_num_replicas") or 1)
+            replica_ids[name] = running
+        return cls(application["status"], application.get("message", ""), replicas, replica_ids)
+
+
+class ServeClient:
+    def __init__(self, address: str, token_file: Path) -> None:
+        self._token_file = token_file
+        # A call to this machine: not through a proxy that the environment names, and plain HTTP.
+        # No connection is kept, so there is nothing to close.
+        self._http = httpx.Client(
+            base_url=address,
+            trust_env=False,
+            verify=False,  # noqa: S501
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
+
+    def put(self, config: dict[str, Any], patience_s: float = 60.0) -> None:
+        """Declare what must run. Waits for the dashboard; raises DependencyAway or ConfigurationInvalid."""
+        deadline = time.monotonic() + patience_s
+        while True:
+            try:
+                answer = self._request("PUT", config)
+            except httpx.TransportError as error:
+                if time.monotonic() > deadline:
+                    raise DependencyAway("the Ray dashboard does not answer") from error
+                time.sleep(0.1)
+                continue
+            if answer.is_success:
+                return
+            raise ConfigurationInvalid(f"Serve refused the configuration: {_last_line(answer.text)}")
+
+    def rollout(self, app_name: str) -> Rollout | None:
+        """None when Serve does not run or does not know the application yet. Raises DependencyAway."""
+        try:
+            answer = self._request("GET")
+        except httpx.TransportError as error:
+            raise DependencyAway("the Ray dashboard does not answer") from error
+        if not answer.is_success:
+            raise DependencyAway(f"the Ray dashboard answers {answer.status_code}")
+        application = answer.json().get("applications", {}).get(app_name)
+        return None if application is None else Rollout.parse(application)
+
+    def wait_until_running(self, app_name: str, patience_s: float, report: Callable[[Rollout], None]) -> None:
+        """Raises ConfigurationInvalid when the rollout fails, DependencyAway when it takes too long."""
+        deadline = time.monotonic() + patience_s
+        while time.monotonic() < deadline:
+            rollout = self.rollout(app_name)
+            if rollout is not None:
+                report(rollout)
+                if rollout.status == "RUNNING":
+                    return
+                if rollout.status == "DEPLOY_FAILED":
+                    raise ConfigurationInvalid(f"the application could not be deployed: {_last_line(rollout.message)}")
+            time.sleep(0.2)
+        raise DependencyAway(f"the application was not running after {patience_s:.0f} s")
+
+    def delete(self, patience_s: float) -> None:
+        """Let every replica drain and stop; what takes longer than `patience_s` is left to whoever stops Ray."""
+        try:
+            self._request("DELETE", timeout_s=patience_s)
+        except httpx.HTTPError:
+            return
+
+    def _request(self, method: str, body: dict[str, Any] | None = None, timeout_s: float = 60.0) -> httpx.Response:
+        token = self._token_file.read_text(encoding="utf-8").strip()
+        headers = {"Authorization": f"Bearer {token}"}
+        return self._http.request(method, _APPLICATIONS, json=body, headers=headers, timeout=timeout_s)
+
+
+def _last_line(text: str) -> str:
+    """Of a traceback the last line says what was wrong."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:500] if lines else "no reason was given"
