@@ -1,0 +1,70 @@
+"""What channels do: deliver messages, again and again."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from agent.errors import Conflict
+from agent.records import Channel, IdentifierKind, Identity, InboundMessage
+from crm.inbox import Inbox
+from tests.integration.machine.actor import Actor, choose
+from tests.integration.machine.model import ConversationModel, Operation, Outcome, WorkModel
+
+
+class Channels(Actor):
+    def accept(self, thread: int) -> Operation:
+        """A new message of a thread: three are WhatsApp senders, three mails of two people, three forms."""
+        number = len(self.model.sent)
+        channel = (Channel.WHATSAPP, Channel.EMAIL, Channel.WEB_FORM)[thread % 3]
+        which = thread // 3 % 3
+        identity = {
+            Channel.WHATSAPP: Identity(IdentifierKind.PHONE, f"+1555010{which}", verified=True),
+            Channel.EMAIL: Identity(IdentifierKind.EMAIL, f"person{which % 2}@example.com", verified=True),
+            Channel.WEB_FORM: Identity(IdentifierKind.EMAIL, "person0@example.com", verified=False),
+        }[channel]
+        thread_key = identity.value if channel is Channel.WHATSAPP else f"thread-{which}"
+        return self._accept(InboundMessage(channel, f"key-{number}", thread_key, identity, f"message {number}"))
+
+    def redeliver(self, pick: int) -> Operation | None:
+        key = choose(sorted(self.model.sent), pick)
+        return self._accept(self.model.sent[key][0]) if key else None
+
+    def reuse_key(self, pick: int) -> Operation | None:
+        """The same key with another request, which must not change what is stored."""
+        key = choose(sorted(self.model.stored), pick)
+        if key is None:
+            return None
+        message = dataclasses.replace(self.model.sent[key][0], request_hash=b"x" * 32, body="something else")
+
+        def expect(outcome: Outcome) -> None:
+            assert isinstance(outcome, Conflict)
+
+        return Operation(lambda database: Inbox(database).accept(message), expect)
+
+    def _accept(self, message: InboundMessage) -> Operation:
+        key = message.provider_message_id
+        self.model.sent.setdefault(key, (message, False))
+
+        def expect(accepted: Outcome) -> None:
+            model = self.model
+            assert accepted.duplicate == (key in model.stored)
+            if accepted.duplicate:
+                return
+            model.stored.add(key)
+            model.arrivals.setdefault(accepted.conversation_id, []).append(key)
+            model.work.setdefault(accepted.customer_id, WorkModel(0, False))
+            known = model.conversations.get(accepted.conversation_id)
+            if known is None:
+                opted_out = self._world.stored_conversations()[accepted.conversation_id].opted_out
+                model.conversations[accepted.conversation_id] = ConversationModel(
+                    accepted.customer_id, "open", None, 0, opted_out
+                )
+            else:
+                assert known.customer_id == accepted.customer_id
+                known.state = "open" if known.state == "resolved" else known.state
+
+        def absorb(accepted: Outcome) -> None:
+            if not isinstance(accepted, Exception):
+                self.model.sent[key] = (message, True)
+
+        return Operation(lambda database: Inbox(database).accept(message), expect, absorb)

@@ -1,0 +1,107 @@
+"""What people do: take over, answer, hand back, resolve, and find two customers to be one."""
+
+from __future__ import annotations
+
+from agent.errors import Conflict
+from agent.records import ConversationId, CustomerId
+from crm.desk import Desk
+from crm.merge import merge_customers
+from tests.integration.machine.actor import Actor, choose
+from tests.integration.machine.model import Operation, Outcome
+
+OPERATORS = ("grace", "linus")
+
+
+class People(Actor):
+    def take(self, pick: int, operator: int) -> Operation | None:
+        conversation_id, who = self._conversation(pick), OPERATORS[operator % 2]
+        if conversation_id is None:
+            return None
+        return Operation(
+            lambda database: Desk(database).take(conversation_id, who),
+            lambda outcome: self._expect_taken(conversation_id, who, outcome),
+        )
+
+    def reply(self, pick: int, operator: int) -> Operation | None:
+        conversation_id, who = self._conversation(pick), OPERATORS[operator % 2]
+        if conversation_id is None:
+            return None
+        return Operation(
+            lambda database: Desk(database).reply(conversation_id, who, "I see to it."),
+            lambda outcome: self._expect_taken(conversation_id, who, outcome),
+        )
+
+    def hand_back(self, pick: int, operator: int) -> Operation | None:
+        conversation_id, who = self._conversation(pick), OPERATORS[operator % 2]
+        if conversation_id is None:
+            return None
+
+        def expect(outcome: Outcome) -> None:
+            conversation = self.model.conversations[conversation_id]
+            if conversation.state != "escalated" or conversation.owner not in (None, who):
+                assert isinstance(outcome, Conflict)
+                return
+            assert outcome is None
+            self._expect_fenced(conversation.customer_id)
+            conversation.owner_epoch += conversation.owner is not None
+            conversation.state, conversation.owner = "open", None
+
+        return Operation(lambda database: Desk(database).hand_back(conversation_id, who, "done"), expect)
+
+    def resolve(self, pick: int, operator: int) -> Operation | None:
+        conversation_id, who = self._conversation(pick), OPERATORS[operator % 2]
+        if conversation_id is None:
+            return None
+        queued = self._world.side_statement(
+            "SELECT FROM messages WHERE conversation_id = $1 AND direction = 'inbound' AND outcome_id IS NULL",
+            conversation_id,
+        )
+
+        def expect(outcome: Outcome) -> None:
+            conversation = self.model.conversations[conversation_id]
+            if conversation.state != "resolved" and (queued or conversation.owner not in (None, who)):
+                assert isinstance(outcome, Conflict)
+                return
+            assert outcome is None
+            self._expect_fenced(conversation.customer_id)
+            conversation.owner_epoch += conversation.state != "resolved"
+            conversation.state, conversation.owner = "resolved", None
+
+        return Operation(lambda database: Desk(database).resolve(conversation_id, who), expect)
+
+    def merge(self, pick: int, other: int) -> Operation | None:
+        source, target = choose(sorted(self.model.work), pick), choose(sorted(self.model.work), other)
+        if source is None or target is None:
+            return None
+
+        def expect(outcome: Outcome) -> None:
+            model = self.model
+            if source == target or {source, target} & model.merged:
+                assert isinstance(outcome, Conflict)
+                return
+            assert outcome is None
+            self._expect_fenced(source)
+            self._expect_fenced(target)
+            model.merged.add(source)
+            for conversation in model.conversations.values():
+                if conversation.customer_id == source:
+                    conversation.customer_id = target
+
+        return Operation(lambda database: merge_customers(database, source, target, "test"), expect)
+
+    def _conversation(self, pick: int) -> ConversationId | None:
+        return choose(sorted(self.model.conversations), pick)
+
+    def _expect_taken(self, conversation_id: ConversationId, who: str, outcome: Outcome) -> None:
+        conversation = self.model.conversations[conversation_id]
+        if conversation.state == "resolved" or conversation.owner not in (None, who):
+            assert isinstance(outcome, Conflict)
+            return
+        assert outcome is None
+        self._expect_fenced(conversation.customer_id)
+        conversation.owner_epoch += conversation.owner is None
+        conversation.state, conversation.owner = "escalated", who
+
+    def _expect_fenced(self, customer_id: CustomerId) -> None:
+        work = self.model.work[customer_id]
+        work.fence, work.leased = work.fence + 1, False

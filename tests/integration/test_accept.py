@@ -1,0 +1,131 @@
+"""Accept: deduplication, identities, tickets and queueing (invariants 1, 2 and 7)."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import re
+
+import pytest
+
+from agent.errors import Conflict
+from agent.records import ConversationState
+from crm.database import Database
+from crm.desk import Desk
+from crm.inbox import Inbox
+from crm.work import WorkQueue
+from tests.integration.spine import form_message, whatsapp_message
+
+
+async def count(database: Database, table: str) -> int:
+    async with database.connection() as connection:
+        return await connection.fetchval(f"SELECT count(*) FROM {table}")
+
+
+async def test_message_is_stored_queued_and_has_a_ticket(database: Database) -> None:
+    accepted = await Inbox(database).accept(form_message())
+    assert re.fullmatch(r"TF-\d{8}-0001", accepted.ticket_id)
+    assert not accepted.duplicate
+    assert accepted.expected_response_minutes == 5
+    assert await WorkQueue(database).fetch_due(10) == [accepted.customer_id]
+    assert await count(database, "events") == 2
+
+
+async def test_redelivery_makes_nothing_new(database: Database) -> None:
+    message = form_message()
+    first = await Inbox(database).accept(message)
+    again = await Inbox(database).accept(message)
+    assert again == dataclasses.replace(first, duplicate=True)
+    assert await count(database, "messages") == 1
+
+
+async def test_twenty_copies_at_once_make_one_message(database: Database, database_url: str, times) -> None:
+    replicas = [Database(database_url, times, f"replica-{n}") for n in range(4)]
+    message = whatsapp_message("+15550100")
+    results = await asyncio.gather(*(Inbox(replicas[n % 4]).accept(message) for n in range(20)))
+    assert sum(not result.duplicate for result in results) == 1
+    assert len({result.message_id for result in results}) == 1
+    for table in ("messages", "conversations", "customers", "customer_identifiers", "tickets", "work"):
+        assert await count(database, table) == 1, table
+    for replica in replicas:
+        await replica.close()
+
+
+async def test_twenty_first_messages_of_one_sender_open_one_conversation(database: Database) -> None:
+    results = await asyncio.gather(*(Inbox(database).accept(whatsapp_message("+15550101")) for _ in range(20)))
+    assert len({result.conversation_id for result in results}) == 1
+    assert await count(database, "messages") == 20
+    async with database.connection() as connection:
+        rows = await connection.fetch("SELECT seq FROM messages ORDER BY seq")
+    assert [row["seq"] for row in rows] == list(range(1, 21))
+
+
+async def test_same_key_with_another_request_is_a_conflict(database: Database) -> None:
+    message = dataclasses.replace(form_message(), request_hash=b"a" * 32)
+    await Inbox(database).accept(message)
+    with pytest.raises(Conflict):
+        await Inbox(database).accept(dataclasses.replace(message, request_hash=b"b" * 32))
+
+
+async def test_unverified_identity_never_joins_a_customer(database: Database) -> None:
+    inbox = Inbox(database)
+    first = await inbox.accept(form_message())
+    second = await inbox.accept(form_message())
+    assert first.customer_id != second.customer_id
+
+
+async def test_resolved_conversation_reopens_within_the_window_only(database: Database) -> None:
+    inbox, desk = Inbox(database), Desk(database)
+    first = await inbox.accept(whatsapp_message("+15550102"))
+    async with database.connection() as connection:
+        await connection.execute(
+            "INSERT INTO outcomes (outcome_id, conversation_id, kind, fence) SELECT uuidv7(), $1, 'reply', 0",
+            first.conversation_id,
+        )
+        await connection.execute("UPDATE messages SET outcome_id = (SELECT outcome_id FROM outcomes)")
+    await desk.resolve(first.conversation_id, "ada")
+    again = await inbox.accept(whatsapp_message("+15550102"))
+    assert again.conversation_id == first.conversation_id
+    async with database.connection() as connection:
+        state = await connection.fetchval("SELECT state FROM conversations")
+        assert state == ConversationState.OPEN
+        await connection.execute(
+            "UPDATE conversations SET state = 'resolved', resolved_at = now() - interval '73 hours'"
+        )
+    later = await inbox.accept(whatsapp_message("+15550102"))
+    assert later.conversation_id != first.conversation_id
+    assert later.ticket_id != first.ticket_id
+    assert later.customer_id == first.customer_id
+
+
+async def test_ticket_numbers_start_anew_each_day_and_grow_past_four_digits(database: Database) -> None:
+    async with database.connection() as connection:
+        await connection.execute("SELECT setval('ticket_numbers', 500)")
+        await connection.execute("INSERT INTO ticket_days VALUES (current_date - 1, 400)")
+        assert (await connection.fetchval("SELECT next_ticket_id()")).endswith("-0001")
+        await connection.execute("SELECT setval('ticket_numbers', 20000)")
+        assert re.fullmatch(r"TF-\d{8}-\d{5}", await connection.fetchval("SELECT next_ticket_id()"))
+
+
+async def test_quiet_window_waits_from_the_first_message_and_is_capped(database: Database) -> None:
+    inbox = Inbox(database)
+    await inbox.accept(whatsapp_message("+15550103"))
+    assert await WorkQueue(database).fetch_due(10) == []
+    wait = await WorkQueue(database).seconds_until_due()
+    assert wait is not None
+    assert 0.5 < wait <= 1.0
+    async with database.connection() as connection:
+        await connection.execute("UPDATE work SET burst_began_at = clock_timestamp() - interval '3.9 s'")
+    await inbox.accept(whatsapp_message("+15550103"))
+    wait = await WorkQueue(database).seconds_until_due()
+    assert wait is not None
+    assert wait <= 1.0
+
+
+async def test_fresh_message_does_not_wait_for_an_earlier_failure(database: Database) -> None:
+    message = form_message()
+    await Inbox(database).accept(message)
+    async with database.connection() as connection:
+        await connection.execute("UPDATE work SET attempts_dependency = 5, due_at = now() + interval '15 s'")
+    await Inbox(database).accept(form_message(thread=message.thread_key))
+    assert len(await WorkQueue(database).fetch_due(10)) == 1

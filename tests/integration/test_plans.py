@@ -1,0 +1,81 @@
+"""The plan of each hot query uses its index when the tables are large."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from crm.database import Database
+from crm.queries import load_queries
+
+_FILL = """
+INSERT INTO customers (customer_id) SELECT ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid
+    FROM generate_series(1, 20000) AS n;
+INSERT INTO customer_identifiers (identifier_id, customer_id, kind, value, verified_at)
+    SELECT customer_id, customer_id, 'phone', customer_id::text, now() FROM customers;
+INSERT INTO conversations (conversation_id, customer_id, identifier_id, channel, thread_key)
+    SELECT customer_id, customer_id, customer_id, 'whatsapp', customer_id::text FROM customers;
+INSERT INTO tickets (conversation_id, customer_id) SELECT customer_id, customer_id FROM customers;
+INSERT INTO outcomes (outcome_id, conversation_id, kind, fence)
+    SELECT customer_id, customer_id, 'reply', 1 FROM customers;
+INSERT INTO messages
+    (conversation_id, customer_id, channel, direction, author, provider_message_id, body, seq, outcome_id)
+    SELECT customer_id, customer_id, 'whatsapp', 'inbound', 'customer', customer_id::text, 'x', 1, customer_id
+    FROM customers;
+INSERT INTO messages (message_id, conversation_id, customer_id, channel, direction, author, body)
+    SELECT customer_id, customer_id, customer_id, 'whatsapp', 'outbound', 'fte', 'y' FROM customers;
+INSERT INTO outbox (conversation_id, message_id, outcome_id, author, owner_epoch, send_token, state,
+                    provider_message_id, finished_at)
+    SELECT customer_id, customer_id, customer_id, 'fte', 0, customer_id::text, 'sent', customer_id::text, now()
+    FROM customers;
+INSERT INTO work (customer_id, seq) SELECT customer_id, 1 FROM customers;
+UPDATE work SET due_at = now() WHERE customer_id < '00000000-0000-7000-8000-000000000020'::uuid;
+ANALYZE;
+"""
+_ONE = uuid.UUID("00000000-0000-7000-8000-000000000007")
+_LEASE = timedelta(seconds=10)
+
+HOT: dict[tuple[str, str], tuple[list[Any], set[str]]] = {
+    ("turns", "claim_work"): ([_ONE, _LEASE], {"work_pkey"}),
+    ("turns", "renew_work"): ([_ONE, 1, _LEASE], {"work_pkey"}),
+    ("turns", "fetch_turn"): ([_ONE, 0], {"work_pkey", "messages_queued"}),
+    ("turns", "fetch_customer_history"): ([_ONE, 20], {"messages_customer"}),
+    ("turns", "fetch_conversation_history"): ([_ONE, 20], {"messages_conversation"}),
+    ("work", "fetch_due"): ([[], 10], {"work_due"}),
+    ("work", "fetch_next_wake_up"): ([[]], {"work_due"}),
+    ("work", "fetch_backlog"): ([], {"work_due"}),
+    ("outbox", "expire_sending"): ([], {"outbox_open"}),
+    ("outbox", "claim_outbox"): ([10, _LEASE, _LEASE], {"outbox_open"}),
+    ("outbox", "fetch_next_send"): ([], {"outbox_open"}),
+}
+
+
+def _indexes_and_scans(plan: dict[str, Any]) -> tuple[set[str], set[str]]:
+    indexes = {plan["Index Name"]} if "Index Name" in plan else set()
+    scans = {plan["Relation Name"]} if plan["Node Type"] == "Seq Scan" else set()
+    for child in plan.get("Plans", []):
+        more_indexes, more_scans = _indexes_and_scans(child)
+        indexes |= more_indexes
+        scans |= more_scans
+    return indexes, scans
+
+
+@pytest.fixture
+async def filled(database: Database) -> Database:
+    async with database.connection() as connection:
+        await connection.execute(_FILL)
+    return database
+
+
+async def test_hot_queries_use_their_indexes(filled: Database) -> None:
+    for (table, name), (arguments, expected) in HOT.items():
+        async with filled.connection() as connection:
+            text = await connection.fetchval("EXPLAIN (FORMAT JSON) " + load_queries(table)[name], *arguments)
+        indexes, scans = _indexes_and_scans(json.loads(text)[0]["Plan"])
+        assert not scans, f"{name} scans {scans}"
+        missing = {index for index in expected if not any(used.startswith(index) for used in indexes)}
+        assert not missing, f"{name} uses {indexes}, not {missing}"

@@ -1,0 +1,63 @@
+"""Scaling by the queue: what is wanted, and that the policy can neither raise nor block."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from agent.errors import DatabaseAway
+from crm.work import Backlog, WorkQueue
+from deployments.autoscaling import QueueDepthPolicy, wanted_replicas
+from tests.waiting import until
+
+
+@pytest.mark.parametrize(
+    ("depth", "oldest_s", "current", "wanted"),
+    [(0, 0.0, 3, 0), (1, 0.1, 1, 1), (200, 0.1, 1, 1), (201, 0.1, 1, 2), (1, 9.0, 2, 3), (1000, 9.0, 1, 5)],
+)
+def test_replicas_follow_depth_and_age(depth: int, oldest_s: float, current: int, wanted: int) -> None:
+    assert wanted_replicas(Backlog(depth, oldest_s), current, per_replica=200, max_age_s=5.0) == wanted
+
+
+def context(**differences: Any) -> SimpleNamespace:
+    return SimpleNamespace(
+        **{"target_num_replicas": 2, "current_num_replicas": 2, "total_num_requests": 0} | differences
+    )
+
+
+def make_policy(factory: str = "serve_app.settings:load_settings") -> QueueDepthPolicy:
+    return QueueDepthPolicy(factory, per_replica=10, max_age_s=5.0, target_ongoing=4, poll_s=0.01)
+
+
+async def test_the_policy_reads_what_its_poll_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[Backlog | Exception] = [Backlog(35, 0.0)]
+
+    async def fetch_backlog(self: WorkQueue) -> Backlog:
+        answer = answers[-1]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(WorkQueue, "fetch_backlog", fetch_backlog)
+    monkeypatch.setattr("serve_app.settings.Settings.dsn", lambda self: "postgresql://nowhere/none")
+    policy = make_policy()
+    assert policy(context())[0] == 2, "nothing is known yet, so nothing changes"
+    await until(lambda: policy(context())[0] == 4)
+    assert policy(context(total_num_requests=33))[0] == 9
+    answers.append(DatabaseAway("away"))
+    await until(lambda: policy(context())[0] == 2)
+
+
+@pytest.mark.parametrize("factory", ["no_such_module:nothing", "serve_app.settings:no_such_function"])
+async def test_the_policy_never_raises_and_never_waits(factory: str) -> None:
+    policy = make_policy(factory)
+    began = time.monotonic()
+    for _ in range(50):
+        assert policy(context())[0] == 2
+        await asyncio.sleep(0)
+    assert policy(SimpleNamespace(target_num_replicas=7))[0] == 7
+    assert time.monotonic() - began < 0.5

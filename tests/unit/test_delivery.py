@@ -1,0 +1,181 @@
+"""The courier's loop over an outbox in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from uuid import uuid4
+
+import pytest
+
+from agent.delivery import DeliveryLoop
+from agent.errors import DatabaseAway, ProviderAway, SendAmbiguous, SendRejected
+from agent.records import (
+    Channel,
+    ConversationId,
+    IdentifierKind,
+    Identity,
+    OutboxId,
+    OutboxItem,
+    TicketId,
+)
+from agent.times import Times
+from channels.stored import StoredSender
+from tests.waiting import until
+
+TIMES = Times(poll_s=9.0, backoff_first_s=0.02, send_timeout_s=0.2)
+
+
+def make_item(token: str, *, was_unknown: bool = False) -> OutboxItem:
+    return OutboxItem(
+        outbox_id=OutboxId(uuid4()),
+        conversation_id=ConversationId(uuid4()),
+        channel=Channel.WEB_FORM,
+        identity=Identity(IdentifierKind.EMAIL, "customer@example.com", verified=False),
+        thread_key="thread",
+        subject="Help",
+        ticket_id=TicketId("TF-20260101-0001"),
+        body="An answer.",
+        send_token=token,
+        attempts=1,
+        lease=1,
+        was_unknown=was_unknown,
+    )
+
+
+@dataclass
+class MemoryOutbox:
+    pending: list[OutboxItem] = field(default_factory=list)
+    ends: dict[str, str] = field(default_factory=dict)
+    away: bool = False
+
+    async def claim(self, limit: int) -> list[OutboxItem]:
+        if self.away:
+            raise DatabaseAway("away")
+        claimed, self.pending = self.pending[:limit], self.pending[limit:]
+        return claimed
+
+    async def record_sent(self, sent: Sequence[tuple[OutboxItem, str]]) -> int:
+        self.ends |= {item.send_token: f"sent {provider_id}" for item, provider_id in sent}
+        return len(sent)
+
+    async def record_retry(self, item: OutboxItem, error: str) -> None:
+        self.ends[item.send_token] = "retry"
+
+    async def record_unknown(self, item: OutboxItem, error: str) -> None:
+        self.ends[item.send_token] = "unknown"
+
+    async def record_not_found(self, item: OutboxItem) -> None:
+        self.ends[item.send_token] = "not found"
+
+    async def record_failed(self, item: OutboxItem, error: str) -> None:
+        self.ends[item.send_token] = "failed"
+
+    async def seconds_until_due(self) -> float | None:
+        return None
+
+
+@dataclass
+class ScriptedSender:
+    """Raises what the item's token names."""
+
+    sends: list[str] = field(default_factory=list)
+
+    async def send(self, item: OutboxItem) -> str:
+        self.sends.append(item.send_token)
+        await self._act(item)
+        return "id"
+
+    async def find_sent(self, item: OutboxItem) -> str | None:
+        if item.send_token == "missing":
+            return None
+        await self._act(item)
+        return "found"
+
+    async def _act(self, item: OutboxItem) -> None:
+        if item.send_token == "slow":
+            await asyncio.sleep(5)
+        errors = {
+            "away": ProviderAway("away"),
+            "ambiguous": SendAmbiguous("cut"),
+            "rejected": SendRejected("no"),
+            "bug": KeyError("bug"),
+        }
+        if item.send_token in errors:
+            raise errors[item.send_token]
+
+
+@asynccontextmanager
+async def courier(outbox: MemoryOutbox, sender: ScriptedSender | StoredSender) -> AsyncIterator[DeliveryLoop]:
+    async def listen(on_notify: Callable[[], None], on_lost: Callable[[], None]) -> Callable[[], Awaitable[None]]:
+        async def stop() -> None:
+            return
+
+        return stop
+
+    loop = DeliveryLoop(outbox, {Channel.WEB_FORM: sender}, listen, lambda: None, TIMES, batch=4)
+    task = asyncio.create_task(loop.run())
+    try:
+        yield loop
+    finally:
+        loop.stop()
+        await asyncio.wait_for(task, 3)
+
+
+@pytest.mark.parametrize(
+    ("token", "end"),
+    [
+        ("fine", "sent id"),
+        ("away", "retry"),
+        ("ambiguous", "unknown"),
+        ("slow", "unknown"),
+        ("bug", "unknown"),
+        ("rejected", "failed"),
+    ],
+)
+async def test_each_end_of_a_send_is_recorded(token: str, end: str) -> None:
+    outbox = MemoryOutbox([make_item(token)])
+    async with courier(outbox, ScriptedSender()):
+        await until(lambda: token in outbox.ends)
+    assert outbox.ends == {token: end}
+
+
+@pytest.mark.parametrize(("token", "end"), [("fine", "sent found"), ("missing", "not found"), ("ambiguous", "unknown")])
+async def test_an_unknown_send_is_looked_up_and_never_sent(token: str, end: str) -> None:
+    sender = ScriptedSender()
+    outbox = MemoryOutbox([make_item(token, was_unknown=True)])
+    async with courier(outbox, sender):
+        await until(lambda: token in outbox.ends)
+    assert outbox.ends == {token: end}
+    assert sender.sends == []
+
+
+async def test_a_look_up_that_fails_changes_nothing() -> None:
+    outbox = MemoryOutbox([make_item("away", was_unknown=True), make_item("fine")])
+    async with courier(outbox, ScriptedSender()):
+        await until(lambda: "fine" in outbox.ends)
+    assert "away" not in outbox.ends
+
+
+async def test_one_bad_send_does_not_hold_up_the_others() -> None:
+    outbox = MemoryOutbox([make_item("bug"), *(make_item(f"fine-{n}") for n in range(10))])
+    async with courier(outbox, ScriptedSender()):
+        await until(lambda: len(outbox.ends) == 11)
+    assert sum(end == "sent id" for end in outbox.ends.values()) == 10
+
+
+async def test_it_goes_on_after_an_outage() -> None:
+    outbox = MemoryOutbox([make_item("fine")], away=True)
+    async with courier(outbox, ScriptedSender()) as loop:
+        await asyncio.sleep(0.05)
+        loop.heartbeat.check("courier")
+        outbox.away = False
+        await until(lambda: "fine" in outbox.ends)
+
+
+async def test_the_stored_sender_always_finds_what_it_sent() -> None:
+    sender = StoredSender("web_form")
+    item = make_item("token")
+    assert await sender.send(item) == await sender.find_sent(replace(item, was_unknown=True))

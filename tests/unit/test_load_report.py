@@ -1,0 +1,69 @@
+"""Results become JSON and a page that show what was measured and whether it met its target."""
+
+from __future__ import annotations
+
+import json
+
+from load.charts import bar_chart, stage_chart
+from load.report_page import render_page
+from load.results import Figure, Result, Section, Table, shown
+
+
+def _result() -> Result:
+    table = Table("By <process>", ("process", "MiB"), (("a & b", 10.0), ("c", 5.0)), chart="bars")
+    section = Section(
+        "memory",
+        "Idle memory",
+        "Measured <so>.",
+        (
+            Figure("idle memory", 2.5, "GiB", at_most=2.8),
+            Figure("ratio", 0.8, "", at_least=0.85),
+            Figure("unmeasured", float("nan"), "ms", at_most=50),
+            Figure("idle CPU", 12, "%"),
+        ),
+        (table,),
+    )
+    return Result("2026-01-01T00:00:00+00:00", {"cores": 2}, [section])
+
+
+def test_a_figure_meets_its_target_or_misses_it() -> None:
+    most, least, unmeasured, plain = _result().figures
+    assert (most.met, least.met, unmeasured.met, plain.met) == (True, False, False, None)
+
+
+def test_json_holds_verdicts_and_null_for_what_was_not_measured() -> None:
+    plain = json.loads(json.dumps(_result().as_json(), allow_nan=False))
+    figures = plain["sections"][0]["figures"]
+    assert [figure["met"] for figure in figures] == [True, False, False, None]
+    assert figures[2]["value"] is None
+    assert plain["sections"][0]["tables"][0]["rows"] == [["a & b", 10.0], ["c", 5.0]]
+
+
+def test_the_page_shows_verdicts_and_escapes_what_it_shows() -> None:
+    page = render_page(_result())
+    assert page.count(">met<") == 1
+    assert page.count(">missed<") == 2
+    assert "not measured" in page
+    assert "a &amp; b" in page
+    assert "By &lt;process&gt;" in page
+    assert "<so>" not in page
+    assert "<script" not in page
+
+
+def test_bars_are_as_long_as_their_values() -> None:
+    chart = bar_chart(_result().sections[0].tables[0])
+    assert 'width="520.0"' in chart
+    assert 'width="260.0"' in chart
+
+
+def test_stages_share_one_bar() -> None:
+    table = Table("t", ("run", "embed", "search"), (("one", 3.0, 1.0),), chart="stages")
+    chart = stage_chart(table)
+    assert 'width="390.0"' in chart
+    assert 'width="130.0"' in chart
+
+
+def test_numbers_are_shown_with_three_digits() -> None:
+    assert [shown(value) for value in (0, 0.0, 0.01234, 1.2345, 45.67, 80, 123.4, 45678)] == [
+        "0", "0", "0.0123", "1.23", "45.7", "80", "123", "45,678",
+    ]  # fmt: skip

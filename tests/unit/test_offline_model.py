@@ -1,0 +1,270 @@
+"""The offline model: the right passage, steps as steps, follow-ups understood, and no guess where nothing answers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from agent.records import Author, Channel, OutcomeKind, Passage, ReasonCode
+from agent.state import ReplyKind
+from agent.turn import run_turn
+from models.extraction import BlockKind, blocks_of, extract
+from models.offline import OfflineModel
+from models.offline_answers import decide
+from models.offline_input import Seen, SeenSearch, read
+from models.relevance import Found, best_passage
+from tests.unit.turn_fakes import EXPORT, FAR, PASSWORD, FakeSearch, context, message, services
+
+NEEDED = 0.35
+WEB_STEPS = """\
+You can take tasks out of a project.
+
+## On the web
+
+1. Open the project.
+2. Select **More > Export**.
+
+   A window opens.
+
+3. Choose CSV.
+
+## On a phone
+
+The mobile app cannot export. Use the browser of the phone.
+"""
+
+
+def found(passage: Passage) -> Found:
+    return Found(passage.slug, passage.title, passage.heading_path, passage.body, passage.similarity)
+
+
+def seen(text: str, *passages: Passage, left: int = 1, matched: bool | None = None, **more: Any) -> Seen:
+    best = max((passage.similarity for passage in passages), default=0.0)
+    hit = best >= NEEDED if matched is None else matched
+    search = SeenSearch(text, hit, NEEDED, left, tuple(map(found, passages)))
+    return Seen(text=text, product="TaskFlow", searches=[search], **more)
+
+
+def test_a_question_gets_the_steps_of_the_right_passage() -> None:
+    decision = decide(seen("How do I export a project?", PASSWORD, EXPORT))
+    assert decision.tool == "send_response"
+    assert decision.arguments["articles"] == ["projects/export"]
+    assert (
+        "1. Open the project.\n2. Select **More > Export**.\n3. Choose CSV and confirm."
+        in decision.arguments["message"]
+    )
+
+
+def test_nothing_is_said_that_the_passage_does_not_say() -> None:
+    text = decide(seen("How do I export a project?", EXPORT)).arguments["message"]
+    for line in text.splitlines():
+        assert line.strip() in EXPORT.body
+
+
+def test_two_questions_get_two_answers() -> None:
+    decision = decide(seen("How do I reset my password? Also, how do I export a project to CSV?", EXPORT, PASSWORD))
+    assert decision.arguments["articles"] == ["account/reset-password", "projects/export"]
+    assert "Forgot password" in decision.arguments["message"]
+    assert "Choose CSV" in decision.arguments["message"]
+
+
+def test_the_second_of_two_questions_is_searched_for_when_only_the_first_has_an_answer() -> None:
+    decision = decide(seen("How do I export a project to CSV? How do I reset my password?", EXPORT))
+    assert decision.tool == "search_knowledge_base"
+    assert "password" in decision.arguments["query"]
+    assert "export" not in decision.arguments["query"]
+
+
+def test_nothing_found_is_searched_once_more_in_other_words_and_then_handed_over() -> None:
+    first = decide(seen("Does TaskFlow support LDAP directories?", FAR))
+    assert first.tool == "search_knowledge_base"
+    assert first.arguments["query"] != "Does TaskFlow support LDAP directories?"
+    assert "ldap" in first.arguments["query"]
+    second = decide(seen("Does TaskFlow support LDAP directories?", FAR, left=0))
+    assert second.tool == "escalate_to_human"
+    assert second.arguments["reason_code"] == "knowledge_gap"
+
+
+def test_a_passage_that_is_only_vaguely_near_is_no_answer() -> None:
+    near = Passage("billing/plans", "Plans and limits", "Plans and limits", "Free has five projects.", 0.37, 0.1)
+    assert decide(seen("Can I dictate tasks with my voice?", near, left=0)).tool == "escalate_to_human"
+
+
+def test_a_follow_up_is_answered_in_the_light_of_the_earlier_question() -> None:
+    phone = Passage(
+        "projects/export",
+        "Export a project",
+        "Export a project > On a phone",
+        "The mobile app cannot export.",
+        0.7,
+        0.1,
+    )
+    view = seen("and on mobile?", EXPORT, phone)
+    view.searches[0] = SeenSearch(
+        "How do I export a project?\nand on mobile?", True, NEEDED, 1, view.searches[0].passages
+    )
+    assert decide(view).arguments["message"] == "The mobile app cannot export."
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("hi", ReplyKind.SMALL_TALK),
+        ("thank you so much!", ReplyKind.SMALL_TALK),
+        ("Are you a robot?", ReplyKind.SMALL_TALK),
+        ("write me a poem about the sea", ReplyKind.OFF_TOPIC),
+        ("what is the weather in Oslo?", ReplyKind.OFF_TOPIC),
+        ("help", ReplyKind.CLARIFICATION),
+        ("it does not work", ReplyKind.CLARIFICATION),
+        ("What is the status of my ticket?", ReplyKind.CONVERSATION),
+    ],
+)
+def test_what_needs_no_article_gets_a_short_reply_without_one(text: str, kind: ReplyKind) -> None:
+    decision = decide(seen(text, FAR, ticket={"ticket_id": "TF-20260302-0001", "status": "open"}))
+    assert decision.tool == "send_response"
+    assert decision.arguments["kind"] == kind.value
+    assert decision.arguments["articles"] == []
+    assert len(decision.arguments["message"].split()) < 50
+
+
+@pytest.mark.parametrize(
+    "text", ["Is there a dark mode?", "do you have a gantt chart view", "how do I change the language?"]
+)
+def test_a_product_question_without_an_article_is_never_called_off_topic(text: str) -> None:
+    assert decide(seen(text, FAR, left=0)).tool == "escalate_to_human"
+
+
+def test_an_answer_that_did_not_help_is_asked_about_not_repeated() -> None:
+    answered = [{"author": "fte", "this_conversation": True, "text": "Select More."}]
+    decision = decide(seen("it still doesn't work", EXPORT, history=answered))
+    assert decision.arguments["kind"] == "clarification"
+    assert "Export" not in decision.arguments["message"]
+
+
+def test_a_brief_channel_gets_steps_or_whole_sentences() -> None:
+    long = Passage(
+        "a",
+        "Trash",
+        "Trash",
+        "Deleted tasks stay in the trash for 30 days. " + "Other words follow here. " * 30,
+        0.7,
+        0.1,
+    )
+    text = decide(seen("How long do deleted tasks stay?", long, brief=True)).arguments["message"]
+    assert "30 days" in text
+    assert len(text) <= 260
+    assert text.endswith(".")
+
+
+def test_a_list_that_a_note_interrupts_stays_one_list() -> None:
+    steps = [block for block in blocks_of(WEB_STEPS) if block.kind is BlockKind.STEPS]
+    assert len(steps) == 1
+    assert "3. Choose CSV." in steps[0].text
+
+
+@pytest.mark.parametrize(
+    ("question", "expected", "absent"),
+    [
+        ("How do I export a project on the web?", "1. Open the project.", "cannot export"),
+        ("Can the mobile app export?", "The mobile app cannot export.", "Choose CSV"),
+    ],
+)
+def test_the_part_that_answers_is_taken_with_its_heading(question: str, expected: str, absent: str) -> None:
+    passage = Found("e", "Export", "Export", WEB_STEPS, 0.7)
+    part = extract(question, passage, max_words=24)
+    assert expected in part
+    assert absent not in part
+
+
+def test_a_passage_that_fits_is_given_whole() -> None:
+    passage = Found("e", "Export", "Export", WEB_STEPS, 0.7)
+    part = extract("How do I export?", passage, max_words=200)
+    assert "take tasks out" in part
+    assert "browser of the phone" in part
+
+
+SLACK = [
+    Found("slack", "Slack", "Slack", "Bring your work into Slack.", 0.66),
+    Found("slack", "Slack", "Slack > Connect Slack", "1. Open the settings.\n2. Choose Slack.", 0.60),
+    Found("slack", "Slack", "Slack > Slack stopped posting", "Reconnect it when it expired.", 0.62),
+    Found("sync", "Calendar sync", "Calendar sync > Events are missing", "Reconnect the calendar.", 0.40),
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "section"),
+    [
+        ("how do I connect slack", "Slack > Connect Slack"),
+        ("slack isn't posting anymore", "Slack > Slack stopped posting"),
+    ],
+)
+def test_of_an_article_the_section_is_taken_that_fits_the_intent(question: str, section: str) -> None:
+    chosen = best_passage(question, SLACK)
+    assert chosen is not None
+    assert chosen.section == section
+
+
+def test_an_article_is_not_left_for_another_only_because_both_are_about_trouble() -> None:
+    chosen = best_passage("slack does not show my tasks", SLACK)
+    assert chosen is not None
+    assert chosen.article == "slack"
+
+
+def test_a_name_that_no_passage_knows_is_no_match() -> None:
+    assert decide(seen("Can I export a project to Salesforce?", EXPORT, left=0)).tool == "escalate_to_human"
+    assert decide(seen("Can I export a project as CSV?", EXPORT, left=0)).tool == "send_response"
+
+
+def test_malformed_input_is_read_as_far_as_it_goes() -> None:
+    items: list[dict[str, Any]] = [
+        {"role": "user", "content": "How do I export a project?"},
+        {"type": "function_call", "call_id": "1", "name": "search_knowledge_base", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "1", "output": "not json"},
+        {"type": "function_call_output", "call_id": "2", "output": json.dumps({"passages": []})},
+        {"type": "reasoning"},
+    ]
+    view = read("", items)
+    assert view.text == "How do I export a project?"
+    assert view.searches == []
+    assert decide(view).tool == "escalate_to_human"
+
+
+async def test_the_whole_turn_on_the_offline_model_takes_one_call_when_the_article_is_there() -> None:
+    decision = await run_turn(context("How do I export a project?"), services(model=OfflineModel()))
+    assert decision.kind is OutcomeKind.REPLY
+    assert decision.model_calls == 1
+    assert decision.articles == ("projects/export",)
+    assert "2. Select More > Export." in decision.reply
+
+
+async def test_an_unknown_question_takes_two_searches_and_says_plainly_that_it_is_not_known() -> None:
+    search = FakeSearch([FAR])
+    decision = await run_turn(context("Does it support LDAP directories?"), services(search=search))
+    assert decision.model_calls == 2
+    assert len(search.queries) == len(set(search.queries)) == 2
+    assert decision.escalation is not None
+    assert decision.escalation.reason_code is ReasonCode.KNOWLEDGE_GAP
+    assert "I do not know the answer" in decision.reply
+    assert "LDAP" in decision.escalation.summary
+
+
+@pytest.mark.parametrize("channel", list(Channel))
+@pytest.mark.parametrize(
+    "text",
+    ["hi", "thanks", "what's the weather?", "help", "are you a bot?", "it works now", "bye", "status of my ticket?"],
+)
+async def test_every_fixed_text_passes_the_guardrails_on_every_channel(channel: Channel, text: str) -> None:
+    decision = await run_turn(context(text, channel=channel), services(search=FakeSearch([FAR])))
+    assert decision.kind is OutcomeKind.REPLY, decision.trace
+    assert decision.model_calls == 1
+
+
+async def test_a_failed_answer_asked_about_twice_goes_to_a_person() -> None:
+    history = [message("How do I export a project?"), message("Select More.", author=Author.FTE)]
+    first = await run_turn(context("it doesn't work", history=history), services())
+    assert first.kind is OutcomeKind.REPLY
+    second = await run_turn(context("still doesn't work", history=history, gap_streak=first.gap_streak), services())
+    assert second.escalation is not None
+    assert second.escalation.reason_code is ReasonCode.KNOWLEDGE_GAP

@@ -1,0 +1,280 @@
+"""The escalation policy on small rules, with an embedder whose vectors are its words."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from agent.errors import ConfigurationInvalid
+from agent.meaning import MeaningClassifier
+from agent.policy import EscalationPolicy, Verdict, load_policy
+from agent.policy_rules import read_rules
+from agent.policy_text import MAX_PARTS, normalise, split_parts, split_sentences
+from agent.ports import Embeddings
+from agent.records import ReasonCode, Severity, Team
+from serve_app.settings import CHECKOUT
+
+SHIPPED = CHECKOUT / "knowledge" / "escalation_rules.yaml"
+
+
+class WordEmbedder:
+    """A vector has one place per word, so sentences are as close as the words that they share."""
+
+    def __init__(self, model_id: str = "words") -> None:
+        self.model_id = model_id
+        self.embedded: list[str] = []
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings:
+        self.embedded.extend(texts)
+        vectors = np.zeros((len(texts), 512), dtype=np.float32)
+        for row, text in zip(vectors, texts, strict=True):
+            for word in normalise(text).replace("?", " ").replace(".", " ").split():
+                row[zlib.crc32(word.encode()) % 512] += 1.0
+        return Embeddings(self.model_id, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+
+
+def small_rules(**changes: Any) -> dict[str, Any]:
+    texts: dict[ReasonCode, dict[str, Any]] = {
+        ReasonCode.LEGAL_ISSUE: {
+            "patterns": [r"\blawsuit\b"],
+            "exemplars": ["Our lawyer prepares a lawsuit against you.", "Expect a letter from our lawyer."],
+        },
+        ReasonCode.REFUND_REQUEST: {
+            "patterns": [r"\brefund\b"],
+            "unless": [r"\brefund label\b"],
+            "exemplars": ["I want my money back.", "Please return the money you took.", "I want a refund."],
+            "unlike": ["How do I make a refund label?", "How do I get my task back?"],
+        },
+    }
+    rules = [
+        {"reason": reason.value, "team": "general", "severity": "P3", **texts.get(reason, {})}
+        for reason in [*texts, *(r for r in ReasonCode if r not in texts and r is not ReasonCode.TAKEN_OVER)]
+    ]
+    return {
+        "negative_threshold": -0.3,
+        "negative_exchanges": 2,
+        "gap_searches": 2,
+        "false_alarms": 0.05,
+        "wording_bonus": 0.2,
+        "embedding_models": {"words": {"match": 0.4, "meaning": 0.1}, "other": {"match": 0.2}},
+        "rules": rules,
+        "ordinary": ["How do I create a board?", "Where do I find the calendar?", "My board is slow."],
+        **changes,
+    }
+
+
+def write_rules(folder: Path, rules: object) -> Path:
+    file = folder / "rules.yaml"
+    file.write_text(yaml.safe_dump(rules, allow_unicode=True), encoding="utf-8")
+    return file
+
+
+async def judge(policy: EscalationPolicy, text: str, embedder: WordEmbedder | None = None) -> Verdict | None:
+    return policy.immediate(text, await (embedder or WordEmbedder()).embed([text, *policy.parts(text)]))
+
+
+@pytest.fixture
+async def policy(tmp_path: Path) -> EscalationPolicy:
+    return await load_policy(write_rules(tmp_path, small_rules()), WordEmbedder())
+
+
+async def test_what_means_a_rule_without_its_pattern_escalates(policy: EscalationPolicy) -> None:
+    verdict = await judge(policy, "return my money")
+    assert verdict is not None
+    assert verdict.reason_code is ReasonCode.REFUND_REQUEST
+    assert "wording" not in verdict.evidence
+
+
+async def test_an_ordinary_question_is_answered(policy: EscalationPolicy) -> None:
+    assert await judge(policy, "How do I find the board?") is None
+
+
+async def test_a_keyword_in_an_ordinary_question_is_answered(policy: EscalationPolicy) -> None:
+    assert await judge(policy, "How do I make a lawsuit board?") is None
+
+
+async def test_a_pattern_lifts_what_meaning_alone_leaves_open(tmp_path: Path) -> None:
+    text = "a refund for this board"
+    with_pattern = await load_policy(write_rules(tmp_path, small_rules(wording_bonus=1.0)), WordEmbedder())
+    without = await load_policy(write_rules(tmp_path, small_rules(wording_bonus=0.0)), WordEmbedder())
+    verdict = await judge(with_pattern, text)
+    assert verdict is not None
+    assert "wording 'refund'" in verdict.evidence
+    assert await judge(without, text) is None
+
+
+async def test_unless_voids_a_pattern(tmp_path: Path) -> None:
+    policy = await load_policy(write_rules(tmp_path, small_rules(wording_bonus=1.0)), WordEmbedder())
+    assert await judge(policy, "the board has a refund label") is None
+    assert await judge(policy, "the board has a refund") is not None
+
+
+async def test_vectors_of_another_model_are_not_compared(policy: EscalationPolicy) -> None:
+    other = WordEmbedder("another model")
+    assert await judge(policy, "return my money", other) is None
+    verdict = await judge(policy, "I demand a refund", other)
+    assert verdict is not None
+    assert verdict.evidence == "wording 'refund'"
+
+
+async def test_the_order_of_the_rules_decides_between_firm_matches(policy: EscalationPolicy) -> None:
+    verdict = await judge(policy, "I want my money back. Expect a letter from our lawyer.")
+    assert verdict is not None
+    assert verdict.reason_code is ReasonCode.LEGAL_ISSUE
+
+
+async def test_one_sentence_of_a_long_mail_is_caught(policy: EscalationPolicy) -> None:
+    chatter = [f"Our team of number {n} plans holidays with the calendar view." for n in range(9)]
+    mail = " ".join([*chatter[:5], "I want my money back.", *chatter[5:]])
+    verdict = await judge(policy, mail)
+    assert verdict is not None
+    assert verdict.reason_code is ReasonCode.REFUND_REQUEST
+    assert await judge(policy, " ".join(chatter)) is None
+
+
+async def test_quoted_lines_are_not_the_customers_words(policy: EscalationPolicy) -> None:
+    other = WordEmbedder("another model")  # so that only wording speaks
+    assert await judge(policy, "> I want a refund\nHow do I create a board?", other) is None
+
+
+async def test_after_attempt(policy: EscalationPolicy) -> None:
+    assert policy.after_attempt(negative_streak=1, gap_streak=1) is None
+    upset = policy.after_attempt(negative_streak=2, gap_streak=2)
+    gap = policy.after_attempt(negative_streak=0, gap_streak=2)
+    assert upset is not None
+    assert upset.reason_code is ReasonCode.NEGATIVE_SENTIMENT
+    assert gap is not None
+    assert gap.reason_code is ReasonCode.KNOWLEDGE_GAP
+
+
+async def test_thresholds_belong_to_a_model(policy: EscalationPolicy) -> None:
+    assert policy.match_threshold("words") == 0.4
+    assert policy.match_threshold("unheard of") == 0.2
+    assert policy.negative_threshold == -0.3
+
+
+async def test_exemplars_are_embedded_once(tmp_path: Path) -> None:
+    embedder = WordEmbedder()
+    policy = await load_policy(write_rules(tmp_path, small_rules()), embedder)
+    assert len(embedder.embedded) == len(set(embedder.embedded)) == 10
+    policy.immediate("return my money", await WordEmbedder().embed(["return my money"]))
+    assert len(embedder.embedded) == 10
+
+
+async def test_an_embedder_that_changes_its_model_is_refused(tmp_path: Path) -> None:
+    class Fickle(WordEmbedder):
+        async def embed(self, texts: Sequence[str]) -> Embeddings:
+            self.model_id += "'"
+            return await super().embed(texts)
+
+    many = small_rules(ordinary=[f"How do I use view number {n}?" for n in range(100)])
+    with pytest.raises(ConfigurationInvalid, match="model changed"):
+        await load_policy(write_rules(tmp_path, many), Fickle())
+
+
+def broken(change: dict[str, Any], reason: ReasonCode = ReasonCode.REFUND_REQUEST) -> dict[str, Any]:
+    rules = small_rules()
+    for rule in rules["rules"]:
+        if rule["reason"] == reason.value:
+            rule.update(change)
+    return rules
+
+
+@pytest.mark.parametrize(
+    ("rules", "named"),
+    [
+        (broken({"patterns": ["(unclosed"]}), "rule refund_request: .*unclosed"),
+        (broken({"team": "nobody"}), "rule refund_request: team"),
+        (broken({"severity": "P9"}), "rule refund_request: severity"),
+        (broken({"exemplar": ["a typo in the key"]}), "rule refund_request: exemplar"),
+        (broken({"exemplars": [7]}), "rule refund_request: exemplars: 0"),
+        (broken({"exemplars": ["My board is slow."]}), "'My board is slow.' is given both as"),
+        (broken({"reason": "legal_issue"}), "refund_request: 0 rules"),
+        (small_rules(rules=[]), "pricing_inquiry: 0 rules"),
+        (small_rules(embedding_models={"words": {"match": 0.4}}), "'other' is missing"),
+        (small_rules(negative_threshold=0.5), "negative_threshold"),
+        ("not a mapping", "invalid"),
+    ],
+)
+def test_a_wrong_rule_is_named(tmp_path: Path, rules: object, named: str) -> None:
+    with pytest.raises(ConfigurationInvalid, match=named):
+        read_rules(write_rules(tmp_path, rules))
+
+
+def test_files_that_are_no_rules_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationInvalid, match="cannot be read"):
+        read_rules(tmp_path / "missing.yaml")
+    (tmp_path / "broken.yaml").write_text("rules: [", encoding="utf-8")
+    with pytest.raises(ConfigurationInvalid, match="no YAML"):
+        read_rules(tmp_path / "broken.yaml")
+
+
+def test_the_shipped_rules_send_each_reason_where_the_design_says() -> None:
+    routes = {rule.reason: (rule.team, rule.severity) for rule in read_rules(SHIPPED).rules}
+    assert routes[ReasonCode.PRICING_INQUIRY] == (Team.BILLING, Severity.P3)
+    assert routes[ReasonCode.REFUND_REQUEST] == (Team.BILLING, Severity.P3)
+    assert routes[ReasonCode.LEGAL_ISSUE] == (Team.LEGAL, Severity.P2)
+    assert routes[ReasonCode.SECURITY_CONCERN] == (Team.SECURITY, Severity.P2)
+    assert routes[ReasonCode.TECHNICAL_EMERGENCY] == (Team.TECHNICAL, Severity.P1)
+    assert routes[ReasonCode.ABUSIVE_LANGUAGE] == (Team.GENERAL, Severity.P2)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("unit", ["if we ", "how much ", "all tasks ", "you ", "a", "   ", "charged ", "talk to a "])
+async def test_no_shipped_pattern_hangs_on_an_endless_sentence(tmp_path: Path, unit: str) -> None:
+    shipped = read_rules(SHIPPED)
+    patterns = {rule.reason.value: {"patterns": rule.patterns, "unless": rule.unless} for rule in shipped.rules}
+    rules = small_rules()
+    for rule in rules["rules"]:
+        rule.update({key: list(value) for key, value in patterns[rule["reason"]].items()})
+    policy = await load_policy(write_rules(tmp_path, rules), WordEmbedder())
+    nothing = Embeddings("another model", np.zeros((1, 1), dtype=np.float32))
+    policy.immediate(unit * (20_000 // len(unit)), nothing)
+
+
+def test_a_message_of_one_sentence_has_no_parts() -> None:
+    assert split_parts("How do I create a board?") == ()
+
+
+def test_parts_leave_nothing_out_and_are_few() -> None:
+    mail = " ".join(f"This is sentence number {n}." for n in range(100))
+    parts = split_parts(mail)
+    assert len(parts) <= MAX_PARTS
+    assert " ".join(parts) == mail
+
+
+def test_a_very_short_sentence_joins_the_one_before() -> None:
+    assert split_parts("The export fails again. Help! I need it today.") == (
+        "The export fails again. Help!",
+        "I need it today.",
+    )
+
+
+def test_sentences_end_at_line_breaks_and_not_in_abbreviations() -> None:
+    assert split_sentences("I tried it, e.g. today\nno luck. what now?") == [
+        "I tried it, e.g. today",
+        "no luck.",
+        "what now?",
+    ]
+
+
+async def test_leaving_one_out_in_closed_form_is_leaving_one_out() -> None:
+    sentences = ["pay me back", "money back now", "give money", "open a board", "find my board", "where is a task"]
+    labels = ["refund"] * 3 + ["ordinary"] * 3
+    vectors = (await WordEmbedder().embed(sentences)).vectors
+    leads = []
+    for left in range(3, 6):
+        kept = [n for n in range(6) if n != left]
+        # The rarity of words is the whole collection's in the closed form, hence the tolerance below.
+        smaller = MeaningClassifier(
+            [sentences[n] for n in kept], [labels[n] for n in kept], vectors[kept], ordinary="ordinary"
+        )
+        leads.append(float(smaller.leads([sentences[left]], vectors[[left]]).max()))
+    whole = MeaningClassifier(sentences, labels, vectors, ordinary="ordinary")
+    assert whole.calibrate(0.01) == pytest.approx(max(leads), abs=0.1)

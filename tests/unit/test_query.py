@@ -1,0 +1,83 @@
+"""What is searched for, and which part of a long text is embedded."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.query import QUERY_TOKENS, conversation_query, fit_tokens, is_follow_up
+from agent.records import Author
+from tests.unit.turn_fakes import count_words, message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "and on mobile?",
+        "What about Android?",
+        "on android?",
+        "and for a whole team?",
+        "How do I undo that?",
+        "Same for the calendar?",
+    ],
+)
+def test_a_terse_text_is_a_follow_up(text: str) -> None:
+    assert is_follow_up(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How do I export a project?",
+        "How can I reset my password?",
+        "And how do I set up the Slack integration for my second workspace?",
+        "I cannot find the export button in the mobile app since it was updated",
+    ],
+)
+def test_a_question_of_its_own_is_not(text: str) -> None:
+    assert not is_follow_up(text)
+
+
+def test_a_chain_of_follow_ups_leads_back_to_its_question() -> None:
+    history = [
+        message("How do I export a project?"),
+        message("Like this.", author=Author.FTE),
+        message("and on mobile?"),
+        message("Like that.", author=Author.FTE),
+    ]
+    query = conversation_query([message("on android?")], history, count_words)
+    assert query.newest == "on android?"
+    assert query.search == "How do I export a project?\nand on mobile?\non android?"
+
+
+def test_a_follow_up_with_nothing_before_it_stands_alone() -> None:
+    query = conversation_query([message("and on mobile?")], [], count_words)
+    assert query.search == query.newest == "and on mobile?"
+
+
+def test_a_short_text_is_embedded_whole() -> None:
+    assert fit_tokens("How do I\nexport?", count_words) == "How do I\nexport?"
+
+
+def test_of_a_long_text_what_asks_comes_first_then_the_newest() -> None:
+    filler = [f"Background number {n} is told here at some length for no reason." for n in range(40)]
+    text = " ".join([*filler[:20], "How do I export a project?", *filler[20:], "Kind regards from all of us."])
+    chosen = fit_tokens(text, count_words)
+    assert count_words(chosen) <= QUERY_TOKENS
+    assert "How do I export a project?" in chosen
+    assert "Kind regards" in chosen
+    assert "number 39" in chosen
+    assert "number 0 " not in chosen
+    assert chosen.index("export a project") < chosen.index("number 39"), "what was chosen keeps its order"
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.text(max_size=3000), st.integers(min_value=8, max_value=QUERY_TOKENS))
+def test_no_text_is_over_the_limit_and_a_text_that_says_something_keeps_something(text: str, limit: int) -> None:
+    def count(part: str) -> int:  # a harsh tokenizer: three characters a token, and two special ones
+        return len(part) // 3 + 2
+
+    chosen = fit_tokens(text, count, limit)
+    assert count(chosen) <= limit
+    assert bool(chosen.strip()) >= (len(text.strip()) > limit)

@@ -1,0 +1,82 @@
+"""Sentiment of customers' words. How often it is right over many messages is held in tests/eval."""
+
+from __future__ import annotations
+
+import pytest
+
+from models.sentiment import LexiconSentiment
+
+UPSET = -0.3
+
+
+@pytest.fixture(scope="module")
+def sentiment() -> LexiconSentiment:
+    return LexiconSentiment()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "this is killing me, still broken",
+        "This is the third time I ask!",
+        "You never answer. I'm done with this.",
+        "not happy with this at all",
+        "WHY IS THIS STILL NOT FIXED",
+        "Hello, I hope you are well. The sync failed again and I am really annoyed by now. Thanks, Jo",
+        "Thanks for nothing.",
+    ],
+)
+def test_upset_messages_are_below_the_threshold(sentiment: LexiconSentiment, text: str) -> None:
+    assert sentiment.score_text(text) < UPSET
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How do I set priority to critical?",
+        "There is a problem with the export, I get an error",
+        "How do I kill the timer?",
+        "Where do I find the urgent label?",
+        "I have an issue: alert field, dead link, risk label, block, bug, fail, fatal error",
+        "We have a crisis team that needs its own board.",
+        'Our task "Fix terrible onboarding" can\'t be moved.',
+        "Please help me, I can't log in.",
+        "We want to cancel our subscription.",
+        "no",
+        "",
+        "   \n ",
+    ],
+)
+def test_the_matter_is_not_a_mood(sentiment: LexiconSentiment, text: str) -> None:
+    assert UPSET <= sentiment.score_text(text) <= 0.3
+
+
+@pytest.mark.parametrize("text", ["Thank you!", "ok that worked, u r the best", "It works now, thank you", "thx!!"])
+def test_thanks_are_no_anger(sentiment: LexiconSentiment, text: str) -> None:
+    assert sentiment.score_text(text) > 0.3
+
+
+def test_negation_turns_a_feeling_around(sentiment: LexiconSentiment) -> None:
+    assert sentiment.score_text("I am happy with it") > 0.3 > UPSET > sentiment.score_text("I am not happy with it")
+
+
+def test_one_upset_sentence_of_a_long_mail_counts(sentiment: LexiconSentiment) -> None:
+    calm = "We plan our sprints in TaskFlow. The boards hold two hundred tasks. "
+    assert sentiment.score_text(calm * 5) >= UPSET
+    assert sentiment.score_text(f"{calm * 5} I am furious about this. {calm * 5}") < UPSET
+
+
+def test_signing_off_politely_does_not_hide_anger(sentiment: LexiconSentiment) -> None:
+    assert sentiment.score_text("This is unacceptable.\nThanks in advance for your help\nKind regards") < UPSET
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("unit", ["great but bad ", "still not ", "a", "  ", "waste of my time ", "'a "])
+def test_any_text_gets_a_score_in_range(sentiment: LexiconSentiment, unit: str) -> None:
+    assert -1.0 <= sentiment.score_text(unit * (100_000 // len(unit))) <= 1.0
+
+
+async def test_scores_come_in_the_order_of_the_texts(sentiment: LexiconSentiment) -> None:
+    texts = ["I am furious.", "How do I export?", "Thank you!"]
+    assert await sentiment.score(texts) == [sentiment.score_text(text) for text in texts]
+    assert await sentiment.score([]) == []

@@ -1,0 +1,107 @@
+"""Settings from the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.errors import ConfigurationInvalid
+from serve_app.settings import Settings, key_files, load_settings
+
+LONG = "x" * 24
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    for name, field in Settings.model_fields.items():
+        alias = field.validation_alias
+        monkeypatch.delenv(alias if isinstance(alias, str) else name.upper(), raising=False)
+    monkeypatch.setenv("FTE_HOME", str(tmp_path))
+    load_settings.cache_clear()
+    yield
+    load_settings.cache_clear()
+
+
+def test_keys_come_from_the_home_unless_the_environment_gives_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, file in key_files(tmp_path).items():
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"stored {name}\n")
+    monkeypatch.setenv("FTE_OPERATOR_KEY", "given")
+    settings = load_settings()
+    assert settings.operator_key.get_secret_value() == "given"
+    assert settings.token_secret.get_secret_value() == "stored token_secret"
+
+
+def test_without_keys_no_secret_is_empty_or_guessable() -> None:
+    first, second = Settings(), Settings()
+    assert len(first.token_secret.get_secret_value()) >= 24
+    assert first.token_secret != second.token_secret
+    assert first.operator_key != second.operator_key
+
+
+def test_an_empty_value_counts_as_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_PORT", "")
+    monkeypatch.setenv("OPENAI_MODEL", "")
+    assert (Settings().api_port, Settings().openai_model) == (8000, "gpt-4o")
+
+
+def test_lists_and_times_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FTE_ALLOWED_ORIGINS", "https://a.example, https://b.example,")
+    monkeypatch.setenv("FTE_TIMES", '{"poll_s": 1.5}')
+    assert Settings().allowed_origins == ("https://a.example", "https://b.example")
+    assert Settings().times.poll_s == 1.5
+
+
+def test_times_that_do_not_fit_together_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FTE_TIMES", '{"heartbeat_s": 9}')
+    with pytest.raises(ConfigurationInvalid, match="heartbeat_s"):
+        load_settings()
+
+
+def test_the_dsn_of_a_configured_server_quotes_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTGRES_HOST", "db.internal")
+    monkeypatch.setenv("POSTGRES_PASSWORD", "p@ss/word")
+    assert Settings().dsn() == "postgresql://postgres:p%40ss%2Fword@/fte?host=db.internal&port=5432"
+
+
+def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
+    monkeypatch.setenv("FTE_OPERATOR_KEY", "very-secret")
+    assert "very-secret" not in repr(Settings())
+    monkeypatch.setenv("API_PORT", "very-secret")
+    with pytest.raises(ConfigurationInvalid) as caught:
+        load_settings()
+    assert "API_PORT" in str(caught.value)
+    assert "very-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({}, "FTE_OPERATOR_KEY"),
+        ({"FTE_OPERATOR_KEY": LONG}, "FTE_TOKEN_SECRET"),
+        ({"FTE_OPERATOR_KEY": "short", "FTE_TOKEN_SECRET": LONG}, "FTE_OPERATOR_KEY"),
+        ({"FTE_OPERATOR_KEY": LONG, "FTE_TOKEN_SECRET": LONG, "POSTGRES_HOST": "db"}, "POSTGRES_PASSWORD"),
+        (
+            {
+                "FTE_OPERATOR_KEY": LONG,
+                "FTE_TOKEN_SECRET": LONG,
+                "POSTGRES_HOST": "db",
+                "POSTGRES_PASSWORD": "postgres",
+            },
+            "POSTGRES_PASSWORD",
+        ),
+        ({"FTE_OPERATOR_KEY": LONG, "FTE_TOKEN_SECRET": LONG, "TWILIO_ACCOUNT_SID": "AC1"}, "TWILIO_AUTH_TOKEN"),
+    ],
+)
+def test_production_refuses_default_secrets_and_unverifiable_webhooks(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], named: str
+) -> None:
+    for name, value in {**given, "ENVIRONMENT": "production"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationInvalid, match=named):
+        load_settings()
