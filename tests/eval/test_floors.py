@@ -1,0 +1,90 @@
+"""How often policy and sentiment are right on labelled messages, held above floors. In this process, without Ray.
+
+The exemplars' vectors are kept in pytest's cache, so only the first run on a machine embeds them all.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agent.policy import EscalationPolicy, Verdict, load_policy
+from agent.ports import Embeddings
+from models.batching import InProcessEmbedder
+from models.embedding import SentenceTransformerEmbedder
+from models.evaluation_cases import EvalCase, case_context, parse_cases
+from models.sentiment import LexiconSentiment
+from models.vector_cache import VectorCache
+from serve_app.settings import CHECKOUT
+
+HERE = Path(__file__).parent
+UPSET = -0.3
+
+
+@pytest.fixture(scope="module")
+async def embedder() -> InProcessEmbedder:
+    return InProcessEmbedder(SentenceTransformerEmbedder())
+
+
+@pytest.fixture(scope="module")
+async def policy(embedder: InProcessEmbedder, request: pytest.FixtureRequest) -> EscalationPolicy:
+    assert request.config.cache is not None
+    cached = VectorCache(embedder, Path(request.config.cache.mkdir("exemplars")))
+    return await load_policy(CHECKOUT / "knowledge" / "escalation_rules.yaml", cached)
+
+
+async def decide_all(
+    policy: EscalationPolicy, embedder: InProcessEmbedder, cases: list[EvalCase]
+) -> list[tuple[EvalCase, Verdict | None]]:
+    """What a turn decides before it searches. All texts are embedded together, which is quicker."""
+    sentiment = LexiconSentiment()
+    texts = [[case.text, *policy.parts(case.text)] for case in cases]
+    embeddings = await embedder.embed([text for group in texts for text in group])
+    verdicts: list[tuple[EvalCase, Verdict | None]] = []
+    start = 0
+    for case, group in zip(cases, texts, strict=True):
+        own = Embeddings(embeddings.model_id, embeddings.vectors[start : start + len(group)])
+        start += len(group)
+        context = await case_context(case, sentiment, policy.negative_threshold)
+        upset = sentiment.score_text(case.text) < policy.negative_threshold
+        streak = context.negative_streak + 1 if upset else 0
+        verdict = policy.immediate(case.text, own) or policy.after_attempt(negative_streak=streak, gap_streak=0)
+        verdicts.append((case, verdict))
+    return verdicts
+
+
+@pytest.mark.parametrize(
+    ("name", "least_recall", "least_reasons", "most_false"),
+    [("development", 0.97, 0.95, 0.03), ("heldout", 0.95, 0.93, 0.05)],
+)
+async def test_what_must_go_to_a_person_does_and_what_may_be_answered_does_not(
+    policy: EscalationPolicy,
+    embedder: InProcessEmbedder,
+    name: str,
+    least_recall: float,
+    least_reasons: float,
+    most_false: float,
+) -> None:
+    cases = parse_cases((HERE / f"{name}.jsonl").read_text(encoding="utf-8").splitlines())
+    verdicts = await decide_all(policy, embedder, cases)
+    must = [(case, verdict) for case, verdict in verdicts if case.expected_action == "escalate"]
+    may = [verdict for case, verdict in verdicts if case.expected_action == "reply"]
+    assert len(must) > 50
+    assert len(may) > 50
+    assert sum(verdict is not None for _, verdict in must) / len(must) >= least_recall
+    assert sum(v is not None and v.reason_code == c.expected_reason for c, v in must) / len(must) >= least_reasons
+    assert sum(verdict is not None for verdict in may) / len(may) <= most_false
+
+
+@pytest.mark.parametrize(("name", "least_right"), [("development", 0.95), ("heldout", 0.8)])
+def test_moods_are_told_apart(name: str, least_right: float) -> None:
+    sentiment = LexiconSentiment()
+    lines = (HERE / "sentiment" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    labelled = [json.loads(line) for line in lines]
+    right = 0
+    for record in labelled:
+        score = sentiment.score_text(record["text"])
+        right += record["mood"] == ("upset" if score < UPSET else "pleased" if score > 0.35 else "neutral")
+    assert right / len(labelled) >= least_right
