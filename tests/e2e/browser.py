@@ -1,0 +1,54 @@
+"""A real Chromium for the end-to-end tests, and what one page did in it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from playwright.async_api import Browser, Page, Request, async_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+# As root there is no sandbox; the rest keeps the browser from talking to anybody but the site under test.
+_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@dataclass
+class Visit:
+    """A page and what happened in it. `complaints` are its console's errors, CSP violations among them."""
+
+    page: Page
+    requests: list[Request] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def visit(browser: Browser, *, width: int = 1280, height: int = 850, dark: bool = False) -> AsyncIterator[Visit]:
+    """A fresh profile with one page."""
+    context = await browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
+    )
+    page = await context.new_page()
+    page.set_default_timeout(15_000)
+    seen = Visit(page)
+    page.on("request", lambda request: seen.requests.append(request))
+    page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+    page.on("console", lambda line: seen.complaints.append(line.text) if line.type == "error" else None)
+    yield seen
+    await context.close()

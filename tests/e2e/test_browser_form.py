@@ -1,0 +1,301 @@
+"""The support form in a real browser, on the real application and Postgres; a responder stands in for the FTE."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+import uvicorn
+from playwright.async_api import Browser, Page, Route, expect
+from pydantic import ValidationError
+
+from agent.records import TurnContext, TurnDecision
+from channels.web_form.submission import Submission
+from crm.database import Database
+from deployments.web.app import create_app
+from deployments.web.services import IngressServices
+from tests.e2e.browser import CHROMIUM, Visit, chromium, visit
+from tests.integration.http_spine import SUBMISSION, deliver_due, responder, services_for
+from tests.integration.spine import escalate, reply_to
+
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Debian's chromium")
+
+MARKUP = '<img src=x onerror="document.title=1"><script>document.title=2</script><b>bold</b>'
+
+
+def decide(context: TurnContext) -> TurnDecision:
+    if "refund" in context.text:
+        return escalate(context)
+    return reply_to(context, f"You asked: {context.burst[-1].body} See https://docs.example/boards.")
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+async def services(database: Database) -> IngressServices:
+    return services_for(database)
+
+
+@pytest.fixture
+async def site(database: Database, services: IngressServices) -> AsyncIterator[str]:
+    """The address of the application with something that answers."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        config = uvicorn.Config(create_app(services), log_level="warning", ws="none", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        async with responder(database, decide):
+            yield address
+        server.should_exit = True
+        await serving
+
+
+@pytest.fixture
+async def seen(browser: Browser) -> AsyncIterator[Visit]:
+    async with visit(browser) as seen:
+        yield seen
+
+
+async def fill(page: Page, **changes: str) -> None:
+    values = {**SUBMISSION, **changes}
+    await page.get_by_label("Your name").fill(values["name"])
+    await page.get_by_label("E-mail").fill(values["email"])
+    await page.get_by_label("Subject").fill(values["subject"])
+    await page.get_by_label("Category").select_option(values["category"])
+    await page.get_by_label("Priority").select_option(values["priority"])
+    await page.get_by_label("Message", exact=True).fill(values["message"])
+
+
+async def send(page: Page) -> None:
+    await page.get_by_role("button", name="Send request").click()
+
+
+async def count(database: Database, table: str) -> object:
+    async with database.connection() as connection:
+        return await connection.fetchval(f"SELECT count(*) FROM {table}")
+
+
+async def test_question_gets_a_ticket_an_expected_time_and_its_answer(site: str, seen: Visit) -> None:
+    page = seen.page
+    await page.goto(site)
+    await fill(page)
+    await send(page)
+    await expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(r"^TF-\d{8}-\d{4}$"))
+    await expect(page.get_by_text("within 5 minutes", exact=True)).to_be_visible()
+    log = page.get_by_role("log")
+    await expect(log.get_by_role("listitem")).to_have_count(2)
+    await expect(log).to_contain_text("You asked: How do I create a board?")
+    await expect(log.get_by_role("link")).to_have_attribute("href", "https://docs.example/boards")
+    await expect(page.locator("#status")).to_have_text("Answered")
+    assert seen.complaints == []
+
+
+async def test_customer_writes_on_and_returns_by_the_link(site: str, seen: Visit, browser: Browser) -> None:
+    page = seen.page
+    await page.goto(site)
+    await fill(page)
+    await send(page)
+    log = page.get_by_role("log")
+    await expect(log.get_by_role("listitem")).to_have_count(2)
+    await page.get_by_label("Write a message").fill("And I want a refund")
+    await page.get_by_role("button", name="Send message").click()
+    await expect(log.get_by_role("listitem")).to_have_count(4)
+    await expect(log).to_contain_text("A colleague will help you.")
+    await expect(page.locator("#status")).to_have_text("With our team")
+    await expect(page.get_by_label("Write a message")).to_have_value("")
+    async with visit(browser) as other:
+        await other.page.goto(page.url)
+        await expect(other.page.get_by_role("log").get_by_role("listitem")).to_have_count(4)
+        await other.page.get_by_role("button", name="New request").click()
+        await expect(other.page.get_by_label("Your name")).to_be_focused()
+        assert "#" not in other.page.url
+
+
+async def test_empty_form_is_explained_and_not_sent(site: str, seen: Visit) -> None:
+    page = seen.page
+    await page.goto(site)
+    await send(page)
+    await expect(page.get_by_text("Please fill in this field.")).to_have_count(4)
+    await expect(page.get_by_label("Your name")).to_be_focused()
+    await expect(page.get_by_label("Your name")).to_have_attribute("aria-invalid", "true")
+    await page.get_by_label("Your name").fill("Ada")
+    await expect(page.get_by_text("Please fill in this field.")).to_have_count(3)
+    assert [request for request in seen.requests if request.method == "POST"] == []
+
+
+SAMPLES = {
+    "name": ["Ada", "", "  ", "a\x07b", "\u200b", "😀" * 100, "😀" * 101, "x\u2028y", "O'Neil <b>"],
+    "email": ["a@b.co", "A@B.CO", " a@b.co ", "a@b", "a b@c.de", "a@b..co", "ä@b.co", ".a@b.co", "a@xn--p1ai.xn--p1ai"],
+    "subject": ["Boards", "a\tb", "x" * 200, "x" * 201],
+    "category": ["general", "bug_report", "", "other", "General"],
+    "priority": ["urgent", "immediately"],
+    "message": ["a\nb\tc", "a\r\nb", "a\x00b", "a\x0bb", "x" * 5_000, "x" * 5_001, "\n\n", MARKUP, "\u00ad"],
+}
+
+
+def refused_by_server(field: str, value: str) -> bool:
+    try:
+        Submission.model_validate_json(json.dumps({**SUBMISSION, field: value}))
+    except ValidationError:
+        return True
+    return False
+
+
+async def test_page_and_server_agree_on_what_is_valid(site: str, seen: Visit) -> None:
+    await seen.page.goto(site)
+    for field, values in SAMPLES.items():
+        for value in values:
+            problem = await seen.page.evaluate(
+                "async ([field, value]) => (await import('/assets/rules.js')).problemOf(field, value)", [field, value]
+            )
+            assert (problem != "") == refused_by_server(field, value), (field, value, problem)
+
+
+async def test_markup_in_question_and_answer_stays_text(site: str, seen: Visit, database: Database) -> None:
+    page = seen.page
+    await page.goto(site)
+    await fill(page, name=MARKUP[:90], subject=MARKUP, message=MARKUP)
+    await send(page)
+    log = page.get_by_role("log")
+    await expect(log.get_by_role("listitem")).to_have_count(2)
+    await expect(log.get_by_text(MARKUP, exact=False)).to_have_count(2)
+    assert await log.locator("img, script, b").count() == 0
+    assert re.fullmatch(r"TF-\d{8}-\d{4} · TaskFlow Support", await page.title())
+    assert seen.complaints == []
+
+
+async def test_token_stays_in_the_fragment_and_no_other_site_is_asked(site: str, seen: Visit) -> None:
+    page = seen.page
+    await page.goto(site)
+    await fill(page)
+    await send(page)
+    await expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(2)
+    token = re.search(r"#.*token=([^&]+)", page.url)
+    assert token is not None
+    assert len(token[1]) == 43
+    for request in seen.requests:
+        assert request.url.startswith(f"{site}/"), request.url
+        assert token[1] not in request.url
+        assert token[1] not in request.headers.get("referer", "")
+
+
+async def test_answer_lost_on_the_way_is_asked_for_again_and_nothing_doubles(
+    site: str, seen: Visit, database: Database
+) -> None:
+    page = seen.page
+    lost = 0
+
+    async def lose_first(route: Route) -> None:
+        nonlocal lost
+        lost += 1
+        if lost == 1:
+            await route.fetch()
+            await route.abort()
+        else:
+            await route.continue_()
+
+    await page.route("**/support/submit", lose_first)
+    await page.goto(site)
+    await fill(page)
+    await send(page)
+    await expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(2)
+    assert lost == 2
+    assert await count(database, "tickets") == 1
+
+
+async def test_double_click_sends_once(site: str, seen: Visit, database: Database) -> None:
+    await seen.page.goto(site)
+    await fill(seen.page)
+    await seen.page.get_by_role("button", name="Send request").dblclick()
+    await expect(seen.page.get_by_role("log").get_by_role("listitem")).to_have_count(2)
+    assert await count(database, "tickets") == 1
+
+
+async def test_answer_comes_without_event_streams(site: str, seen: Visit) -> None:
+    page = seen.page
+    await page.route("**/events", lambda route: route.abort())
+    await page.goto(site)
+    await fill(page)
+    await send(page)
+    await expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(2)
+
+
+async def test_page_that_is_left_frees_its_stream(site: str, browser: Browser, services: IngressServices) -> None:
+    async with visit(browser) as seen:
+        await seen.page.goto(site)
+        await fill(seen.page)
+        await send(seen.page)
+        await expect(seen.page.get_by_role("log").get_by_role("listitem")).to_have_count(2)
+        assert services.streams.open == 1
+    async with asyncio.timeout(10):
+        while services.streams.open > 0:  # noqa: ASYNC110  # it has no event to wait for
+            await asyncio.sleep(0.02)
+
+
+async def test_person_s_reply_appears_while_the_page_is_open(
+    site: str, seen: Visit, database: Database, services: IngressServices
+) -> None:
+    page = seen.page
+    await page.goto(site)
+    await fill(page, message="I want a refund")
+    await send(page)
+    log = page.get_by_role("log")
+    await expect(log.get_by_role("listitem")).to_have_count(2)
+    async with database.connection() as connection:
+        conversation_id = await connection.fetchval("SELECT conversation_id FROM conversations")
+    await services.desk.reply(conversation_id, "Grace", "Your money is on its way.")
+    await deliver_due(database)
+    await expect(log).to_contain_text("Your money is on its way.", timeout=5_000)
+
+
+async def test_server_s_refusal_is_shown_at_its_field(site: str, seen: Visit) -> None:
+    page = seen.page
+    refusal = {"detail": [{"field": "email", "problem": "is not taken today"}]}
+    await page.route("**/support/submit", lambda route: route.fulfill(status=422, json=refusal))
+    await page.goto(site)
+    await fill(page)
+    await send(page)
+    await expect(page.locator("#email-problem")).to_have_text("Is not taken today")
+    await expect(page.get_by_label("E-mail")).to_be_focused()
+    await expect(page.get_by_label("Message", exact=True)).to_have_value(SUBMISSION["message"])
+
+
+async def test_wrong_link_is_explained(site: str, seen: Visit) -> None:
+    await seen.page.goto(f"{site}/#ticket=TF-20260101-0001&token=nonsense")
+    await expect(seen.page.get_by_role("heading", level=1)).to_have_text("We could not open this request")
+    await seen.page.get_by_role("button", name="Send a new request").click()
+    await expect(seen.page.get_by_role("heading", level=1)).to_have_text("How can we help?")
+
+
+@pytest.mark.parametrize("width", [320, 390, 768])
+async def test_page_fits_narrow_screens(site: str, browser: Browser, width: int) -> None:
+    async with visit(browser, width=width, height=800, dark=width == 390) as seen:
+        page = seen.page
+        await page.goto(site)
+        await fill(page, message="https://example.com/" + "long" * 60)
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        await send(page)
+        await expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(2)
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+async def test_form_can_be_sent_by_keyboard_alone(site: str, seen: Visit) -> None:
+    page = seen.page
+    await page.goto(site)
+    await page.get_by_label("Your name").focus()
+    for text in ("Ada", "\tada@example.com", "\tBoards", "\t", "\t", "\tHow do I create a board?"):
+        if text.startswith("\t"):
+            await page.keyboard.press("Tab")
+        await page.keyboard.type(text.lstrip("\t"))
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(2)

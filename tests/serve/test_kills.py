@@ -1,0 +1,112 @@
+"""Whatever dies, nothing is lost, nothing is doubled, order is kept, and everybody is answered."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from load.chaos.run import ANSWER_LIMIT_S, Plan, run_chaos
+from load.chaos.victims import Kind, Victims
+from tests.serve.system import Question, RunningSystem
+
+SEED = int(os.environ.get("FTE_CHAOS_SEED", "1"))
+REPLICAS = [kind for kind in Kind if kind.deployment]
+OUTAGE_S = 6.0
+
+
+@pytest.fixture(scope="module")
+def system() -> Iterator[RunningSystem]:
+    """A copy of its own: nobody else writes to it, and its processes are nobody else's to miss."""
+    home = Path(tempfile.mkdtemp(prefix="fte-kills-"))
+    home.chmod(0o755)
+    running = RunningSystem(home)
+    running.start()
+    yield running
+    running.http.close()
+    status = running.stop()
+    log = running.log_end()
+    shutil.rmtree(home, ignore_errors=True)
+    assert status == 0, log
+
+
+def replica_pids(victims: Victims) -> dict[Kind, frozenset[int]]:
+    return {kind: victims.pids(kind) for kind in REPLICAS}
+
+
+@pytest.mark.timeout(120, func_only=True)
+def test_an_outage_of_postgres_is_a_503_and_restarts_no_replica(system: RunningSystem) -> None:
+    victims = Victims(system.home)
+    before_it = system.ask("How do I invite a colleague to my workspace?")
+    system.wait_for_reply(before_it, patience_s=60)
+    pids = replica_pids(victims)
+    supervisor = psutil.Process(system.supervisor_pid)
+    # So that nobody starts it again before we say so.
+    supervisor.suspend()
+    try:
+        waiting = system.ask("How do I reset my password?")
+        [postmaster] = victims.find(Kind.POSTMASTER)
+        backends = victims.find(Kind.BACKEND)
+        postmaster.send_signal(signal.SIGKILL)
+        # A backend outlives its postmaster by a moment, and what it still accepts is accepted.
+        wait_until_dead(backends)
+        until = time.monotonic() + OUTAGE_S
+        while time.monotonic() < until:
+            answer = refused(system)
+            assert answer.status_code == httpx.codes.SERVICE_UNAVAILABLE, answer.text
+            assert int(answer.headers["retry-after"]) > 0
+            assert answer.json()["detail"]
+    finally:
+        supervisor.resume()
+    after_it = ask_until_accepted(system, "How do I set a due date on a task?")
+    assert system.wait_for_reply(waiting)
+    assert system.wait_for_reply(after_it)
+    assert replica_pids(victims) == pids
+
+
+def wait_until_dead(processes: list[psutil.Process], patience_s: float = 10.0) -> None:
+    deadline = time.monotonic() + patience_s
+    while any(alive(process) for process in processes):
+        assert time.monotonic() < deadline, processes
+        time.sleep(0.01)
+
+
+def alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def refused(system: RunningSystem) -> httpx.Response:
+    form = {"name": "Ada", "email": "ada@example.com", "subject": "s", "message": "Is anybody there?"}
+    return system.http.post("/support/submit", json=form)
+
+
+def ask_until_accepted(system: RunningSystem, message: str, patience_s: float = 30.0) -> Question:
+    deadline = time.monotonic() + patience_s
+    while refused(system).status_code != httpx.codes.CREATED:
+        assert time.monotonic() < deadline, system.log_end()
+        time.sleep(0.1)
+    return system.ask(message)
+
+
+@pytest.mark.timeout(420, func_only=True)
+async def test_nothing_is_lost_or_doubled_whatever_is_killed(system: RunningSystem) -> None:
+    plan = Plan(seed=SEED, rate_per_s=4.0, complete=False)
+    verdict = await run_chaos(system.home, system.copy.dsn, plan)
+    timeline = "\n".join(f"{cost.kill.kind}: back after {cost.kill.back_s} s, {cost}" for cost in verdict.costs)
+    assert not verdict.problems, f"FTE_CHAOS_SEED={SEED}\n{timeline}\n" + "\n".join(verdict.problems)
+    assert verdict.answered_after_s is not None
+    assert verdict.answered_after_s < ANSWER_LIMIT_S
+    assert {cost.kill.kind for cost in verdict.costs} == set(plan.kinds)
+    # A load that hardly ran would prove nothing.
+    assert verdict.report.counts["acknowledged"] > 100

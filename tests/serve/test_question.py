@@ -1,0 +1,79 @@
+"""From the form to the answer, through every deployment."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from serve_app.settings import inherited_environment
+from tests.serve.system import RunningSystem
+
+
+def test_a_question_gets_one_grounded_answer(system: RunningSystem) -> None:
+    question = system.ask("How do I invite a colleague to my workspace?")
+    reply = system.wait_for_reply(question)
+    assert "invite" in reply.lower()
+    ticket = system.ticket(question)
+    assert ticket["status"] == "in_progress" or ticket["status"] in ("open", "resolved")
+    assert len(system.replies(question)) == 1
+
+
+def test_what_a_person_must_decide_reaches_the_desk(system: RunningSystem) -> None:
+    question = system.ask("I want my money back for last month, please refund the invoice.", "refund@example.com")
+    system.wait_for_reply(question)
+    assert system.ticket(question)["status"] == "escalated"
+    rows = _fte(system, "escalations", "--json", "--team", "billing")
+    assert any(row["ticket_id"] == question.ticket_id and row["reason_code"] == "refund_request" for row in rows)
+
+
+def test_many_customers_at_once_are_all_answered(system: RunningSystem) -> None:
+    with ThreadPoolExecutor(8) as crowd:
+        questions = list(crowd.map(lambda n: system.ask("How do I export a report?", f"c{n}@example.com"), range(40)))
+        replies = list(crowd.map(system.wait_for_reply, questions))
+    assert all(replies)
+    assert all(len(system.replies(question)) == 1 for question in questions)
+
+
+def test_detailed_health_knows_every_part(system: RunningSystem) -> None:
+    health = system.http.get("/health/detailed", headers=system.operator).json()
+    assert health["status"] == "ok", health
+    assert health["parts"]["embedding"]["model_id"] == "all-MiniLM-L6-v2"
+    assert set(health["parts"]["lock_shards"]) == {"0", "1"}
+
+
+def test_status_lists_every_deployment(system: RunningSystem) -> None:
+    report = _fte(system, "status", "--json")
+    assert report["running"] is True
+    assert report["pid"] == system.supervisor_pid
+    deployments = {name: each["running"] >= 1 for name, each in report["deployments"].items()}
+    assert deployments == dict.fromkeys(["Ingress", "Embedding", "Sentiment", "Agent", "Dispatcher", "Courier"], True)
+
+
+def test_a_second_up_on_the_same_home_says_so_in_one_sentence(system: RunningSystem) -> None:
+    second = subprocess.run(
+        [sys.executable, "-m", "serve_app", "up"],
+        env=inherited_environment(system.environment),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert "runs already" in second.stderr
+    assert len(second.stderr.strip().splitlines()) == 1
+    assert system.http.get("/health").status_code == 200
+
+
+def _fte(system: RunningSystem, *arguments: str) -> object:
+    done = subprocess.run(
+        [sys.executable, "-m", "serve_app", *arguments],
+        env=inherited_environment(system.environment),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
