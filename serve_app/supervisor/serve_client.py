@@ -13,6 +13,8 @@ import httpx
 from agent.errors import ConfigurationInvalid, DependencyAway
 
 _APPLICATIONS = "/api/serve/applications/"
+_LOOK_AGAIN_S = 0.2
+_SILENCE_LIMIT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class ServeClient:
             limits=httpx.Limits(max_keepalive_connections=0),
         )
 
-    def put(self, config: dict[str, Any], patience_s: float = 60.0) -> None:
+    def put(self, config: dict[str, Any], patience_s: float = 120.0) -> None:
         """Declare what must run. Waits for the dashboard; raises DependencyAway or ConfigurationInvalid."""
         deadline = time.monotonic() + patience_s
         while True:
@@ -55,11 +57,14 @@ class ServeClient:
             except httpx.TransportError as error:
                 if time.monotonic() > deadline:
                     raise DependencyAway("the Ray dashboard does not answer") from error
-                time.sleep(0.1)
+                time.sleep(_LOOK_AGAIN_S)
                 continue
             if answer.is_success:
                 return
-            raise ConfigurationInvalid(f"Serve refused the configuration: {_last_line(answer.text)}")
+            # A 5xx is the dashboard's own trouble, as while Ray still starts; what is wrong in `config` is a 400.
+            if answer.is_client_error or time.monotonic() > deadline:
+                raise ConfigurationInvalid(f"Serve refused the configuration: {_last_line(answer.text)}")
+            time.sleep(_LOOK_AGAIN_S)
 
     def rollout(self, app_name: str) -> Rollout | None:
         """None when Serve does not run or does not know the application yet. Raises DependencyAway."""
@@ -73,17 +78,27 @@ class ServeClient:
         return None if application is None else Rollout.parse(application)
 
     def wait_until_running(self, app_name: str, patience_s: float, report: Callable[[Rollout], None]) -> None:
-        """Raises ConfigurationInvalid when the rollout fails, DependencyAway when it takes too long."""
+        """Raises ConfigurationInvalid when the rollout fails, DependencyAway when it takes too long.
+
+        A dashboard that is silent for a while is asked again: on a busy machine it is late, not gone.
+        """
         deadline = time.monotonic() + patience_s
+        answered_at = time.monotonic()
         while time.monotonic() < deadline:
-            rollout = self.rollout(app_name)
+            try:
+                rollout = self.rollout(app_name)
+                answered_at = time.monotonic()
+            except DependencyAway:
+                if time.monotonic() - answered_at > _SILENCE_LIMIT_S:
+                    raise
+                rollout = None
             if rollout is not None:
                 report(rollout)
                 if rollout.status == "RUNNING":
                     return
                 if rollout.status == "DEPLOY_FAILED":
                     raise ConfigurationInvalid(f"the application could not be deployed: {_last_line(rollout.message)}")
-            time.sleep(0.2)
+            time.sleep(_LOOK_AGAIN_S)
         raise DependencyAway(f"the application was not running after {patience_s:.0f} s")
 
     def delete(self, patience_s: float) -> None:

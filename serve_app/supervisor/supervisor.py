@@ -25,7 +25,8 @@ from serve_app.supervisor.ray_head import RayHead
 from serve_app.supervisor.run_folder import Ports, RunFolder, ensure_key, port_is_free
 from serve_app.supervisor.serve_client import Rollout, ServeClient
 
-_ROLLOUT_PATIENCE_S = 180.0
+_ROLLOUT_PATIENCE_S = 600.0
+"""A rollout that fails says so at once; this bounds how slow a machine may be."""
 _DRAIN_PATIENCE_S = 12.0
 _WATCH_PERIOD_S = 0.7
 _SILENCE_LIMIT_S = 30.0
@@ -102,8 +103,9 @@ class Supervisor:
         self._lock.announce(self.running_copy())
 
     def watch(self) -> None:
-        """Repair what died and show what replicas say, for ever."""
-        while True:
+        """Repair what died and show what replicas say, until `stop`."""
+        # The signal's exception may be lost where Python ignores exceptions, as in a finaliser.
+        while not self._stopping.is_set():
             self._tail.poll()
             reap_orphans()
             try:
@@ -182,7 +184,7 @@ class Supervisor:
             self._wait_for_http()
             self._say_done("Serve application", began)
 
-    def _wait_for_http(self, patience_s: float = 60.0) -> None:
+    def _wait_for_http(self, patience_s: float = 180.0) -> None:
         deadline = time.monotonic() + patience_s
         while not self._http_answers():
             if time.monotonic() > deadline:
