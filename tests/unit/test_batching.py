@@ -28,14 +28,14 @@ class GatedModel:
     def encode(self, texts: Sequence[str]) -> Float32Array:
         self.calls.append(list(texts))
         self._begun.set()
-        assert self.gate.wait(10)
+        assert self.gate.wait(60)
         if "too long" in texts:
             raise TextTooLong("a text is too long")
         return np.array([[len(text)] for text in texts], dtype=np.float32).reshape(-1, 1)
 
     async def called(self) -> None:
         """Wait for the first call to begin."""
-        assert await asyncio.to_thread(self._begun.wait, 10)
+        assert await asyncio.to_thread(self._begun.wait, 60)
 
 
 @pytest.fixture

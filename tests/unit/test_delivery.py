@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,7 @@ from agent.times import Times
 from channels.stored import StoredSender
 from tests.waiting import until
 
-TIMES = Times(poll_s=9.0, backoff_first_s=0.02, send_timeout_s=0.2)
+TIMES = Times(poll_s=600.0, backoff_first_s=0.02, send_timeout_s=0.2)
 
 
 def make_item(token: str, *, was_unknown: bool = False) -> OutboxItem:
@@ -50,9 +51,11 @@ class MemoryOutbox:
     pending: list[OutboxItem] = field(default_factory=list)
     ends: dict[str, str] = field(default_factory=dict)
     away: bool = False
+    refused: int = 0
 
     async def claim(self, limit: int) -> list[OutboxItem]:
         if self.away:
+            self.refused += 1
             raise DatabaseAway("away")
         claimed, self.pending = self.pending[:limit], self.pending[limit:]
         return claimed
@@ -96,7 +99,7 @@ class ScriptedSender:
 
     async def _act(self, item: OutboxItem) -> None:
         if item.send_token == "slow":
-            await asyncio.sleep(5)
+            await asyncio.sleep(3600)
         errors = {
             "away": ProviderAway("away"),
             "ambiguous": SendAmbiguous("cut"),
@@ -121,7 +124,7 @@ async def courier(outbox: MemoryOutbox, sender: ScriptedSender | StoredSender) -
         yield loop
     finally:
         loop.stop()
-        await asyncio.wait_for(task, 3)
+        await asyncio.wait_for(task, 60)
 
 
 @pytest.mark.parametrize(
@@ -169,8 +172,10 @@ async def test_one_bad_send_does_not_hold_up_the_others() -> None:
 async def test_it_goes_on_after_an_outage() -> None:
     outbox = MemoryOutbox([make_item("fine")], away=True)
     async with courier(outbox, ScriptedSender()) as loop:
-        await asyncio.sleep(0.05)
-        loop.heartbeat.check("courier")
+        await until(lambda: outbox.refused >= 1)
+        began = time.monotonic()
+        await until(lambda: outbox.refused >= 3)
+        assert loop.heartbeat.age_s() < time.monotonic() - began, "it beats at each try"
         outbox.away = False
         await until(lambda: "fine" in outbox.ends)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,8 +15,8 @@ from agent.records import CustomerId
 from agent.times import Times
 from tests.waiting import until
 
-# A lost wake-up would show as a test that takes this long.
-TIMES = Times(poll_s=9.0, backoff_first_s=0.02)
+# A lost wake-up would take this long, which is more than any test waits.
+TIMES = Times(poll_s=600.0, backoff_first_s=0.02)
 
 
 @dataclass
@@ -23,6 +24,7 @@ class MemoryQueue:
     due: list[CustomerId] = field(default_factory=list)
     away: bool = False
     looks: int = 0
+    refused: int = 0
     on_notify: Callable[[], None] = lambda: None
     on_lost: Callable[[], None] | None = None
     listened: int = 0
@@ -54,6 +56,7 @@ class MemoryQueue:
 
     def _check(self) -> None:
         if self.away:
+            self.refused += 1
             raise DatabaseAway("away")
 
 
@@ -68,7 +71,7 @@ async def running(loop: DispatchLoop) -> AsyncIterator[None]:
         yield
     finally:
         loop.stop()
-        await asyncio.wait_for(task, 3)
+        await asyncio.wait_for(task, 60)
 
 
 async def test_no_wake_up_is_lost() -> None:
@@ -142,11 +145,12 @@ async def test_an_outage_ends_neither_the_loop_nor_its_heartbeat() -> None:
 
     loop = DispatchLoop(queue, run_turn, lambda: 4, TIMES)
     async with running(loop):
-        await asyncio.sleep(0.1)
-        loop.heartbeat.check("dispatcher")
-        assert loop.heartbeat.age_s() < 0.1
+        await until(lambda: queue.refused >= 1)
+        began = time.monotonic()
+        await until(lambda: queue.refused >= 3)
+        assert loop.heartbeat.age_s() < time.monotonic() - began, "it beats at each try"
         queue.away = False
-        await asyncio.wait_for(done.wait(), 3)
+        await asyncio.wait_for(done.wait(), 60)
 
 
 async def test_it_listens_again_when_the_connection_was_lost() -> None:
@@ -165,16 +169,19 @@ async def test_it_listens_again_when_the_connection_was_lost() -> None:
 
 async def test_stop_waits_for_the_turns_in_hand() -> None:
     queue = MemoryQueue(due=[customer()])
+    begun = asyncio.Event()
     ended = False
 
     async def run_turn(who: CustomerId) -> bool:
         nonlocal ended
         queue.due.remove(who)
+        begun.set()
         await asyncio.sleep(0.05)
         ended = True
         return True
 
     loop = DispatchLoop(queue, run_turn, lambda: 4, TIMES)
     async with running(loop):
-        await until(lambda: loop.in_hand == 1)
+        await begun.wait()
+        assert loop.in_hand == 1
     assert ended

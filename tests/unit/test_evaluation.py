@@ -121,11 +121,15 @@ async def test_the_context_holds_the_message_and_its_history_in_order() -> None:
 
 async def test_results_come_in_the_order_of_the_cases() -> None:
     cases = [EvalCase(n, Channel.EMAIL, "How?") for n in range(6)]
+    may_finish = [asyncio.Event() for _ in cases]
+    may_finish[-1].set()
     finished: list[int | str] = []
 
     async def decide(case: EvalCase) -> TurnDecision:
-        await asyncio.sleep(0.01 * (5 - int(case.case_id)))
+        number = int(case.case_id)
+        await may_finish[number].wait()
         finished.append(case.case_id)
+        may_finish[number - 1].set()  # the one before it; after the first nobody waits
         return REPLY
 
     done: list[None] = []

@@ -23,7 +23,7 @@ class Loader:
         self.loaded: list[str] = []
 
     def __call__(self, name: str) -> str:
-        assert self.gate.wait(3)
+        assert self.gate.wait(60)
         if name.startswith("broken"):
             raise ValueError("no such model")
         self.loaded.append(name)

@@ -191,7 +191,7 @@ def services(
         model=model or OfflineModel(),
         brand=BRAND,
         count_tokens=count_tokens,
-        times=times or Times(),
+        times=times or Times(embed_timeout_s=600, model_timeout_s=600),
     )
 
 
