@@ -62,13 +62,18 @@ class Striker:
         if not strike.overlapping:
             await self.settle()
         await asyncio.sleep(strike.pause_s)
-        process = await self._choose(strike)
-        before = await self._pids(strike.kind)
-        kill = Kill(strike.kind, process.pid if process else 0, time.monotonic())
+        while True:
+            process = await self._choose(strike)
+            before = await self._pids(strike.kind)
+            kill = Kill(strike.kind, process.pid if process else 0, time.monotonic())
+            if process is None:
+                break
+            # It may have ended by itself since it was chosen; then another one dies.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGKILL)
+                self._recovering.add(asyncio.create_task(self._watch(kill, before)))
+                break
         self.kills.append(kill)
-        if process is not None:
-            process.send_signal(signal.SIGKILL)
-            self._recovering.add(asyncio.create_task(self._watch(kill, before)))
         self._on_change(kill)
         return kill
 
@@ -133,9 +138,9 @@ class Striker:
     async def _database_answers(self) -> bool:
         try:
             connection = await asyncpg.connect(self._addresses.dsn, timeout=2)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await connection.close()
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             return False
-        await connection.close()
         return True
 
     async def _form_answers(self) -> bool:

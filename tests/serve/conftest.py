@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from crm.embedded import EmbeddedServer
@@ -35,7 +37,7 @@ def system() -> Iterator[RunningSystem]:
     yield running
     status = running.stop()
     log = running.log_end()
-    left = processes_of(RunFolder(HOME).path)
+    left = wait_until_gone(RunFolder(HOME).path)
     postgres = EmbeddedServer(HOME).running()
     folder_left = RunFolder(HOME).path.exists()
     shutil.rmtree(HOME, ignore_errors=True)
@@ -43,6 +45,14 @@ def system() -> Iterator[RunningSystem]:
     assert not left, "Ctrl-C leaves no process"
     assert not postgres
     assert not folder_left
+
+
+def wait_until_gone(folder: Path, patience_s: float = 30.0) -> list[psutil.Process]:
+    """What is left of the processes of `folder`: one that was killed may take a last breath."""
+    deadline = time.monotonic() + patience_s
+    while (left := processes_of(folder)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return left
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ def test_the_model_is_swapped_in_place_without_a_failed_request(
     def keep_asking() -> None:
         while not stop.is_set():
             try:
-                answer = embedding.embed.remote(["How do I export a report?"]).result(timeout_s=10)
+                answer = embedding.embed.remote(["How do I export a report?"]).result(timeout_s=120)
                 assert answer.vectors.shape == (1, 384)
                 seen.add(answer.model_id)
             except BaseException as error:
@@ -50,17 +50,15 @@ def test_the_model_is_swapped_in_place_without_a_failed_request(
         stop.set()
         asking.join()
     assert not failures
-    assert embedding.describe.remote().result(timeout_s=10) == {"model_id": "all-MiniLM-L6-v2", "failure": None}
+    assert embedding.describe.remote().result(timeout_s=120) == {"model_id": "all-MiniLM-L6-v2", "failure": None}
     assert _replica(system) == replica_before, "the replica was not restarted"
 
 
 def _replica(system: RunningSystem) -> list[str]:
-    rollout = system.serve.rollout(APP_NAME)
-    assert rollout is not None
-    return rollout.replica_ids["Embedding"]
+    return system.rollout().replica_ids["Embedding"]
 
 
-def _wait(condition: Any, patience_s: float = 60.0) -> None:
+def _wait(condition: Any, patience_s: float = 300.0) -> None:
     deadline = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < deadline

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.async_api import expect
 
 from serve_app.supervisor.run_folder import RunFolder
 from tests.e2e.browser import CHROMIUM, chromium, visit
-from tests.serve.system import Question, RunningSystem
+from tests.serve.system import REPLY_PATIENCE_S, Question, RunningSystem
 
 
 def bearer(question: Question) -> dict[str, str]:
@@ -21,18 +21,25 @@ def bearer(question: Question) -> dict[str, str]:
 
 def test_a_reply_arrives_by_event_while_the_stream_is_open(system: RunningSystem) -> None:
     question = system.ask("How do I invite a colleague to my workspace?")
+    deadline = time.monotonic() + REPLY_PATIENCE_S
+    # The server ends a stream after a while, and a browser opens it again.
+    while (body := first_reply_told(system, question)) is None:
+        assert time.monotonic() < deadline, system.log_end()
+    assert body == system.replies(question)[0]
+
+
+def first_reply_told(system: RunningSystem, question: Question) -> str | None:
+    """The first reply that one stream tells; None when it ends without any."""
     event = ""
-    with system.http.stream(
-        "GET", f"/support/ticket/{question.ticket_id}/events", headers=bearer(question), timeout=40
-    ) as response:
+    path = f"/support/ticket/{question.ticket_id}/events"
+    with system.http.stream("GET", path, headers=bearer(question), timeout=120) as response:
         assert response.status_code == 200
         for line in response.iter_lines():
             if line.startswith("event: "):
                 event = line.removeprefix("event: ")
             if event == "reply" and line.startswith("data: "):
-                body = json.loads(line.removeprefix("data: "))["body"]
-                break
-    assert body == system.replies(question)[0]
+                return str(json.loads(line.removeprefix("data: "))["body"])
+    return None
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="needs Debian's chromium")
@@ -47,7 +54,7 @@ async def test_a_question_typed_in_the_browser_is_answered_there(system: Running
         await page.get_by_role("button", name="Send request").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(r"^TF-\d{8}-\d{4,}$"))
         answers = page.get_by_role("log").get_by_role("listitem")
-        await expect(answers).to_have_count(2, timeout=40_000)
+        await expect(answers).to_have_count(2)
         await expect(answers.last).to_contain_text(re.compile("invite", re.IGNORECASE))
         assert seen.complaints == []
 
@@ -69,7 +76,7 @@ def test_limits_hold_behind_the_proxy(system: RunningSystem) -> None:
 
 
 def test_a_synthetic_message_runs_through_every_stage(system: RunningSystem) -> None:
-    response = system.http.post("/test/queue", headers=system.operator, json={"timeout_s": 40}, timeout=50)
+    response = system.http.post("/test/queue", headers=system.operator, json={"timeout_s": 50}, timeout=120)
     assert response.status_code == 200, response.text
     result = response.json()
     assert (result["outcome"], result["delivery"]) == ("reply", "sent")
@@ -80,10 +87,18 @@ def test_no_log_holds_a_token_or_what_a_customer_wrote(system: RunningSystem) ->
     question = system.ask("How do I invite the colleague Zacharias-Xylophon?", "xylophon@example.com")
     system.wait_for_reply(question)
     path = f"/support/ticket/{question.ticket_id}"
-    assert httpx.get(f"http://127.0.0.1:{system.port}{path}?token={question.access_token}").status_code == 200
+    assert system.http.get(f"{path}?token={question.access_token}").status_code == 200
     logs = [path for path in Path(system.home).rglob("*") if path.is_file() and path.suffix in (".log", ".out", ".err")]
     logs += [path for path in RunFolder(system.home).ray_logs.resolve().rglob("*") if path.is_file()]
     assert logs
     for secret in (question.access_token, "Xylophon", "xylophon"):
-        holders = [str(log) for log in logs if secret.encode() in log.read_bytes()]
+        holders = [str(log) for log in logs if secret.encode() in content_of(log)]
         assert holders == [], f"{secret} in {holders}"
+
+
+def content_of(log: Path) -> bytes:
+    """Empty for one that was rotated away since it was listed."""
+    try:
+        return log.read_bytes()
+    except FileNotFoundError:
+        return b""

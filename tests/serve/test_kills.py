@@ -7,7 +7,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -16,7 +16,7 @@ import pytest
 
 from load.chaos.run import ANSWER_LIMIT_S, Plan, run_chaos
 from load.chaos.victims import Kind, Victims
-from tests.serve.system import Question, RunningSystem
+from tests.serve.system import RunningSystem
 
 SEED = int(os.environ.get("FTE_CHAOS_SEED", "1"))
 REPLICAS = [kind for kind in Kind if kind.deployment]
@@ -42,11 +42,11 @@ def replica_pids(victims: Victims) -> dict[Kind, frozenset[int]]:
     return {kind: victims.pids(kind) for kind in REPLICAS}
 
 
-@pytest.mark.timeout(120, func_only=True)
+@pytest.mark.timeout(1800, func_only=True)
 def test_an_outage_of_postgres_is_a_503_and_restarts_no_replica(system: RunningSystem) -> None:
     victims = Victims(system.home)
     before_it = system.ask("How do I invite a colleague to my workspace?")
-    system.wait_for_reply(before_it, patience_s=60)
+    system.wait_for_reply(before_it)
     pids = replica_pids(victims)
     supervisor = psutil.Process(system.supervisor_pid)
     # So that nobody starts it again before we say so.
@@ -54,10 +54,13 @@ def test_an_outage_of_postgres_is_a_503_and_restarts_no_replica(system: RunningS
     try:
         waiting = system.ask("How do I reset my password?")
         [postmaster] = victims.find(Kind.POSTMASTER)
-        backends = victims.find(Kind.BACKEND)
+        # Held still, it starts no process that we would not know of.
+        postmaster.suspend()
+        wait_until(lambda: postmaster.status() == psutil.STATUS_STOPPED)
+        backends = postmaster.children()
         postmaster.send_signal(signal.SIGKILL)
         # A backend outlives its postmaster by a moment, and what it still accepts is accepted.
-        wait_until_dead(backends)
+        wait_until(lambda: not any(alive(backend) for backend in backends))
         until = time.monotonic() + OUTAGE_S
         while time.monotonic() < until:
             answer = refused(system)
@@ -66,16 +69,18 @@ def test_an_outage_of_postgres_is_a_503_and_restarts_no_replica(system: RunningS
             assert answer.json()["detail"]
     finally:
         supervisor.resume()
-    after_it = ask_until_accepted(system, "How do I set a due date on a task?")
+    after_it = system.ask("How do I set a due date on a task?")
     assert system.wait_for_reply(waiting)
     assert system.wait_for_reply(after_it)
-    assert replica_pids(victims) == pids
+    now = replica_pids(victims)
+    # A queue that has waited long may have brought a further replica; none was lost.
+    assert all(pids[kind] <= now[kind] for kind in REPLICAS), (pids, now)
 
 
-def wait_until_dead(processes: list[psutil.Process], patience_s: float = 10.0) -> None:
+def wait_until(condition: Callable[[], bool], patience_s: float = 120.0) -> None:
     deadline = time.monotonic() + patience_s
-    while any(alive(process) for process in processes):
-        assert time.monotonic() < deadline, processes
+    while not condition():
+        assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
@@ -91,17 +96,9 @@ def refused(system: RunningSystem) -> httpx.Response:
     return system.http.post("/support/submit", json=form)
 
 
-def ask_until_accepted(system: RunningSystem, message: str, patience_s: float = 30.0) -> Question:
-    deadline = time.monotonic() + patience_s
-    while refused(system).status_code != httpx.codes.CREATED:
-        assert time.monotonic() < deadline, system.log_end()
-        time.sleep(0.1)
-    return system.ask(message)
-
-
-@pytest.mark.timeout(420, func_only=True)
+@pytest.mark.timeout(1800, func_only=True)
 async def test_nothing_is_lost_or_doubled_whatever_is_killed(system: RunningSystem) -> None:
-    plan = Plan(seed=SEED, rate_per_s=4.0, complete=False)
+    plan = Plan(seed=SEED, rate_per_s=4.0, back_limit_s=300.0, complete=False)
     verdict = await run_chaos(system.home, system.copy.dsn, plan)
     timeline = "\n".join(f"{cost.kill.kind}: back after {cost.kill.back_s} s, {cost}" for cost in verdict.costs)
     assert not verdict.problems, f"FTE_CHAOS_SEED={SEED}\n{timeline}\n" + "\n".join(verdict.problems)
