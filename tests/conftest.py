@@ -23,9 +23,9 @@ TEMPLATE = "template_fte"
 
 # Examples are the same in every run, so that a failure is the change's; `--hypothesis-profile=deep` looks further
 # with new seeds. How long one takes says something about the machine only.
-_UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("same", derandomize=True, **_UNTIMED)
-settings.register_profile("deep", derandomize=False, max_examples=2000, print_blob=True, **_UNTIMED)
+_UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", _UNTIMED, derandomize=True)
+settings.register_profile("deep", _UNTIMED, derandomize=False, max_examples=2000, print_blob=True)
 settings.load_profile("same")
 
 
@@ -37,15 +37,17 @@ def postgres_server() -> Iterator[EmbeddedServer]:
     server = EmbeddedServer(home)
     dsn = server.start(TEMPLATE)
     asyncio.run(migrate(dsn))
-    asyncio.run(_forgo_durability(server.dsn("postgres")))
+    asyncio.run(_set_up(server.dsn("postgres")))
     yield server
     server.stop()
     shutil.rmtree(home, ignore_errors=True)
 
 
-async def _forgo_durability(dsn: str) -> None:
-    """Databases come and go with each test; waiting for the disk would be most of the time that takes."""
+async def _set_up(dsn: str) -> None:
     connection = await asyncpg.connect(dsn)
+    # A template with a visitor, be it autovacuum, cannot be cloned.
+    await connection.execute(f'ALTER DATABASE "{TEMPLATE}" ALLOW_CONNECTIONS false')
+    # Databases come and go with each test; waiting for the disk would be most of the time that takes.
     await connection.execute("ALTER SYSTEM SET fsync = off")
     await connection.execute("SELECT pg_reload_conf()")
     await connection.close()
