@@ -8,6 +8,7 @@ exemplar out costs nothing more, which gives a threshold for a model that nobody
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections import Counter
@@ -32,9 +33,19 @@ class MeaningClassifier:
     """Fitted on labelled exemplars and their vectors of one embedding model; it judges vectors of that model."""
 
     def __init__(
-        self, exemplars: Sequence[str], labels: Sequence[str], vectors: Float32Array, *, ordinary: str
+        self,
+        exemplars: Sequence[str],
+        labels: Sequence[str],
+        vectors: Float32Array,
+        *,
+        ordinary: str,
+        weights: Float64Array | None = None,
     ) -> None:
-        """`vectors` has one row of unit length per exemplar; `ordinary` is the label of what is no match."""
+        """`vectors` has one row of unit length per exemplar; `ordinary` is the label of what is no match.
+
+        `weights`: those of an earlier fit under the same `fit_key`; without them, or with what cannot be them, it is
+        fitted anew.
+        """
         self._exemplars = list(exemplars)
         self.labels = sorted(set(labels) - {ordinary})
         columns = {label: column for column, label in enumerate((*self.labels, ordinary))}
@@ -42,11 +53,14 @@ class MeaningClassifier:
         self._vectors = np.ascontiguousarray(vectors, dtype=np.float32)
         self._words = _WordIndex(exemplars)
         self._targets = np.eye(len(columns))[self._column_of]
-        self._weights = np.linalg.solve(self._fitted_kernel(), self._targets)
+        fits = weights is not None and weights.shape == self._targets.shape and weights.dtype == np.float64
+        self.weights: Float64Array = (
+            weights if weights is not None and fits else np.linalg.solve(self._fitted_kernel(), self._targets)
+        )
 
     def leads(self, sentences: Sequence[str], vectors: Float32Array) -> Float64Array:
         """How far each label leads the ordinary, 1 to -1 or so: shape (len(sentences), len(self.labels))."""
-        return _leads(self._kernel(sentences, vectors) @ self._weights)
+        return _leads(self._kernel(sentences, vectors) @ self.weights)
 
     def nearest(self, label: str, sentence: str, vector: Float32Array) -> str:
         """The exemplar of a label that a sentence is most like."""
@@ -58,7 +72,7 @@ class MeaningClassifier:
         """The lead that this share of the ordinary exemplars exceeds, each judged by all others."""
         # What each exemplar would score if it had been left out (the same source, section 4).
         inverse = np.linalg.inv(self._fitted_kernel())
-        left_out = self._targets - self._weights / np.diag(inverse)[:, None]
+        left_out = self._targets - self.weights / np.diag(inverse)[:, None]
         best = _leads(left_out).max(axis=1)
         return float(np.quantile(best[self._column_of == len(self.labels)], 1.0 - false_alarms))
 
@@ -72,6 +86,15 @@ class MeaningClassifier:
         squared_distances = 2.0 * (1.0 + _WORD_WEIGHT**2 - products)
         kernel: Float64Array = np.exp(-_KERNEL_WIDTH * squared_distances)
         return kernel
+
+
+def fit_key(exemplars: Sequence[str], labels: Sequence[str], vectors: Float32Array) -> str:
+    """A name for what a fit depends on; it changes with any of it."""
+    digest = hashlib.sha256(repr((1, _WORD_WEIGHT, _KERNEL_WIDTH, _RIDGE, vectors.shape)).encode())
+    for text in (*exemplars, *labels):
+        digest.update(hashlib.sha256(text.encode()).digest())
+    digest.update(np.ascontiguousarray(vectors).tobytes())
+    return f"fit-{digest.hexdigest()}"
 
 
 class _WordIndex:

@@ -12,14 +12,16 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.errors import ConfigurationInvalid
-from agent.meaning import MeaningClassifier
+from agent.meaning import MeaningClassifier, fit_key
 from agent.policy_rules import ORDINARY, ModelThresholds, PolicyRules, Rule, read_rules
 from agent.policy_text import normalise, split_parts, split_sentences
-from agent.ports import Embedder, Embeddings
+from agent.ports import Embedder, Embeddings, Float32Array
 from agent.records import ReasonCode, Severity, Team
 
 _EMBED_BATCH = 64
@@ -39,8 +41,15 @@ class Verdict:
     evidence: str
 
 
-async def load_policy(path: Path, embedder: Embedder) -> EscalationPolicy:
-    """Read the rules and learn their exemplars: seconds of work, the same at every start.
+class ArrayStore(Protocol):
+    """Where what was computed once is found again; `load` answers None for what it has not."""
+
+    def load(self, key: str) -> NDArray[Any] | None: ...
+    def store(self, key: str, array: NDArray[Any]) -> None: ...
+
+
+async def load_policy(path: Path, embedder: Embedder, fits: ArrayStore | None = None) -> EscalationPolicy:
+    """Read the rules and learn their exemplars: seconds of work, the same at every start unless `fits` has it.
 
     Raises ConfigurationInvalid naming the rule that is wrong, and what the embedder raises.
     """
@@ -54,8 +63,21 @@ async def load_policy(path: Path, embedder: Embedder) -> EscalationPolicy:
     if len(model_ids) > 1:
         raise ConfigurationInvalid("the embedding model changed while the policy was loaded; load it anew")
     vectors = np.concatenate([batch.vectors for batch in batches])
-    classifier = await asyncio.to_thread(MeaningClassifier, sentences, labels, vectors, ordinary=ORDINARY)
+    classifier = await asyncio.to_thread(_fit, sentences, labels, vectors, fits)
     return EscalationPolicy(rules, model_ids.pop(), classifier)
+
+
+def _fit(
+    sentences: Sequence[str], labels: Sequence[str], vectors: Float32Array, fits: ArrayStore | None
+) -> MeaningClassifier:
+    if fits is None:
+        return MeaningClassifier(sentences, labels, vectors, ordinary=ORDINARY)
+    key = fit_key(sentences, labels, vectors)
+    known = fits.load(key)
+    classifier = MeaningClassifier(sentences, labels, vectors, ordinary=ORDINARY, weights=known)
+    if known is None or classifier.weights is not known:
+        fits.store(key, classifier.weights)
+    return classifier
 
 
 class EscalationPolicy:
@@ -69,6 +91,11 @@ class EscalationPolicy:
         self._rank = {rule.reason: rank for rank, rule in enumerate(rules.rules)}
         given = self._thresholds(model_id).meaning
         self._meaning_threshold = classifier.calibrate(rules.false_alarms) if given is None else given
+
+    @property
+    def model_id(self) -> str:
+        """The embedding model whose vectors it compares."""
+        return self._model_id
 
     @property
     def negative_threshold(self) -> float:

@@ -96,7 +96,7 @@ class Database:
             # The planner's choice for one short statement is worth more than compiling it.
             "jit": "off",
             # How many nearest vectors an index scan keeps: more than a search asks for, or it would get fewer.
-            "hnsw.ef_search": "100",
+            "hnsw.ef_search": "240",
         }
 
     @asynccontextmanager

@@ -13,7 +13,7 @@ from ray import serve
 
 from agent.ports import Embeddings
 from deployments.model_slot import ModelSlot
-from deployments.startup import start_replica
+from deployments.startup import start_replica, yield_to_the_door
 from models.batching import EmbeddingModel
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Embedding:
         self._config = EmbeddingConfig()
         self._slot: ModelSlot[SentenceTransformerEmbedder] = ModelSlot(self._load)
         # torch uses its own threads; a second call beside a running one would only share them.
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embed")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="embed", initializer=yield_to_the_door)
         self._filled = False
 
     async def reconfigure(self, user_config: dict[str, object]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from crm.database import Database
 from crm.queries import load_queries
+from crm.work import WorkQueue
 from load.percentiles import Percentiles, percentiles
 from load.results import Cell, Table
 
@@ -118,6 +119,11 @@ class Figures:
 
     async def release_work(self) -> None:
         await self._execute("release_work")
+
+    async def release_oldest(self, count: int) -> None:
+        """Let the turns of `count` held messages run, and wake the dispatcher."""
+        await self._execute("release_oldest", count)
+        await WorkQueue(self._database).notify()
 
     async def thread_keys(self) -> dict[str, str]:
         """The thread key of every ticket of the web form."""

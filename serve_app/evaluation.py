@@ -28,11 +28,12 @@ async def decide_cases(
     """
     from agent.turn import run_turn
     from crm.knowledge_sync import sync_folder
+    from deployments.turn_services import make_policy, make_turn_services
     from models.batching import InProcessEmbedder
     from models.embedding import SentenceTransformerEmbedder
     from models.evaluation import run_cases
     from models.evaluation_cases import case_context
-    from serve_app.in_process import build_turn_services
+    from models.sentiment import LexiconSentiment
 
     on_progress("loading models", 0, 1)
     model = await asyncio.to_thread(SentenceTransformerEmbedder, settings.embedding_model)
@@ -43,7 +44,8 @@ async def decide_cases(
         )
         embedder = InProcessEmbedder(model)
         try:
-            services = await build_turn_services(settings, database, embedder)
+            policy = await make_policy(settings, embedder, model.model_id)
+            services = make_turn_services(settings, database, embedder, LexiconSentiment(), policy)
 
             async def decide(case: EvalCase) -> TurnDecision:
                 context = await case_context(case, services.sentiment, services.policy.negative_threshold)

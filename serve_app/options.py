@@ -88,7 +88,8 @@ OPTIONS: dict[str, DeploymentOptions] = {
     "Embedding": DeploymentOptions(
         cpus=0.3,
         max_ongoing=256,
-        scaling=Scaling(most=2, target_ongoing=48, upscale_delay_s=15),
+        # Turns share calls, so a replica of the agent has one or two calls of many texts under way.
+        scaling=Scaling(most=2, target_ongoing=4, upscale_delay_s=30),
         user_config={"model": "", "torch_threads": 1, "max_batch": 32},
     ),
     "Sentiment": DeploymentOptions(cpus=0.05, max_ongoing=100, scaling=Scaling(most=2, target_ongoing=40)),
@@ -99,8 +100,9 @@ OPTIONS: dict[str, DeploymentOptions] = {
         scaling=Scaling(
             most=3,
             target_ongoing=TURNS_PER_AGENT,
-            upscale_delay_s=10,
-            policy_kwargs={"per_replica": 200, "max_age_s": 5.0, "target_ongoing": TURNS_PER_AGENT},
+            # A start costs seconds of a core, which a short burst must not pay for.
+            upscale_delay_s=20,
+            policy_kwargs={"per_replica": 200, "max_age_s": 15.0, "target_ongoing": TURNS_PER_AGENT},
         ),
         drain_s=20.0,
     ),

@@ -2,23 +2,28 @@
 -- Customers whose work is due and held by nobody, oldest first, but for those that the caller has in hand.
 -- $1 uuid[]: in hand
 -- $2 integer: at most so many
+-- now() is the time of this statement, and unlike clock_timestamp() it bounds the index scan: rows that fall due
+-- later are not read.
 SELECT customer_id FROM work
-WHERE due_at <= clock_timestamp() AND (lease_until IS NULL OR lease_until <= clock_timestamp())
+WHERE due_at <= now() AND (lease_until IS NULL OR lease_until <= now())
   AND customer_id <> ALL ($1)
 ORDER BY due_at
 LIMIT $2
 
 -- name: fetch_next_wake_up
--- Seconds until the next work falls due or its lease ends, null when nothing is queued.
+-- Seconds until it is worth looking again, null when nothing is queued: the first end of a lease on due work, or the
+-- first due time to come, leased or not. Asked when all due work is in hand or leased, so the index scans are short.
 -- $1 uuid[]: in hand
-SELECT extract(epoch FROM min(greatest(due_at, coalesce(lease_until, due_at))) - clock_timestamp())::double precision
-FROM work WHERE due_at IS NOT NULL AND customer_id <> ALL ($1)
+SELECT extract(epoch FROM least(
+    (SELECT min(coalesce(lease_until, due_at)) FROM work WHERE due_at <= now() AND customer_id <> ALL ($1)),
+    (SELECT min(due_at) FROM work WHERE due_at > now() AND customer_id <> ALL ($1))
+) - now())::double precision
 
 -- name: fetch_backlog
 -- How much work is due and how long the oldest has waited, in seconds.
 SELECT count(*)::integer AS depth,
-       coalesce(extract(epoch FROM clock_timestamp() - min(due_at)), 0)::double precision AS oldest_s
-FROM work WHERE due_at <= clock_timestamp() AND (lease_until IS NULL OR lease_until <= clock_timestamp())
+       coalesce(extract(epoch FROM now() - min(due_at)), 0)::double precision AS oldest_s
+FROM work WHERE due_at <= now() AND (lease_until IS NULL OR lease_until <= now())
 
 -- name: notify
 -- Wakes the listeners of a channel.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import math
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,6 +16,7 @@ from load.form_client import FormClient, submission
 from load.open_loop import Sample, run_open_loop
 from load.percentiles import percentiles
 from load.results import Figure, Section, Table
+from load.settling import drain
 from load.system import System, serve_client_of
 from serve_app.render import serve_config
 
@@ -24,6 +26,8 @@ _PEAK_S = 6.0
 _PEAK_CONNECTIONS = 32
 _BACKLOG_FACTOR = 10
 _HOLD_MS = 3_600_000
+_RELEASE_EVERY_S = 0.05
+_DRAIN_PATIENCE_S = 60.0
 
 
 async def measure_accept(
@@ -37,7 +41,8 @@ async def measure_accept(
     """`usually_queued`: messages in the system at the sustained rate; ten times as many are a backed-up queue."""
     figures = Figures(system.database)
     progress("accept beside the agents")
-    beside, recorded, background_per_s = await _beside_agents(system, texts, sustained_per_s)
+    await drain(system, _DRAIN_PATIENCE_S)
+    beside, recorded, turns_per_s = await _beside_agents(system, texts, sustained_per_s / 2)
     progress("peak of the bare endpoint and of accept")
     peaks = await _peaks(system, figures, texts)
     progress("accept with the queue backed up")
@@ -53,9 +58,9 @@ async def measure_accept(
         title="Accepting messages",
         method=(
             f"POST /support/submit with new customers, open loop at {RATE_PER_S:g}/s for {_ACK_S:g} s, latency from "
-            "the scheduled time. Each submission is also a turn, so the agents run at that rate"
-            + (f", and at {background_per_s:.0f}/s more from a second generator" if background_per_s else "")
-            + f" (sustained rate: {sustained_per_s:.0f}/s). Backed up: the same while at least {min(before, after)} "
+            f"the scheduled time. Beside the agents: these submissions wait, while {turns_per_s:.1f} turns/s of "
+            f"messages stored before run, half of the sustained {sustained_per_s:.1f}/s. Backed up: every submission "
+            f"is a turn too, and the agents run as fast as they can, while at least {min(before, after)} "
             f"messages wait. Peak: {_PEAK_CONNECTIONS} connections, closed loop, turns held back, alternating with an "
             "endpoint in the same Serve that parses and returns the same body."
         ),
@@ -72,22 +77,43 @@ async def measure_accept(
                 ("run", "requests", "refused", "p50", "p95", "p99", "max", "generator late, p99"),
                 (_ack_row("beside the agents", beside), _ack_row("queue backed up", backed_up)),
             ),
-            stage_table("Stages of the turns of that run", {"Serve at 50/s": recorded}),
+            stage_table("Stages of the turns of that run", {"beside 50 submissions/s": recorded}),
         ),
     )
 
 
 async def _beside_agents(
-    system: System, texts: Sequence[str], sustained_per_s: float
+    system: System, texts: Sequence[str], turns_per_s: float
 ) -> tuple[list[Sample], Recorded, float]:
+    """What is submitted is held, and what was stored before is released at `turns_per_s`: both rates are exact.
+
+    Returns also the turns a second that ended in that time.
+    """
     figures = Figures(system.database)
-    background_per_s = max(0.0, sustained_per_s / 2 - RATE_PER_S)
+    await figures.hold_work("web_form", _HOLD_MS)
+    await _fill(system, figures, texts, math.ceil(turns_per_s * _ACK_S))
     mark = await figures.mark()
-    async with asyncio.TaskGroup() as group:
-        if background_per_s:
-            group.create_task(_submit_at(system, texts, background_per_s, _ACK_S))
-        measured = group.create_task(_acknowledge(system, texts))
-    return measured.result(), await figures.recorded_since(mark), background_per_s
+    began = time.perf_counter()
+    releasing = asyncio.create_task(_release_at(figures, turns_per_s))
+    try:
+        samples = await _acknowledge(system, texts)
+    finally:
+        releasing.cancel()
+        await asyncio.wait([releasing])
+    elapsed_s = time.perf_counter() - began
+    recorded = await figures.recorded_since(mark)
+    return samples, recorded, len(recorded.turns) / elapsed_s
+
+
+async def _release_at(figures: Figures, per_s: float) -> None:
+    """Release held messages evenly, for ever."""
+    began, released = time.perf_counter(), 0
+    while True:
+        missing = int((time.perf_counter() - began) * per_s) - released
+        if missing > 0:
+            await figures.release_oldest(missing)
+            released += missing
+        await asyncio.sleep(_RELEASE_EVERY_S)
 
 
 async def _acknowledge(system: System, texts: Sequence[str]) -> list[Sample]:

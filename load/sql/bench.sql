@@ -32,6 +32,12 @@ UPDATE channel_configs SET quiet_window_ms = $2, quiet_cap_ms = $2 WHERE channel
 -- Makes everything that is queued due now.
 UPDATE work SET due_at = clock_timestamp() WHERE due_at > clock_timestamp()
 
+-- name: release_oldest
+-- Makes the oldest of what is held due now.
+-- $1 integer: so many
+UPDATE work SET due_at = now()
+WHERE customer_id IN (SELECT customer_id FROM work WHERE due_at > now() ORDER BY due_at LIMIT $1)
+
 -- name: fetch_threads
 -- The thread of every ticket of the web form, which only the database knows.
 SELECT t.ticket_id, c.thread_key FROM tickets t JOIN conversations c ON c.conversation_id = t.conversation_id

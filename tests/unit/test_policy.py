@@ -278,3 +278,39 @@ async def test_leaving_one_out_in_closed_form_is_leaving_one_out() -> None:
         leads.append(float(smaller.leads([sentences[left]], vectors[[left]]).max()))
     whole = MeaningClassifier(sentences, labels, vectors, ordinary="ordinary")
     assert whole.calibrate(0.01) == pytest.approx(max(leads), abs=0.1)
+
+
+class CountedArrays:
+    """Keeps arrays in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Any] = {}
+
+    def load(self, key: str) -> Any:
+        return self.kept.get(key)
+
+    def store(self, key: str, array: Any) -> None:
+        self.kept[key] = array
+
+
+async def test_a_fit_is_found_again_and_judges_the_same(tmp_path: Path) -> None:
+    rules, fits = write_rules(tmp_path, small_rules()), CountedArrays()
+    first = await load_policy(rules, WordEmbedder(), fits)
+    (weights,) = fits.kept.values()
+    second = await load_policy(rules, WordEmbedder(), fits)
+    assert [*fits.kept.values()] == [weights]
+    for text in ("Please return the money you took.", "Where do I find the calendar?"):
+        assert await judge(first, text) == await judge(second, text)
+
+
+async def test_changed_rules_and_broken_weights_are_fitted_anew(tmp_path: Path) -> None:
+    fits = CountedArrays()
+    await load_policy(write_rules(tmp_path, small_rules()), WordEmbedder(), fits)
+    (key,) = fits.kept
+    changed = small_rules(ordinary=["How do I create a list?", "My board is slow."])
+    await load_policy(write_rules(tmp_path, changed), WordEmbedder(), fits)
+    assert len(fits.kept) == 2
+    fits.kept[key] = np.zeros((1, 1))
+    policy = await load_policy(write_rules(tmp_path, small_rules()), WordEmbedder(), fits)
+    assert await judge(policy, "Please return the money you took.") is not None
+    assert fits.kept[key].shape != (1, 1)

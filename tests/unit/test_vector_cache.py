@@ -66,3 +66,16 @@ async def test_work_off_the_loop_embeds_on_the_loop(tmp_path: Path) -> None:
     assert await with_embedder_off_loop(work, HomeEmbedder("m")) == "m"
     assert threads["work"] is not threading.current_thread()
     assert loops == [asyncio.get_running_loop()]
+
+
+async def test_the_expected_models_files_are_used_without_asking_who_answers(tmp_path: Path) -> None:
+    await VectorCache(CountingEmbedder("m"), tmp_path).embed(TEXTS)
+    silent = CountingEmbedder("other")
+    found = await VectorCache(silent, tmp_path, "m").embed(TEXTS)
+    assert found.model_id == "m"
+    assert silent.asked == []
+
+
+async def test_without_the_expected_models_files_whoever_answers_is_asked(tmp_path: Path) -> None:
+    found = await VectorCache(CountingEmbedder("other"), tmp_path, "m").embed(TEXTS)
+    assert found.model_id == "other"
