@@ -119,7 +119,9 @@ class Story:
 @pytest.fixture(scope="module")
 async def healthy(module_database_url: str) -> AsyncIterator[Healthy]:
     """A connection to the healthy database, and what was sent to make it."""
-    database = Database(module_database_url, Times(statement_timeout_s=60))
+    database = Database(
+        module_database_url, Times(statement_timeout_s=120, acquire_connection_s=120, lease_s=300, send_lease_s=300)
+    )
     story = Story(database)
     await story.tell()
     report = await audit(database, story.sent, settled=True, complete=True)

@@ -33,7 +33,14 @@ from crm.turns import PostgresTurns
 from crm.work import WorkQueue
 from tests.integration.machine.workers import decide
 
-TIMES = Times(backoff_first_s=0.01, backoff_cap_s=0.02, lookup_pause_s=0.01, statement_timeout_s=60)
+TIMES = Times(
+    backoff_first_s=0.01,
+    backoff_cap_s=0.02,
+    lookup_pause_s=0.01,
+    statement_timeout_s=120,
+    acquire_connection_s=120,
+    lease_s=300,
+)
 _MESSAGES = 30
 _PEOPLE = 3
 SEEDS = (1, 2, 3)
@@ -211,7 +218,7 @@ async def test_everyone_at_once_loses_doubles_and_reorders_nothing(database_url:
         await connection.execute("UPDATE channel_configs SET quiet_window_ms = 0, quiet_cap_ms = 0")
     town = Town(databases, seed)
     try:
-        async with asyncio.timeout(240), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(900), asyncio.TaskGroup() as group:
             for role in (*(town.work() for _ in range(4)), *(town.deliver() for _ in range(2)), town.resurrect()):
                 group.create_task(role)
             people = [group.create_task(town.interfere(operator)) for operator in ("grace", "linus")]

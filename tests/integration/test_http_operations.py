@@ -83,12 +83,13 @@ async def test_metrics_tell_the_whole_system(
 
 
 async def test_every_replica_tells_the_same_and_counts_final_rows_once(
-    client: httpx.AsyncClient, database: Database
+    client: httpx.AsyncClient, services: IngressServices, database: Database
 ) -> None:
     counting = SystemTotals(database, settled_after=timedelta(0))
     for round_ in range(4):
         await client.post("/support/submit", json=SUBMISSION)
         await answer_due(database, reply_to, deliver=round_ in (0, 3))
+        await services.acks.close()  # so that none is written between the two readings
         figures = await counting.read()
         afresh = (await SystemTotals(database).read()).totals
         assert dict(figures.totals.latency_sums_ms) == pytest.approx(dict(afresh.latency_sums_ms))
@@ -125,13 +126,13 @@ async def test_queue_test_times_each_stage(client: httpx.AsyncClient, database: 
         return replace(reply_to(context), stages={"embed": 4.0, "search": 2.0})
 
     async with responder(database, decide):
-        response = await client.post("/test/queue", json={"timeout_s": 10}, headers=OPERATOR)
+        response = await client.post("/test/queue", json={"timeout_s": 50}, headers=OPERATOR)
     assert response.status_code == 200, response.text
     result = response.json()
     assert (result["outcome"], result["delivery"]) == ("reply", "sent")
     assert {"accept", "embed", "search", "commit", "deliver"} <= set(result["stages_ms"])
     assert all(ms >= 0 for ms in result["stages_ms"].values())
-    assert result["total_ms"] < 10_000
+    assert result["total_ms"] < 60_000
     report = (await client.get("/metrics/channels", headers=OPERATOR)).json()
     assert report["channels"]["web_form"]["messages"] == 0, "synthetic messages are no volume"
 
@@ -141,7 +142,7 @@ async def test_queue_test_ends_where_nothing_is_sent(client: httpx.AsyncClient, 
         return TurnDecision(kind=OutcomeKind.SUPPRESSED, reason="duplicate", sentiments=(0.0,))
 
     async with responder(database, suppress):
-        result = (await client.post("/test/queue", headers=OPERATOR)).json()
+        result = (await client.post("/test/queue", json={"timeout_s": 50}, headers=OPERATOR)).json()
     assert (result["outcome"], result["reason"], result["delivery"]) == ("suppressed", "duplicate", None)
 
 

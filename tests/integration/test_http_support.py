@@ -11,9 +11,12 @@ from typing import Any
 import httpx
 import pytest
 
+from agent.records import ConversationId, MessageId
 from crm.database import Database
 from crm.desk import Desk
+from crm.views import Reply, TicketViews
 from crm.work import WorkQueue
+from deployments.web.ack_log import AckLog
 from deployments.web.reply_streams import ReplyStreams
 from deployments.web.services import IngressServices
 from tests.integration.http_spine import (
@@ -24,6 +27,7 @@ from tests.integration.http_spine import (
     services_for,
 )
 from tests.integration.spine import escalate, reply_to
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -216,13 +220,13 @@ async def test_status_follows_the_conversation(client: httpx.AsyncClient, databa
     assert view["messages"][-1]["body"] == "A colleague will help you."
 
 
-async def test_ack_times_are_stored_apart_from_the_messages(
-    client: httpx.AsyncClient, database: Database, services: IngressServices
-) -> None:
-    for number in range(3):
-        await submit(client, f"key-{number}")
-    assert await count(database, "agent_metrics") == 0
-    await services.acks.close()
+async def test_ack_times_are_stored_apart_from_the_messages(database: Database, services: IngressServices) -> None:
+    # No batch is written before the log is closed.
+    services = replace(services, acks=AckLog(services.metrics.record_acks, period_s=3600))
+    async with http_client(services) as client:
+        for number in range(3):
+            await submit(client, f"key-{number}")
+        assert await count(database, "agent_metrics") == 0
     assert await count(database, "agent_metrics WHERE kind = 'accept' AND channel = 'web_form' AND total_ms > 0") == 3
 
 
@@ -263,15 +267,30 @@ async def test_events_tell_replies_and_resume_after_the_last(database: Database,
         assert bodies(await events_of(client, answer, "no id")) == ["re: 1", "re: 2"]
 
 
+class ToldTickets(TicketViews):
+    """Says when a stream has found a reply to tell."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.found = asyncio.Event()
+
+    async def fetch_replies_after(self, conversation_id: ConversationId, seen: MessageId | None) -> list[Reply]:
+        replies = await super().fetch_replies_after(conversation_id, seen)
+        if replies:
+            self.found.set()
+        return replies
+
+
 async def test_event_comes_while_the_stream_is_open(database: Database, services: IngressServices) -> None:
-    services = with_streams(services, database, lifetime_s=1.5)
+    tickets = ToldTickets(database)
+    services = with_streams(replace(services, tickets=tickets), database, lifetime_s=600)
     async with http_client(services) as client:
         answer = await submit(client)
         reading = asyncio.create_task(events_of(client, answer))
-        async with asyncio.timeout(5):
-            while services.streams.open == 0:  # noqa: ASYNC110  # it has no event to wait for
-                await asyncio.sleep(0.01)
+        await until(lambda: services.streams.open == 1)
         await answer_due(database, escalate)
+        await asyncio.wait_for(tickets.found.wait(), 60)
+        await services.streams.close()  # after what it has found; this client sees a response when it has ended
         events = await reading
     assert bodies(events) == ["A colleague will help you."]
     assert [json.loads(event["data"])["status"] for event in events if event["event"] == "status"][-1] == "escalated"

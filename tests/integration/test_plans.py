@@ -79,3 +79,21 @@ async def test_hot_queries_use_their_indexes(filled: Database) -> None:
         assert not scans, f"{name} scans {scans}"
         missing = {index for index in expected if not any(used.startswith(index) for used in indexes)}
         assert not missing, f"{name} uses {indexes}, not {missing}"
+
+
+def _rows_read(plan: dict[str, Any]) -> float:
+    own = 0.0
+    if "Relation Name" in plan:
+        own = plan["Actual Loops"] * (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0))
+    return own + sum(_rows_read(child) for child in plan.get("Plans", []))
+
+
+@pytest.mark.parametrize(("name", "arguments"), [("fetch_due", [[], 50]), ("fetch_next_wake_up", [[]])])
+async def test_work_that_falls_due_later_is_not_read(filled: Database, name: str, arguments: list[Any]) -> None:
+    """Each accepted message wakes the dispatcher: what it reads then must not grow with what waits."""
+    async with filled.connection() as connection:
+        await connection.execute(
+            "UPDATE work SET due_at = now() + interval '1 hour' WHERE due_at IS NULL; ANALYZE work"
+        )
+        text = await connection.fetchval("EXPLAIN (ANALYZE, FORMAT JSON) " + load_queries("work")[name], *arguments)
+    assert 19 <= _rows_read(json.loads(text)[0]["Plan"]) <= 25
