@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from playwright.async_api import Browser, Page, Request, async_playwright
+from playwright.async_api import Browser, Page, Request, async_playwright, expect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+PATIENCE_MS = 120_000
+"""For a machine that is slow and busy; nothing that goes well takes it."""
+expect.set_options(timeout=PATIENCE_MS)
 # As root there is no sandbox; the rest keeps the browser from talking to anybody but the site under test.
 _ARGUMENTS = [
     "--no-sandbox",
@@ -33,7 +36,7 @@ class Visit:
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS, timeout=PATIENCE_MS)
         yield browser
         await browser.close()
 
@@ -45,7 +48,7 @@ async def visit(browser: Browser, *, width: int = 1280, height: int = 850, dark:
         viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
     )
     page = await context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE_MS)
     seen = Visit(page)
     page.on("request", lambda request: seen.requests.append(request))
     page.on("pageerror", lambda error: seen.complaints.append(str(error)))

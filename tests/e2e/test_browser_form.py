@@ -18,9 +18,10 @@ from channels.web_form.submission import Submission
 from crm.database import Database
 from deployments.web.app import create_app
 from deployments.web.services import IngressServices
-from tests.e2e.browser import CHROMIUM, Visit, chromium, visit
+from tests.e2e.browser import CHROMIUM, PATIENCE_MS, Visit, chromium, visit
 from tests.integration.http_spine import SUBMISSION, deliver_due, responder, services_for
 from tests.integration.spine import escalate, reply_to
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Debian's chromium")
 
@@ -53,6 +54,7 @@ async def site(database: Database, services: IngressServices) -> AsyncIterator[s
         config = uvicorn.Config(create_app(services), log_level="warning", ws="none", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
+        await until(lambda: server.started or serving.done())
         async with responder(database, decide):
             yield address
         server.should_exit = True
@@ -198,7 +200,7 @@ async def test_answer_lost_on_the_way_is_asked_for_again_and_nothing_doubles(
         nonlocal lost
         lost += 1
         if lost == 1:
-            await route.fetch()
+            await route.fetch(timeout=PATIENCE_MS)
             await route.abort()
         else:
             await route.continue_()
@@ -235,10 +237,8 @@ async def test_page_that_is_left_frees_its_stream(site: str, browser: Browser, s
         await fill(seen.page)
         await send(seen.page)
         await expect(seen.page.get_by_role("log").get_by_role("listitem")).to_have_count(2)
-        assert services.streams.open == 1
-    async with asyncio.timeout(10):
-        while services.streams.open > 0:  # noqa: ASYNC110  # it has no event to wait for
-            await asyncio.sleep(0.02)
+        await until(lambda: services.streams.open == 1)
+    await until(lambda: services.streams.open == 0)
 
 
 async def test_person_s_reply_appears_while_the_page_is_open(
@@ -254,7 +254,7 @@ async def test_person_s_reply_appears_while_the_page_is_open(
         conversation_id = await connection.fetchval("SELECT conversation_id FROM conversations")
     await services.desk.reply(conversation_id, "Grace", "Your money is on its way.")
     await deliver_due(database)
-    await expect(log).to_contain_text("Your money is on its way.", timeout=5_000)
+    await expect(log).to_contain_text("Your money is on its way.")
 
 
 async def test_server_s_refusal_is_shown_at_its_field(site: str, seen: Visit) -> None:
