@@ -5,7 +5,8 @@ docs/architecture.md shows this table; a test keeps both equal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from agent.errors import ConfigurationInvalid
 
@@ -60,6 +61,17 @@ class Times:
     """One database statement."""
     pool_size: int = 4
     """Database connections per replica at most."""
+
+    def unhurried(self) -> Self:
+        """For commands over whole folders and files: nobody waits for a single step, so a busy machine ends none."""
+        return replace(
+            self,
+            acquire_connection_s=60.0,
+            statement_timeout_s=120.0,
+            embed_timeout_s=120.0,
+            lease_s=300.0,
+            turn_timeout_s=600.0,
+        )
 
     def check(self) -> None:
         """Raise ConfigurationInvalid when an inequality between the times does not hold."""

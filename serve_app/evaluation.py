@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,7 @@ async def decide_cases(
         try:
             policy = await make_policy(settings, embedder, model.model_id)
             services = make_turn_services(settings, database, embedder, LexiconSentiment(), policy)
+            services = replace(services, times=settings.times.unhurried())
 
             async def decide(case: EvalCase) -> TurnDecision:
                 context = await case_context(case, services.sentiment, services.policy.negative_threshold)

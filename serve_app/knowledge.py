@@ -64,7 +64,7 @@ async def sync_configured(settings: Settings, folder: Path, on_progress: OnProgr
     """Make the configured knowledge base equal to a folder. Raises what `sync_folder` raises."""
     from crm.database import Database
 
-    database = Database(settings.dsn(), settings.times, "fte-kb")
+    database = Database(settings.dsn(), settings.times.unhurried(), "fte-kb")
     try:
         return await _sync(database, await _load_model(settings, on_progress), folder, on_progress)
     finally:

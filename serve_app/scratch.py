@@ -29,7 +29,7 @@ async def open_scratch_database(times: Times, application_name: str) -> AsyncIte
         await asyncio.to_thread(home.chmod, 0o755)  # under root the server runs as another user
         dsn = await asyncio.to_thread(server.start)
         await migrate(dsn)
-        database = Database(dsn, times, application_name)
+        database = Database(dsn, times.unhurried(), application_name)
         try:
             yield database
         finally:

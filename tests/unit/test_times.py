@@ -21,7 +21,8 @@ def documented_times() -> str:
     body = ast.parse(inspect.getsource(times)).body
     (definition,) = [node for node in body if isinstance(node, ast.ClassDef)]
     lines = ["| name | value | what |", "|---|---|---|"]
-    for field, text in zip(definition.body[1:-1:2], definition.body[2:-1:2], strict=True):
+    rows = [node for node in definition.body[1:] if not isinstance(node, ast.FunctionDef)]
+    for field, text in zip(rows[::2], rows[1::2], strict=True):
         assert isinstance(field, ast.AnnAssign)
         assert isinstance(field.target, ast.Name)
         assert isinstance(text, ast.Expr)
@@ -48,6 +49,13 @@ def test_defaults_fit_together() -> None:
 def test_a_broken_inequality_is_named(field: str, value: float) -> None:
     with pytest.raises(ConfigurationInvalid, match=field):
         dataclasses.replace(Times(), **{field: value}).check()
+
+
+def test_unhurried_times_fit_together_too() -> None:
+    unhurried = Times().unhurried()
+    unhurried.check()
+    assert unhurried.statement_timeout_s > 10 * Times().statement_timeout_s
+    assert unhurried.model_timeout_s == Times().model_timeout_s, "a provider that hangs is noticed as fast"
 
 
 def test_documentation_shows_this_table() -> None:
