@@ -37,7 +37,7 @@ test: check ## Check, then integration, serve and end-to-end tests
 bench: $(STAMP) ## Measure speed and memory
 	@$(BIN)/python -m load.bench
 
-load: $(STAMP) ## Run the load scenarios against a running system
+load: $(STAMP) ## Run the load scenarios against a system of their own
 	@$(BIN)/python -m load.run
 
 $(STAMP): pyproject.toml constraints.txt

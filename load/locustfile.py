@@ -55,6 +55,7 @@ class Customer(FastHttpUser):
     ticket_id = ""
     token = ""
     replies = 0
+    with_a_person = False
 
     def submit(self, text: str) -> bool:
         key = secrets.token_hex(12)
@@ -71,6 +72,7 @@ class Customer(FastHttpUser):
         if answer is None:
             return False
         self.ticket_id, self.token, self.replies = answer["ticket_id"], answer["access_token"], 0
+        self.with_a_person = False
         return True
 
     def write_on(self, text: str) -> bool:
@@ -102,6 +104,7 @@ class Customer(FastHttpUser):
             if answer.status_code != 200:
                 answer.failure(f"status {answer.status_code}")
                 return self.replies
+            self.with_a_person = answer.json()["status"] == "escalated"
             return sum(message["direction"] == "outbound" for message in answer.json()["messages"])
 
     def _post(self, path: str, name: str, body: dict[str, str], key: str) -> dict[str, Any] | None:
@@ -138,7 +141,7 @@ class NewCustomer(Customer):
 
 
 class ReturningCustomer(Customer):
-    """Stays in one conversation and writes on; after a few messages begins another."""
+    """Stays in one conversation and writes on; after a few messages, or when a person has it, begins another."""
 
     weight = 3
     wait_time = between(2, 6)
@@ -146,7 +149,8 @@ class ReturningCustomer(Customer):
 
     @task
     def converse(self) -> None:
-        if self.ticket_id and self.written < 5:
+        # Who waits for a person gets no further answer from the FTE.
+        if self.ticket_id and self.written < 5 and not self.with_a_person:
             self.written += 1
             if self.write_on(random.choice(_FURTHER)):
                 self.wait_for_reply()

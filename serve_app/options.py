@@ -79,7 +79,8 @@ class DeploymentOptions:
 OPTIONS: dict[str, DeploymentOptions] = {
     "Ingress": DeploymentOptions(
         cpus=0.15,
-        max_ongoing=200,
+        # Up to a hundred of them are open event streams of customers who wait.
+        max_ongoing=400,
         # Two, so that the loss of one fails at most the requests that it had.
         scaling=Scaling(least=2, most=3, target_ongoing=60),
         max_queued=200,
