@@ -95,8 +95,9 @@ class Database:
             "idle_in_transaction_session_timeout": f"{self._times.lease_s:g}s",
             # The planner's choice for one short statement is worth more than compiling it.
             "jit": "off",
-            # How many nearest vectors an index scan keeps: more than a search asks for, or it would get fewer.
-            "hnsw.ef_search": "240",
+            # How many nearest vectors an index scan keeps. Over 100,000 chunks 100 find 0.95 of the ten nearest, 240
+            # find 0.98.
+            "hnsw.ef_search": "400",
         }
 
     @asynccontextmanager
