@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+_PATIENCE_S = 180.0
+
 
 def register(app: typer.Typer) -> None:
     app.command()(down)
@@ -26,10 +28,10 @@ def down() -> None:
         typer.echo("stopped what was left" if _clean_up_after_a_crash() else "nothing was running")
         return
     os.kill(holder, signal.SIGTERM)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + _PATIENCE_S
     while lock.holder() is not None:
         if time.monotonic() > deadline:
-            raise DependencyAway(f"process {holder} has not stopped after 60 s; look at its output")
+            raise DependencyAway(f"process {holder} has not stopped after {_PATIENCE_S:.0f} s; look at its output")
         time.sleep(0.1)
     typer.echo("stopped")
 
