@@ -1,18 +1,22 @@
-"""The parts of `fte up` that need no server: its folder, lock, logs, and HAProxy's start script."""
+"""The parts of `fte up` that need no server: its folder, lock, logs, stop, and HAProxy's start script."""
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from agent.errors import ConfigurationInvalid
+from serve_app.settings import Settings
 from serve_app.supervisor.data import knowledge_digest
 from serve_app.supervisor.haproxy import write_start_script
 from serve_app.supervisor.lock import HomeLock, RunningCopy
 from serve_app.supervisor.log_tail import LogTail
 from serve_app.supervisor.run_folder import _LONGEST_PATH, Ports, RunFolder, ensure_key
+from serve_app.supervisor.supervisor import StopRequested, Supervisor
 
 COPY = RunningCopy(4711, 20000, "http://127.0.0.1:8000/", "http://127.0.0.1:20001", "")
 
@@ -66,6 +70,20 @@ def test_a_second_supervisor_is_told_where_the_first_one_is(tmp_path: Path) -> N
     assert second.running_copy() is None
     second.take()
     second.release()
+
+
+def test_a_stop_whose_exception_was_swallowed_still_ends_the_watch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FTE_HOME", str(tmp_path))
+    supervisor = Supervisor(Settings(), Console(), on_ready=lambda _: None)
+
+    def signal_in_a_finaliser() -> None:
+        with contextlib.suppress(StopRequested):
+            supervisor.stop()
+
+    monkeypatch.setattr(supervisor, "_repair", signal_in_a_finaliser)
+    supervisor.watch()
 
 
 def test_log_lines_are_shown_once_and_whole(tmp_path: Path) -> None:
