@@ -22,6 +22,7 @@ from agent.records import (
 from agent.words import sentences
 
 _SUBJECT_CHARS = 80
+_SPEAKING_WORDS = 3
 _ORDER = [Priority.LOW, Priority.MEDIUM, Priority.HIGH, Priority.URGENT]
 _CATEGORY_RULES = [
     (
@@ -89,11 +90,7 @@ class Triage:
 
 def first_triage(context: TurnContext) -> Triage:
     """By rules, on the first exchange of a conversation only: later ones keep what the ticket has."""
-    answered = any(
-        message.conversation_id == context.conversation_id and message.author is not Author.CUSTOMER
-        for message in context.history
-    )
-    if answered:
+    if _was_answered(context):
         return Triage()
     subject = None if context.ticket.subject.strip() else _subject(context.text)
     if context.channel is Channel.WEB_FORM:
@@ -103,6 +100,24 @@ def first_triage(context: TurnContext) -> Triage:
     urgent = bool(_URGENT.search(text))
     priority = Priority.HIGH if urgent else None
     return Triage(category if category is not context.ticket.category else None, priority, subject)
+
+
+def opening_subject(context: TurnContext) -> str:
+    """The subject under which a conversation was opened, as long as nothing was answered, else empty.
+
+    It is part of what the customer says: "I want my money back" above "please see the subject". One or two words
+    ("Billing", "A question") name a topic and say nothing.
+    """
+    subject = " ".join(context.ticket.subject.split())
+    says_something = len(subject.split()) >= _SPEAKING_WORDS and subject.lower() not in context.text.lower()
+    return subject if says_something and not _was_answered(context) else ""
+
+
+def _was_answered(context: TurnContext) -> bool:
+    return any(
+        message.conversation_id == context.conversation_id and message.author is not Author.CUSTOMER
+        for message in context.history
+    )
 
 
 def _subject(text: str) -> str | None:

@@ -18,7 +18,7 @@ from agent.formatting import format_reply
 from agent.guardrails import Rule, check_reply
 from agent.notices import held_notice
 from agent.ports import Embeddings
-from agent.query import conversation_query, fit_tokens
+from agent.query import conversation_query, fit_tokens, is_follow_up
 from agent.records import (
     ConversationState,
     EscalationRequest,
@@ -31,7 +31,7 @@ from agent.records import (
 from agent.services import RuleVerdict, TurnServices
 from agent.state import MAX_SEARCHES, ReplyIntent, ReplyKind, TurnState
 from agent.summary import handover_summary
-from agent.triage import first_triage
+from agent.triage import first_triage, opening_subject
 
 __all__ = ["TurnServices", "run_turn"]
 
@@ -60,23 +60,27 @@ async def _take_required_steps(state: TurnState) -> RuleVerdict | None:
     state.given.append(("create_ticket", {}, await tools.create_ticket(state)))
     state.given.append(("get_customer_history", {}, await tools.get_customer_history(state)))
     query = conversation_query(context.burst, context.history, services.count_tokens)
-    parts = [fit_tokens(part, services.count_tokens) for part in services.policy.parts(context.text)]
-    texts = [query.newest, *parts, *([query.search] if query.search != query.newest else [])]
+    subject = opening_subject(context)
+    said = f"{subject}\n{context.text}" if subject else context.text
+    whole = fit_tokens(said, services.count_tokens) if subject else query.newest
+    # A message that says little is about its subject.
+    looked_for = whole if subject and is_follow_up(context.text) else query.search
+    parts = [fit_tokens(part, services.count_tokens) for part in services.policy.parts(said)]
+    texts = [whole, *parts, *([looked_for] if looked_for != whole else [])]
     sentiment, embeddings = await _read_message(state, texts)
     state.given.append(("analyze_sentiment", {}, sentiment))
     with state.timed("policy"):
         judged = Embeddings(embeddings.model_id, embeddings.vectors[: 1 + len(parts)])
-        verdict = services.policy.immediate(context.text, judged) or services.policy.after_attempt(
+        verdict = services.policy.immediate(said, judged) or services.policy.after_attempt(
             negative_streak=state.negative_streak, gap_streak=0
         )
     if verdict is not None:
         return verdict
     state.searches_begun = 1
-    row = texts.index(query.search)
-    found = await tools.search_with(
-        state, query.search, Embeddings(embeddings.model_id, embeddings.vectors[row : row + 1])
-    )
-    state.given.append(("search_knowledge_base", {"query": query.search}, found))
+    row = texts.index(looked_for)
+    vector = Embeddings(embeddings.model_id, embeddings.vectors[row : row + 1])
+    found = await tools.search_with(state, looked_for, vector)
+    state.given.append(("search_knowledge_base", {"query": looked_for}, found))
     return None
 
 

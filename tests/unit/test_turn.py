@@ -153,6 +153,30 @@ async def test_policy_sees_the_whole_text_and_the_vectors_of_its_parts() -> None
     assert embeddings.vectors.shape[0] == 3
 
 
+async def test_a_subject_that_says_something_is_judged_with_the_first_message_only() -> None:
+    policy, search = FakePolicy(), FakeSearch()
+    given = services(model=scripted(says(GOOD), says(GOOD), says(GOOD)), policy=policy, search=search)
+    subject = "I want my money back"
+    await run_turn(context("My order is 1234 and arrived broken yesterday.", ticket_subject=subject), given)
+    answered = [message("Hello"), message("Hello, how can I help?", author=Author.FTE)]
+    await run_turn(context("How do I export a project?", ticket_subject=subject, history=answered), given)
+    await run_turn(context("How do I export a project?", ticket_subject="A question"), given)
+    assert [text for text, _ in policy.seen] == [
+        f"{subject}\nMy order is 1234 and arrived broken yesterday.",
+        "How do I export a project?",
+        "How do I export a project?",
+    ]
+    assert policy.seen[0][1].vectors.shape[0] == 3
+    assert search.queries[0] == "My order is 1234 and arrived broken yesterday."
+
+
+async def test_a_message_that_says_little_is_searched_by_its_subject() -> None:
+    search = FakeSearch()
+    asked = context("see subject", ticket_subject="How do I export a project?")
+    await run_turn(asked, services(model=scripted(says(GOOD)), search=search))
+    assert search.queries == ["How do I export a project?\nsee subject"]
+
+
 async def test_a_terse_follow_up_is_searched_with_the_earlier_question() -> None:
     search, policy = FakeSearch(), FakePolicy()
     history = [message("How do I export a project?"), message("Like this.", author=Author.FTE)]
