@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agent.records import Author, StoredMessage
+from agent.smalltalk import is_vague, small_talk
 from agent.words import content_words, sentences, words
 
 TokenCounter = Callable[[str], int]
@@ -22,6 +23,17 @@ _FOLLOW_UP_START = re.compile(
     re.IGNORECASE,
 )
 _REFERENCE = re.compile(r"\b(it|that|this|them|those|these|there|one|ones|same|instead|either)\b", re.IGNORECASE)
+_GREETING = re.compile(
+    r"^\W{0,10}(?:(?:hi|hello|hey|dear|good (?:morning|afternoon|evening|day))\b[^,.!?\n]{0,30}[,.!]\s{0,10}"
+    r"|(?:hi|hello|hey)\s{1,10})+",
+    re.IGNORECASE,
+)
+_SIGNED = re.compile(
+    r"(?:^|(?<=[.!?…\n]))\s{0,10}(?:(?:many )?thanks(?: a lot| a bunch| in advance| so much)?|cheers"
+    r"|thank you(?: in advance| so much| very much)?|(?:(?:kind|best|warm) )?(?:regards|wishes)|best|all the best"
+    r"|sincerely|yours(?: sincerely| truly)?)\b[\s,.!]{0,10}(?:[\w.-]{1,30}(?: [\w.-]{1,30}){0,2})?\W{0,10}$",
+    re.IGNORECASE,
+)
 _ASKS = re.compile(
     r"\?|^\W*(how|what|where|when|why|which|who|can|could|is|are|do|does|did|will|would|should|may|please|i need|"
     r"i want|i can(no|')t|i'm trying|help)\b",
@@ -33,7 +45,8 @@ _ASKS = re.compile(
 class ConversationQuery:
     """`newest` is the customer's newest words (the policy's row); `search` is what the search looks for.
 
-    They differ for a terse follow-up, whose search joins the earlier question. Both fit the token limit.
+    They differ where there is talk around the matter, and for a terse follow-up, whose search joins the earlier
+    question. Both fit the token limit.
     """
 
     newest: str
@@ -47,7 +60,7 @@ def conversation_query(
     newest = fit_tokens(newest_text, count_tokens)
     earlier = earlier_question(newest_text, burst[0], history)
     if earlier is None:
-        return ConversationQuery(newest, newest)
+        return ConversationQuery(newest, matter(newest))
     room = QUERY_TOKENS - min(count_tokens(newest), QUERY_TOKENS // 2)
     joined = f"{fit_tokens(earlier, count_tokens, room - 2)}\n{newest}"
     return ConversationQuery(newest, fit_tokens(joined, count_tokens))
@@ -70,6 +83,24 @@ def earlier_question(text: str, first: StoredMessage, history: Sequence[StoredMe
         if len(parts) == 3 or not is_follow_up(message.body):
             break
     return "\n".join(parts) if parts else None
+
+
+def matter(text: str) -> str:
+    """What a message is about: itself without greeting, thanks, signature and what says nothing.
+
+    The whole when nothing else is left.
+    """
+    spoken = _SIGNED.sub("", _GREETING.sub("", text.strip()))
+    parts = sentences(spoken)
+    kept = [part for part in parts if small_talk(part) is None and ("?" in part or not is_vague(part))]
+    if not kept:
+        return text
+    return " ".join(kept) if len(kept) < len(parts) else spoken.strip()
+
+
+def asks(text: str) -> bool:
+    """Whether some sentence asks for something."""
+    return any(_ASKS.search(part) for part in sentences(text))
 
 
 def is_follow_up(text: str) -> bool:

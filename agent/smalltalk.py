@@ -28,7 +28,8 @@ _PHRASES: dict[Remark, str] = {
         r"(real |actual )?(bot|robot|human|person|ai|machine))?"
         r"|am i (talking|speaking|chatting) (to|with) (a |an )?(real |actual )?(bot|robot|human|person|ai|machine)"
         r"( or (a |an )?(real |actual )?(bot|robot|human|person|ai|machine))?"
-        r"|who are you|what are you|what is your name|what's your name|what can you do|how can you help( me)?"
+        r"|(are|r) (you|u)( guys)? (still |currently )?(open|online|available|awake|around)( (right )?now| today)?"
+        r"|who are you|what are you|what is your name|what's your name|what can you do( for me)?|how can you help( me)?"
     ),
     Remark.SOLVED: (
         r"(it|that|this|everything)('s| is| has)? ?(all )?(now )?(works?|worked|working|fixed|solved|resolved"
@@ -41,8 +42,8 @@ _PHRASES: dict[Remark, str] = {
         r"(many |huge |big )?thanks?( you)?( (so|very) much| a (lot|ton|bunch|million)| again| in advance"
         r"| for (your |the |all )?(quick |fast |great )*"
         r"(your )?(help|reply|response|answer|support|time|assistance|info|information|explaining|clarifying))*"
-        r"|thx|ty|tysm|cheers|much appreciated|(i )?(really )?appreciate (it|that|your help|the help)|you('re"
-        r"| are) (the best|amazing|awesome|great|a star|a lifesaver)"
+        r"|thx|ty|tysm|cheers|much appreciated|(i )?(really )?appreciate (it|that|your help|the help)|(you('re"
+        r"| are)|(u|you guys|u guys)( are| r)?|ur) (the best|amazing|awesome|great|a star|a lifesaver|rock)"
         r"|(that('s| is| was) )?(very |so |really |super )?(helpful|kind|perfect|great|awesome|amazing|brilliant"
         r"|excellent|fantastic|wonderful)"
         r"|(great|good|nice) (job|work|service|support|help)|love it"
@@ -56,6 +57,7 @@ _PHRASES: dict[Remark, str] = {
     Remark.ACKNOWLEDGED: (
         r"ok(ay|ie)?|k|kk|got it|understood|i see|noted|sure|alright|all right|makes sense|will do|i('ll"
         r"| will) (try|do|check) (it|that|this)?( out| now)?"
+        r"|let me (try|check|see|have a look)( (it|that|this))?( out)?|hm+"
         r"|yes|yep|yeah|no|nope|no worries|never ?mind|cool|fine|right|perfect|sounds good|(no )?(further|more"
         r"|other) questions|i understand|wow|lol|haha+"
     ),
@@ -86,6 +88,8 @@ _OFF_TOPIC = re.compile(
     r"|story|fact)|"
     r"(write|compose) (me )?(a|an|some) (poem|story|essay|song|letter|rap|novel|cover letter|python|java\w*|code"
     r"|program|script|function)|"
+    r"(write|compose|improve|proofread|correct) (my|our|his|her) (cv|resume|essay|letter|thesis|speech|novel|homework)|"
+    r"\d ?(%|percent|plus|minus|times|divided by|[x*+/]) ?(of )?\d|"
     r"who (won|invented|discovered|wrote|painted|is the (king|queen|president))|how (tall|old|far) is|girlfriend"
     r"|boyfriend|dating|"
     r"diagnos\w+|symptoms?|medicine|calories|workout|restaurants?|flights?|hotels?|dinosaurs?|planets?|bake|cake"
@@ -119,7 +123,8 @@ _SUPPORT_NOISE = frozenset(
     happen happening happened urgent asap quick quickly hope team dear good morning afternoon evening still keep
     keeps anything everything nothing super really suddenly today yesterday since lately currently constantly always
     never recently anymore always sometimes extremely totally completely slightly bit seem seems maybe perhaps
-    actually already urgently matter
+    actually already urgently matter idea ideas cant dont doesnt didnt isnt wont ive im pls plz omg lol btw argh ugh hmm
+    ur thx everytime says said
     """.split()  # noqa: SIM905 - a list of words reads best as words
 )
 

@@ -1,8 +1,9 @@
 """What the offline model decides, by rules that a support lead would give a new colleague.
 
 Small talk and what is not about the product get a short reply. A question gets the part of an article that answers
-it. When nothing answers, it searches once more in other words, and then says plainly that it does not know, by
-handing over. What says too little to search for gets a question back.
+it. When nothing does convincingly, it searches once more in other words; then it names the nearest article and asks
+whether that is meant, and where nothing is near says plainly that it does not know, by handing over. What says too
+little to search for gets a question back.
 """
 
 from __future__ import annotations
@@ -12,26 +13,44 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.query import is_follow_up
+from agent.query import asks, is_follow_up
 from agent.records import ReasonCode
 from agent.smalltalk import Remark, is_about_software, is_off_topic, is_vague, small_talk
 from agent.state import ReplyKind
 from agent.words import STOPWORDS, content_words, sentences, words
 from models.extraction import closest_sentences, extract
 from models.offline_input import Seen
-from models.relevance import Found, best_passage, coverage, meaning
+from models.offline_moods import UPSET, is_feeling, is_gratitude
+from models.offline_texts import NEAREST, NOT_HELPED, OFF_TOPIC, SMALL_TALK, UNKNOWN, WHICH, WHICH_UPSET
+from models.relevance import Found, best_passage, coverage, is_commonplace, meaning
 
 ANSWER_WORDS = 170
 PART_WORDS = 100
 BRIEF_CHARS = 260
-CONVINCING = 0.15
-"""How far a passage's cosine must be above the one needed, plus half the share of the question's words it has."""
+NEAREST_CHARS = (300, 90)
+"""How much of an article that may not be meant is quoted, in full and in brief."""
+CONVINCING = 0.25
+"""The conviction from which a passage is given as the answer."""
+WORTH_NAMING = 0.15
+"""The conviction from which a passage is named as perhaps meant."""
 LEAST_SHARE = 0.5
 """The share of a question's words that its passage has, where a message asks two things."""
-UNRELATED = 0.1
+UNRELATED = 0.05
 """How far below the cosine needed the nearest passage of what is not about the product lies, at least."""
 
-_NAME = re.compile(r"(?<=[a-z,;:] )([A-Z][A-Za-z0-9]+)\b")
+_NAME = re.compile(
+    r"\b(?:to|from|with|into|via|for|using|like|and|or|supports?|connect|link|sync) (?:the |an? )?([A-Z][A-Za-z0-9]+)\b"
+)
+_QUOTED = re.compile(r"[\"“«][^\"”»]{1,60}[\"”»]|(?<!\w)'[^']{1,60}'(?!\w)")
+_RELATES = re.compile(
+    r"\b(?:support|integrat\w*|connect\w*|export\w*|import\w*|sync\w*|migrat\w*|compatib\w*|work(?:s|ing)? with"
+    r"|embed\w*|install\w*|(?:app|plug-?in|add-?(?:in|on)|extension) for|instead of|into|sends? to|use with)\b",
+    re.IGNORECASE,
+)
+_STEP_NUMBER = re.compile(r"^\s{0,3}\d{1,2}[.)]\s+", re.MULTILINE)
+_NAMES_A_PLACE = re.compile(
+    r"\b(?:questions?|problems?|issues?|trouble|help) (?:\w+ ){0,2}(?:about|with|on|in|for)\b", re.IGNORECASE
+)
 _TICKET = re.compile(
     r"\b(?:status|progress|update|news|number|id|reference)\b.{0,30}\b(?:ticket|request|case|enquiry|inquiry)\b"
     r"|\b(?:ticket|request|case)(?:'s)? (?:status|number|id|reference)\b",
@@ -44,46 +63,6 @@ _DID_NOT_HELP = re.compile(
     r"|\balready (?:tried|did|done)\b",
     re.IGNORECASE,
 )
-_SMALL_TALK: Mapping[Remark, tuple[str, str]] = {
-    Remark.GREETING: (
-        "What can I help you with in {product}?",
-        "What can I help you with in {product}?",
-    ),
-    Remark.THANKS: ("You are welcome. I am glad that I could help.", "You're welcome, glad I could help!"),
-    Remark.GOODBYE: (
-        "Thank you for getting in touch. Have a good day.",
-        "Thanks for getting in touch, have a good one!",
-    ),
-    Remark.ACKNOWLEDGED: (
-        "Thank you for letting me know. If anything else comes up, simply write back.",
-        "Great! Just write back if anything else comes up.",
-    ),
-    Remark.SOLVED: (
-        "I am glad that it works now. If anything else comes up, simply write back.",
-        "Glad it works now! Just write back if anything else comes up.",
-    ),
-    Remark.IDENTITY: (
-        "I am the automatic assistant of {product} support: I answer questions from our help articles, "
-        "and where I cannot help, a person takes over. What can I help you with?",
-        "I'm {product}'s automatic assistant: I answer from our help articles, and a person takes over where I "
-        "can't. What do you need?",
-    ),
-}
-_OFF_TOPIC = (
-    "I can only help with questions about {product}, so I cannot help with this one. If there is something "
-    "about {product} that you would like to know, please tell me.",
-    "Sorry, I can only help with {product}. Is there something about {product} you'd like to know?",
-)
-_WHICH = (
-    "I would like to help. Could you tell me a little more: what are you trying to do in {product}, what do you see "
-    "instead, and on which device or browser?",
-    "Happy to help! What are you trying to do in {product}, and what happens instead?",
-)
-_NOT_HELPED = (
-    "I am sorry that this has not solved it. Could you tell me which step you got to, and what you see on the "
-    "screen at that point, an error message for example?",
-    "Sorry that didn't do it! Which step did you get to, and what do you see there?",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,34 +74,66 @@ class Decision:
 
 
 def decide(seen: Seen) -> Decision:
-    remark = small_talk(seen.text)
+    remark = small_talk(seen.text) or (Remark.THANKS if is_gratitude(seen.text) else None)
     if remark is not None:
-        return _say(seen, _SMALL_TALK[remark], ReplyKind.SMALL_TALK)
+        return _say(seen, SMALL_TALK[remark], ReplyKind.SMALL_TALK)
     if is_off_topic(seen.text):
-        return _say(seen, _OFF_TOPIC, ReplyKind.OFF_TOPIC)
+        return _say(seen, OFF_TOPIC, ReplyKind.OFF_TOPIC)
     if _TICKET.search(seen.text) and seen.ticket and not _asks_how(seen.text):
         return _reply(_ticket_text(seen), ReplyKind.CONVERSATION)
     if _DID_NOT_HELP.search(seen.text) and _was_answered(seen) and len(content_words(seen.text)) <= 8:
-        return _say(seen, _NOT_HELPED, ReplyKind.CLARIFICATION)
+        return _say(seen, NOT_HELPED, ReplyKind.CLARIFICATION)
     questions = _questions(seen)
-    if not questions or (is_vague(seen.text) and not _leans_on_history(seen)):
-        return _say(seen, _WHICH, ReplyKind.CLARIFICATION)
+    if not questions or (_says_too_little(seen) and not _leans_on_history(seen)):
+        return _say(seen, WHICH_UPSET if seen.sentiment < UPSET else WHICH, ReplyKind.CLARIFICATION)
     return _answer(seen, questions)
 
 
 def _answer(seen: Seen, questions: Sequence[str]) -> Decision:
     """Answer what the passages answer; search once more for what they do not."""
     chosen = [(question, _passage_for(seen, question, alone=len(questions) == 1)) for question in questions]
+    asked = _asked(seen)
+    if len(questions) == 1 and chosen[0][1] is None and asked is not None:
+        chosen = [(asked, _passage_for(seen, asked, alone=True))]
     unanswered = [question for question, passage in chosen if passage is None]
+    answered = [(question, passage) for question, passage in chosen if passage is not None]
+    if not answered and _is_outburst(seen):
+        return _say(seen, WHICH_UPSET, ReplyKind.CLARIFICATION)
     if unanswered and seen.may_search and not _unrelated(seen):
         return Decision("search_knowledge_base", {"query": _other_words(seen, unanswered[0])})
-    answered = [(question, passage) for question, passage in chosen if passage is not None]
-    if not answered:
-        if _unrelated(seen):
-            return _say(seen, _OFF_TOPIC, ReplyKind.OFF_TOPIC)
-        summary = f"The knowledge base has no answer to: {' '.join(seen.text.split())[:400]}"
-        return Decision("escalate_to_human", {"reason_code": ReasonCode.KNOWLEDGE_GAP.value, "summary": summary})
-    return _reply(_compose(seen, answered), ReplyKind.ANSWER, list(dict.fromkeys(p.article for _, p in answered)))
+    if answered:
+        return _reply(_compose(seen, answered), ReplyKind.ANSWER, list(dict.fromkeys(p.article for _, p in answered)))
+    if _unrelated(seen):
+        return _say(seen, OFF_TOPIC, ReplyKind.OFF_TOPIC)
+    if seen.matched:
+        return _point_to_nearest(seen)
+    summary = f"The knowledge base has no answer to: {' '.join(seen.text.split())[:400]}"
+    return Decision("escalate_to_human", {"reason_code": ReasonCode.KNOWLEDGE_GAP.value, "summary": summary})
+
+
+def _point_to_nearest(seen: Seen) -> Decision:
+    """Name the nearest article without claiming that it answers; asked about a second time, a person answers."""
+    nearest = _nearest(seen)
+    if nearest is None:
+        return _say(seen, UNKNOWN, ReplyKind.CLARIFICATION)
+    room = NEAREST_CHARS[1 if seen.brief else 0]
+    text = _STEP_NUMBER.sub("", nearest.text)
+    part = closest_sentences(seen.question, text, max_chars=room) or extract(
+        seen.question, nearest, max_words=room // 6
+    )
+    said = NEAREST[1 if seen.brief else 0].format(title=nearest.title, extract=part)
+    return _reply(said, ReplyKind.CLARIFICATION)
+
+
+def _is_outburst(seen: Seen) -> bool:
+    """Upset, asking for nothing, and naming nothing that the articles speak of."""
+    return seen.sentiment < UPSET and not asks(seen.question) and _nearest(seen) is None
+
+
+def _nearest(seen: Seen) -> Found | None:
+    """The passage that may be meant, None when none is worth naming."""
+    nearest = best_passage(seen.question, seen.passages)
+    return nearest if nearest is not None and _conviction(seen, seen.question, nearest) >= WORTH_NAMING else None
 
 
 def _compose(seen: Seen, answered: Sequence[tuple[str, Found]]) -> str:
@@ -156,49 +167,78 @@ def _passage_for(seen: Seen, question: str, *, alone: bool) -> Found | None:
     """The passage that answers a question, None when none does convincingly."""
     if not seen.matched:
         return None
-    full = _with_history(seen, question) if alone else question
-    passage = best_passage(full, seen.passages, words_weight=0.15 if alone else 0.6)
-    if passage is None or _names_something_else(question, seen.passages):
+    passage = best_passage(question, seen.passages, words_weight=0.15 if alone else 0.6)
+    if passage is None or _relates_to_something_else(question, seen.passages):
         return None
-    specific = _specific(full)
-    of_article = [other for other in seen.passages if other.article == passage.article]
-    share = max(coverage(specific, other) for other in of_article) if specific else 0.5
-    similarity = max(other.similarity for other in of_article)
     if not alone:  # the cosine is of both questions, so it says little of this one
-        return passage if share >= LEAST_SHARE else None
-    if similarity < seen.needed:
-        return None
-    return passage if similarity - seen.needed + share / 2 >= CONVINCING else None
+        return passage if _share(seen, question, passage) >= LEAST_SHARE else None
+    return passage if _conviction(seen, question, passage) >= CONVINCING else None
 
 
-def _names_something_else(question: str, passages: Sequence[Found]) -> bool:
-    """Whether the question names a thing, a product perhaps, that no passage speaks of."""
-    said = {word for passage in passages for word in words(f"{passage.title} {passage.section} {passage.text}")}
-    names = [match[1].lower() for match in _NAME.finditer(question)]
+def _conviction(seen: Seen, question: str, passage: Found) -> float:
+    """How far the cosine of a passage's article is above the one needed, plus half its share of the words."""
+    similarity = max(other.similarity for other in seen.passages if other.article == passage.article)
+    return similarity - seen.needed + _share(seen, question, passage) / 2
+
+
+def _share(seen: Seen, question: str, passage: Found) -> float:
+    """The share of what a question is about that a passage's article has."""
+    specific = _specific(question, seen.passages)
+    if not specific:
+        return 0.5
+    return max(coverage(specific, other) for other in seen.passages if other.article == passage.article)
+
+
+def _relates_to_something_else(question: str, passages: Sequence[Found]) -> bool:
+    """Whether the question is how two things go together, one of which no passage speaks of: another product, say.
+
+    Names of people and boards stand in questions too, and say nothing of what the product can do.
+    """
+    if not _RELATES.search(question):
+        return False
+    said = _words_of(passages)
+    names = (match[1].lower() for match in _NAME.finditer(_QUOTED.sub(" ", question)))
     return any(name not in said and name.rstrip("s") not in said and name not in STOPWORDS for name in names)
 
 
-def _specific(question: str) -> set[str]:
-    """What a question is about: its meaning without what every message to support says."""
-    return meaning(" ".join(word for word in content_words(question) if not is_vague(word)))
+def _specific(question: str, passages: Sequence[Found] = ()) -> set[str]:
+    """What a question is about: its meaning without what every message to support says, and without mere feeling."""
+    said = _words_of(passages) if passages else set()
+    matter = [word for word in content_words(question) if not is_vague(word)]
+    return meaning(" ".join(word for word in matter if word in said or not is_feeling(word)))
+
+
+def _words_of(passages: Sequence[Found]) -> set[str]:
+    return {word for passage in passages for word in words(f"{passage.title} {passage.section} {passage.text}")}
 
 
 def _questions(seen: Seen) -> list[str]:
     """What is asked, at most two things: the sentences that ask, or the whole when none stands alone."""
-    text = " ".join(seen.text.split()) if len(seen.text) < 400 else seen.text
+    text = seen.question
     asking = [part for part in sentences(text) if part.endswith("?") and len(_specific(part)) >= 2]
-    if len(asking) >= 2:
+    if len(asking) >= 2 and not is_follow_up(seen.text):
         first, second = asking[0], asking[-1]
         if len(_specific(first) & _specific(second)) * 2 <= min(len(_specific(first)), len(_specific(second))):
             return [first, second]
-    return [seen.text] if words(text) else []
+    return [text] if words(text) else []
 
 
-def _with_history(seen: Seen, question: str) -> str:
-    """A terse follow-up means the earlier question too; the first search was made of both."""
-    if is_follow_up(question) and seen.searches:
-        return seen.searches[0].query
-    return question
+def _asked(seen: Seen) -> str | None:
+    """The one sentence of several that asks, where it says enough to stand alone."""
+    parts = sentences(seen.question)
+    asking = [part for part in parts if part.endswith("?")]
+    if len(parts) < 2 or len(asking) != 1 or len(_specific(asking[0])) < 2:
+        return None
+    return asking[0]
+
+
+def _says_too_little(seen: Seen) -> bool:
+    """Whether something is said to be wrong, or to be asked, without what; 'a problem with my board' is too little."""
+    if is_vague(seen.text):
+        return True
+    return (
+        bool(_NAMES_A_PLACE.search(seen.text)) and is_commonplace(_specific(seen.question)) and not _asks_how(seen.text)
+    )
 
 
 def _leans_on_history(seen: Seen) -> bool:
@@ -206,12 +246,11 @@ def _leans_on_history(seen: Seen) -> bool:
 
 
 def _other_words(seen: Seen, question: str) -> str:
-    """The same question by its content words alone, with the articles' word for the customer's."""
-    full = _with_history(seen, question)
-    key = list(dict.fromkeys(word for word in content_words(full) if not is_vague(word)))[:12]
+    """The same question by its content words alone."""
+    key = list(dict.fromkeys(word for word in content_words(question) if not is_vague(word)))[:12]
     reworded = " ".join(key)
-    if not reworded or reworded.casefold() == full.casefold().strip(" ?.!"):
-        return f"how to {reworded or full} in {seen.product}".strip()
+    if not reworded or reworded.casefold() == question.casefold().strip(" ?.!"):
+        return f"how to {reworded or question} in {seen.product}".strip()
     return reworded
 
 

@@ -27,9 +27,15 @@ class Seen:
     text: str = ""
     brief: bool = False
     product: str = ""
+    sentiment: float = 0.0
     ticket: Mapping[str, Any] = field(default_factory=dict)
     history: list[Mapping[str, Any]] = field(default_factory=list)
     searches: list[SeenSearch] = field(default_factory=list)
+
+    @property
+    def question(self) -> str:
+        """What the first search looked for: the matter, with the earlier question of a terse follow-up."""
+        return self.searches[0].query if self.searches else self.text
 
     @property
     def may_search(self) -> bool:
@@ -85,6 +91,8 @@ def _take_output(seen: Seen, tool: str, output: Any) -> None:
         seen.ticket = result
     elif tool == "get_customer_history":
         seen.history = list(result.get("messages", ()))
+    elif tool == "analyze_sentiment":
+        seen.sentiment = float(result.get("score") or 0.0)
     elif tool == "search_knowledge_base":
         seen.searches.append(
             SeenSearch(

@@ -36,6 +36,11 @@ _SYNONYMS = {
     "attachment": "attach upload",
     "file": "document",
     "task": "card todo",
+    "board": "project",
+    "colour": "color",
+    "favourite": "favorite bookmark",
+    "timeline": "gantt",
+    "due": "deadline",
     "list": "column",
     "notification": "alert notify notified",
     "recur": "repeat",
@@ -95,6 +100,11 @@ def coverage(question: set[str], passage: Found) -> float:
 
 def _weight(word: str) -> float:
     return _COMMON_WEIGHT if word in _COMMON else 1.0
+
+
+def is_commonplace(question: set[str]) -> bool:
+    """Whether a meaning is all words that every article uses."""
+    return all(word in _COMMON for word in question)
 
 
 def best_passage(question: str, passages: Sequence[Found], *, words_weight: float = 0.15) -> Found | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -87,9 +88,24 @@ def test_nothing_found_is_searched_once_more_in_other_words_and_then_handed_over
     assert second.arguments["reason_code"] == "knowledge_gap"
 
 
-def test_a_passage_that_is_only_vaguely_near_is_no_answer() -> None:
+def test_what_is_only_near_is_named_as_perhaps_meant_and_is_no_answer() -> None:
+    near = Passage("billing/plans", "Plans and limits", "Plans and limits", "Free has five projects.", 0.52, 0.1)
+    question = "Can I dictate tasks with my voice?"
+    assert decide(seen(question, near)).tool == "search_knowledge_base"
+    decision = decide(seen(question, near, left=0))
+    assert decision.arguments["kind"] == ReplyKind.CLARIFICATION
+    assert decision.arguments["articles"] == []
+    assert "“Plans and limits”" in decision.arguments["message"]
+    assert "Free has five projects." in decision.arguments["message"]
+
+
+def test_what_is_hardly_near_is_not_named_and_what_matches_nothing_goes_to_a_person() -> None:
     near = Passage("billing/plans", "Plans and limits", "Plans and limits", "Free has five projects.", 0.37, 0.1)
-    assert decide(seen("Can I dictate tasks with my voice?", near, left=0)).tool == "escalate_to_human"
+    question = "Can I dictate tasks with my voice?"
+    decision = decide(seen(question, near, left=0))
+    assert decision.arguments["kind"] == ReplyKind.CLARIFICATION
+    assert "Plans" not in decision.arguments["message"]
+    assert decide(seen(question, near, left=0, matched=False)).tool == "escalate_to_human"
 
 
 def test_a_follow_up_is_answered_in_the_light_of_the_earlier_question() -> None:
@@ -134,6 +150,21 @@ def test_what_needs_no_article_gets_a_short_reply_without_one(text: str, kind: R
 )
 def test_a_product_question_without_an_article_is_never_called_off_topic(text: str) -> None:
     assert decide(seen(text, FAR, left=0)).tool == "escalate_to_human"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["this whole thing is driving me insane today", "I hate this so much, ridiculous", "argh, everything is awful"],
+)
+def test_an_outburst_that_names_nothing_is_asked_about_kindly(text: str) -> None:
+    decision = decide(seen(text, FAR, sentiment=-0.6))
+    assert decision.arguments["kind"] == ReplyKind.CLARIFICATION
+    assert "sorry" in decision.arguments["message"].lower()
+
+
+def test_anger_around_a_matter_does_not_hide_it() -> None:
+    decision = decide(seen("this ridiculous export makes me scream", EXPORT, sentiment=-0.6))
+    assert decision.arguments["articles"] == ["projects/export"]
 
 
 def test_an_answer_that_did_not_help_is_asked_about_not_repeated() -> None:
@@ -212,9 +243,19 @@ def test_an_article_is_not_left_for_another_only_because_both_are_about_trouble(
     assert chosen.article == "slack"
 
 
-def test_a_name_that_no_passage_knows_is_no_match() -> None:
-    assert decide(seen("Can I export a project to Salesforce?", EXPORT, left=0)).tool == "escalate_to_human"
-    assert decide(seen("Can I export a project as CSV?", EXPORT, left=0)).tool == "send_response"
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("Can I export a project to Salesforce?", ReplyKind.CLARIFICATION),
+        ("Can I export a project as CSV?", ReplyKind.ANSWER),
+        ("May Sue export a project that Tom made?", ReplyKind.ANSWER),
+        ('Can I export the project "Bluebird" to a file?', ReplyKind.ANSWER),
+    ],
+)
+def test_another_product_that_no_passage_knows_is_no_match_but_people_and_boards_may_have_names(
+    question: str, kind: ReplyKind
+) -> None:
+    assert decide(seen(question, EXPORT, left=0)).arguments["kind"] == kind
 
 
 def test_malformed_input_is_read_as_far_as_it_goes() -> None:
@@ -259,6 +300,17 @@ async def test_every_fixed_text_passes_the_guardrails_on_every_channel(channel: 
     decision = await run_turn(context(text, channel=channel), services(search=FakeSearch([FAR])))
     assert decision.kind is OutcomeKind.REPLY, decision.trace
     assert decision.model_calls == 1
+
+
+async def test_what_no_article_answers_is_asked_about_once_and_then_goes_to_a_person() -> None:
+    near = replace(EXPORT, similarity=0.4)
+    first = await run_turn(context("Can I dictate tasks with my voice?"), services(search=FakeSearch([near])))
+    assert first.kind is OutcomeKind.REPLY
+    assert (first.reason, first.gap_streak) == (ReplyKind.CLARIFICATION, 1)
+    again = context("I mean dictation of descriptions with a microphone", gap_streak=first.gap_streak)
+    second = await run_turn(again, services(search=FakeSearch([near])))
+    assert second.escalation is not None
+    assert second.escalation.reason_code is ReasonCode.KNOWLEDGE_GAP
 
 
 async def test_a_failed_answer_asked_about_twice_goes_to_a_person() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.query import QUERY_TOKENS, conversation_query, fit_tokens, is_follow_up
+from agent.query import QUERY_TOKENS, conversation_query, fit_tokens, is_follow_up, matter
 from agent.records import Author
 from tests.unit.turn_fakes import count_words, message
 
@@ -81,3 +81,26 @@ def test_no_text_is_over_the_limit_and_a_text_that_says_something_keeps_somethin
     chosen = fit_tokens(text, count, limit)
     assert count(chosen) <= limit
     assert bool(chosen.strip()) >= (len(text.strip()) > limit)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Dear team, how do I export a project? Kind regards, Ana", "how do I export a project?"),
+        ("Thanks for the help! How do I export a project?", "How do I export a project?"),
+        ("I have a problem. The export stops halfway.", "The export stops halfway."),
+        ("How do I export a project?", "How do I export a project?"),
+        ("Hello there", "Hello there"),
+        ("Thanks, Ana", "Thanks, Ana"),
+        ("My export is empty. Why?", "My export is empty. Why?"),
+    ],
+)
+def test_the_matter_is_searched_for_without_the_talk_around_it(text: str, expected: str) -> None:
+    assert matter(text) == expected
+    query = conversation_query([message(text)], [], count_words)
+    assert (query.newest, query.search) == (text, expected)
+
+
+@given(st.text(max_size=300))
+def test_of_any_text_something_is_searched_for(text: str) -> None:
+    assert bool(matter(text).strip()) == bool(text.strip())

@@ -1,0 +1,59 @@
+"""A customer's mood as far as it changes what is said: thanks at length, and outbursts that ask for nothing."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from agent.smalltalk import small_talk
+from agent.words import content_words, sentences
+from models.sentiment import LexiconSentiment
+
+UPSET = -0.2
+"""Below this a reply says that it is sorry; the policy has its own threshold."""
+_GRATITUDE_WORDS = 80
+_PLEASED = 0.1
+
+_THANKS = re.compile(
+    r"\b(thank(s|ed|ful)?|thx|ty|tysm|cheers|grateful|kudos|appreciate[ds]?|saved (me|us|my|our|the)|lifesaver"
+    r"|merci|gracias|danke|grazie|obrigad[oa])\b",
+    re.IGNORECASE,
+)
+_PRAISE = re.compile(
+    r"\b(quick|fast|prompt|swift|spot on|clear(ly)?|exactly|impressed|super|smooth(ly)?|(you|u) rock|well done)\b",
+    re.IGNORECASE,
+)
+_WANTS = re.compile(
+    r"\?|\b(please|pls|plz|how|but|however|although|though|except|unless|if|would|could|should|suggest\w*"
+    r"|(can|will|did|do) (you|u|i|we)|(i|we) (need|want|wish)|help (me|us)|let (me|us) know|waiting|in advance)\b"
+    r"|['’]d\b|n['’]t\b|\b(not|never|no longer|cannot|unable|stopped|fail\w*|errors?|missing|wrong|lost|stuck|slow"
+    r"|disappear\w*|crash\w*|expired|locked|still)\b",
+    re.IGNORECASE,
+)
+
+
+def is_gratitude(text: str) -> bool:
+    """Whether a text only thanks, at whatever length: every sentence is pleased, and none wants anything."""
+    if not _THANKS.search(text) or _WANTS.search(text) or len(text.split()) > _GRATITUDE_WORDS:
+        return False
+    return all(
+        small_talk(part) is not None
+        or len(content_words(part)) < 2
+        or _score(part) > _PLEASED
+        or (_PRAISE.search(part) and _score(part) >= 0)
+        for part in sentences(text)
+    )
+
+
+def is_feeling(word: str) -> bool:
+    """Whether a word says how the writer feels, and so nothing of what happened."""
+    return abs(_score(word)) > _PLEASED
+
+
+def _score(text: str) -> float:
+    return _lexicon().score_text(text)
+
+
+@cache
+def _lexicon() -> LexiconSentiment:
+    return LexiconSentiment()
