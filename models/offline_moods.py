@@ -25,7 +25,8 @@ _PRAISE = re.compile(
 )
 _WANTS = re.compile(
     r"\?|\b(please|pls|plz|how|but|however|although|though|except|unless|if|would|could|should|suggest\w*"
-    r"|(can|will|did|do) (you|u|i|we)|(i|we) (need|want|wish)|help (me|us)|let (me|us) know|waiting|in advance)\b"
+    r"|(can|will|did|do) (you|u|i|we)|(?<!what )(?<!all )(?<!thing )(i|we) (need|want|wish)|help (me|us)"
+    r"|let (me|us) know|waiting|in advance)\b"
     r"|['’]d\b|n['’]t\b|\b(not|never|no longer|cannot|unable|stopped|fail\w*|errors?|missing|wrong|lost|stuck|slow"
     r"|disappear\w*|crash\w*|expired|locked|still)\b",
     re.IGNORECASE,

@@ -1,4 +1,4 @@
-"""How often policy and sentiment are right on labelled messages, held above floors. In this process, without Ray.
+"""How often policy, sentiment and the whole turn are right on labelled messages, above floors. Without Ray.
 
 The exemplars' vectors are kept in pytest's cache, so only the first run on a machine embeds them all.
 """
@@ -9,15 +9,19 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from agent.articles import read_articles
 from agent.policy import EscalationPolicy, Verdict, load_policy
 from agent.ports import Embeddings
 from models.batching import InProcessEmbedder
 from models.embedding import SentenceTransformerEmbedder
+from models.evaluation import score_results
 from models.evaluation_cases import EvalCase, case_context, parse_cases
 from models.sentiment import LexiconSentiment
 from models.vector_cache import VectorCache
-from serve_app.settings import CHECKOUT
+from serve_app.evaluation import decide_cases
+from serve_app.settings import CHECKOUT, load_settings
 
 HERE = Path(__file__).parent
 UPSET = -0.3
@@ -57,7 +61,7 @@ async def decide_all(
 
 @pytest.mark.parametrize(
     ("name", "least_recall", "least_reasons", "most_false"),
-    [("development", 0.97, 0.95, 0.03), ("heldout", 0.95, 0.93, 0.05)],
+    [("development", 0.99, 0.98, 0.01), ("heldout", 0.97, 0.97, 0.04)],
 )
 async def test_what_must_go_to_a_person_does_and_what_may_be_answered_does_not(
     policy: EscalationPolicy,
@@ -76,6 +80,34 @@ async def test_what_must_go_to_a_person_does_and_what_may_be_answered_does_not(
     assert sum(verdict is not None for _, verdict in must) / len(must) >= least_recall
     assert sum(v is not None and v.reason_code == c.expected_reason for c, v in must) / len(must) >= least_reasons
     assert sum(verdict is not None for verdict in may) / len(may) <= most_false
+
+
+async def test_the_whole_turn_answers_what_may_be_answered_and_hands_over_the_rest(
+    request: pytest.FixtureRequest,
+) -> None:
+    assert request.config.cache is not None
+    files = {name: HERE / f"{name}.jsonl" for name in ("development", "heldout")}
+    groups = {name: parse_cases(file.read_text(encoding="utf-8").splitlines()) for name, file in files.items()}
+    home = Path(request.config.cache.mkdir("eval"))
+    settings = load_settings().model_copy(update={"openai_api_key": SecretStr(""), "home": home})
+    results = await decide_cases(
+        [case for cases in groups.values() for case in cases],
+        settings,
+        settings.knowledge_dir / "articles",
+        lambda stage, done, total: None,
+    )
+    decided = {result.case_id: result for result in results}
+    least = {"development": (0.98, 0.99, 0.98, 0.02), "heldout": (0.96, 0.97, 0.96, 0.05)}
+    for name, (right, recall, reasons, false) in least.items():
+        figures = score_results(groups[name], [decided[case.case_id] for case in groups[name]])
+        assert (figures.accuracy or 0) >= right, name
+        assert (figures.escalation_recall or 0) >= recall, name
+        assert (figures.reason_accuracy or 0) >= reasons, name
+        assert (figures.false_escalations or 0) <= false, name
+    known = {article.slug for article in read_articles(settings.knowledge_dir / "articles").articles}
+    cited = [slug for result in results for slug in result.articles]
+    assert len(cited) > 150, "most of what may be answered is answered from an article"
+    assert set(cited) <= known
 
 
 @pytest.mark.parametrize(("name", "least_right"), [("development", 0.95), ("heldout", 0.8)])

@@ -13,6 +13,7 @@ from models.offline_moods import is_feeling, is_gratitude
         "Thanks a million, your steps were perfect and the whole crew is glad.",
         "I am grateful for your patience. Excellent explanation. Enjoy your weekend!",
         "Thank you, you saved my day.",
+        "Lovely, that is all I wanted. Cheers!",
     ],
 )
 def test_thanks_at_length_are_thanks(text: str) -> None:
