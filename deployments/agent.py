@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
@@ -9,7 +11,8 @@ from agent.pace import TurnPace
 from agent.records import CustomerId
 from deployments.handles import EmbeddingHandle, SentimentHandle
 from deployments.lock_client import ActorLocks
-from deployments.startup import start_replica, yield_to_the_door
+from deployments.priority import take_a_session, yield_to_the_door
+from deployments.startup import start_replica
 
 
 @serve.deployment
@@ -24,6 +27,7 @@ class Agent:
     ) -> None:
         # First of all: a replica that starts beside busy ones must not slow them either.
         yield_to_the_door()
+        await asyncio.to_thread(take_a_session, nice=True)
         from agent.worker import TurnWorker
         from crm.database import Database
         from crm.notifier import Notifier

@@ -13,7 +13,8 @@ from ray import serve
 
 from agent.ports import Embeddings
 from deployments.model_slot import ModelSlot
-from deployments.startup import start_replica, yield_to_the_door
+from deployments.priority import take_a_session, yield_to_the_door
+from deployments.startup import start_replica
 from models.batching import EmbeddingModel
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class Embedding:
             self._slot.switch(name)
         else:
             await self._slot.fill(name)
+            # Not before: the first answer after a start waits for this model.
+            await asyncio.to_thread(take_a_session, nice=True)
             self._filled = True
 
     def check_health(self) -> None:

@@ -7,6 +7,7 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from crm.database import Database
+from deployments.priority import take_a_session
 from deployments.probes import make_probes
 from deployments.startup import start_replica
 from deployments.web.app import create_app
@@ -27,6 +28,7 @@ class Ingress:
     ) -> None:
         """The handles make their deployments part of the application; the ingress only asks them how they are."""
         settings = start_replica(settings_factory)
+        take_a_session()
         self._database = Database(settings.dsn(), settings.times, "fte-ingress")
         self._services = connect_services(
             self._database,

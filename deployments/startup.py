@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import os
 import sys
 from pathlib import Path
 from typing import Protocol, cast
@@ -48,18 +47,6 @@ class ReplicaSettings(Protocol):
     @property
     def knowledge_dir(self) -> Path: ...
     def dsn(self) -> str: ...
-
-
-_HEAVY_WORK_NICENESS = 10
-
-
-def yield_to_the_door() -> None:
-    """For the threads that compute turns: on a machine that is full, accepting messages comes first.
-
-    While both want to run, Linux gives this thread (and those that it starts later) a ninth of what one of niceness 0
-    gets, and otherwise all of it. Called again it does nothing.
-    """
-    os.setpriority(os.PRIO_PROCESS, 0, max(_HEAVY_WORK_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
 
 
 def start_replica(settings_factory: str) -> ReplicaSettings:

@@ -99,7 +99,8 @@ OPTIONS: dict[str, DeploymentOptions] = {
         # Over what the dispatcher gives, so that nothing that it gives is turned away.
         max_ongoing=TURNS_PER_AGENT + 8,
         scaling=Scaling(
-            most=3,
+            # One computes about 70 turns a second, which is more than the rest of two cores can feed.
+            most=2,
             target_ongoing=TURNS_PER_AGENT,
             # A start costs seconds of a core, which a short burst must not pay for.
             upscale_delay_s=20,

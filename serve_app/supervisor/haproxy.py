@@ -20,7 +20,8 @@ for argument in "$@"; do
     fi
     previous=$argument
 done
-exec '{binary}' "$@"
+# A session of its own where there is `setsid`, as deployments/priority.py says of the ingress.
+exec $(command -v setsid) '{binary}' "$@"
 """
 
 

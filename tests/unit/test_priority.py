@@ -1,0 +1,52 @@
+"""Which processes yield to which, as the kernel sees it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_REPORT = """
+import json, os, sys
+from pathlib import Path
+from deployments.priority import take_a_session, yield_to_the_door
+{calls}
+autogroup = Path("/proc/self/autogroup")
+print(json.dumps({{
+    "pid": os.getpid(), "session": os.getsid(0), "group": os.getpgid(0), "niceness": os.getpriority(os.PRIO_PROCESS, 0),
+    "session_niceness": int(autogroup.read_text().split()[-1]) if autogroup.exists() else None,
+}}))
+"""
+
+
+def after(calls: str, **how: Any) -> dict[str, Any]:
+    code = _REPORT.format(calls=calls)
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, **how)
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+def test_a_leader_of_a_process_group_as_rays_workers_are_gets_a_session_and_keeps_its_group() -> None:
+    report = after("take_a_session()", process_group=0)
+    assert report["session"] == report["group"] == report["pid"]
+    assert report["niceness"] == 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="the kernel has no autogroups")
+def test_a_nice_session_weighs_less_as_a_whole() -> None:
+    report = after("take_a_session(nice=True); take_a_session(nice=True)", process_group=0)
+    assert report["session"] == report["pid"]
+    assert report["session_niceness"] == 10
+
+
+def test_who_leads_no_group_stays_where_it_is() -> None:
+    report = after("take_a_session(nice=True)")
+    assert report["session"] != report["pid"]
+
+
+def test_yielding_is_for_good_and_not_twice() -> None:
+    assert after("yield_to_the_door(); yield_to_the_door()")["niceness"] == 10
