@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from agent.errors import DatabaseAway, ProviderAway, SendAmbiguous, SendRejected
-from agent.heartbeat import Heartbeat
 from agent.ports import Sender
 from agent.records import Channel, OutboxItem
 from agent.times import Times
+from agent.waking_loop import StopListening, WakingLoop
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,11 +34,11 @@ class OutboxStore(Protocol):
     async def seconds_until_due(self) -> float | None: ...
 
 
-Listen = Callable[[Callable[[], None], Callable[[], None]], Awaitable[Callable[[], Awaitable[None]]]]
+Listen = Callable[[Callable[[], None], Callable[[], None]], Awaitable[StopListening]]
 """listen(on_notify, on_lost) hears of new outbox rows; returns how to stop. Raises DatabaseAway."""
 
 
-class DeliveryLoop:
+class DeliveryLoop(WakingLoop):
     """Claims up to `batch` rows, sends them side by side, records each end, and claims again."""
 
     def __init__(
@@ -50,52 +50,27 @@ class DeliveryLoop:
         times: Times,
         batch: int = 32,
     ) -> None:
+        super().__init__(
+            times,
+            beat_limit_s=(
+                times.poll_s + times.send_timeout_s + 4 * times.statement_timeout_s + times.acquire_connection_s
+            ),
+            longest_outage_pause_s=times.backoff_first_s,
+        )
         self._outbox = outbox
         self._senders = senders
-        self._listen = listen
+        self._listen_to_outbox = listen
         self._on_delivered = on_delivered
-        self._times = times
         self._batch = batch
-        self._wake = asyncio.Event()
-        self._stopping = False
-        self._listening = False
-        self.heartbeat = Heartbeat(
-            times.poll_s + times.send_timeout_s + 4 * times.statement_timeout_s + times.acquire_connection_s
-        )
 
-    def wake(self) -> None:
-        self._wake.set()
-
-    async def run(self) -> None:
-        """Until `stop`; what is claimed by then is sent and recorded first."""
-        stop_listening: Callable[[], Awaitable[None]] | None = None
-        while not self._stopping:
-            self.heartbeat.beat()
-            # Cleared before the look: what comes during it is not lost.
-            self._wake.clear()
-            try:
-                if not self._listening:
-                    stop_listening = await self._listen(self.wake, self._stop_hearing)
-                    self._listening = True
-                pause_s = await self._round()
-            except DatabaseAway:
-                _LOG.warning("the database is away; looking again in %.1f s", self._times.backoff_first_s)
-                await asyncio.sleep(self._times.backoff_first_s)
-            else:
-                await self._sleep(pause_s)
-        if stop_listening is not None:
-            await stop_listening()
-
-    def stop(self) -> None:
-        self._stopping = True
-        self.wake()
+    async def _listen(self) -> StopListening:
+        return await self._listen_to_outbox(self.wake, self._stop_hearing)
 
     async def _round(self) -> float:
         """Deliver one batch; returns how long there is nothing to do."""
         items = await self._outbox.claim(self._batch)
         if not items:
-            pause_s = await self._outbox.seconds_until_due()
-            return self._times.poll_s if pause_s is None else min(max(pause_s, 0.0), self._times.poll_s)
+            return self._at_most_poll_s(await self._outbox.seconds_until_due())
         ends = await asyncio.gather(*(self._deliver(item) for item in items), return_exceptions=True)
         sent = [(item, end) for item, end in zip(items, ends, strict=True) if isinstance(end, str)]
         if sent:
@@ -133,12 +108,3 @@ class DeliveryLoop:
             _LOG.exception("sending failed in an unforeseen way")
             await self._outbox.record_unknown(item, type(error).__name__)
         return None
-
-    def _stop_hearing(self) -> None:
-        self._listening = False
-
-    async def _sleep(self, pause_s: float) -> None:
-        try:
-            await asyncio.wait_for(self._wake.wait(), pause_s)
-        except TimeoutError:
-            return

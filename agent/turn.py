@@ -66,7 +66,9 @@ async def _take_required_steps(state: TurnState) -> RuleVerdict | None:
     # A message that says little is about its subject.
     looked_for = whole if subject and is_follow_up(context.text) else query.search
     parts = [fit_tokens(part, services.count_tokens) for part in services.policy.parts(said)]
-    texts = [whole, *parts, *([looked_for] if looked_for != whole else [])]
+    texts = [whole, *parts]
+    if looked_for not in texts:
+        texts.append(looked_for)
     sentiment, embeddings = await _read_message(state, texts)
     state.given.append(("analyze_sentiment", {}, sentiment))
     with state.timed("policy"):

@@ -95,8 +95,8 @@ class Database:
             "idle_in_transaction_session_timeout": f"{self._times.lease_s:g}s",
             # The planner's choice for one short statement is worth more than compiling it.
             "jit": "off",
-            # How many nearest vectors an index scan keeps. Over 100,000 chunks 100 find 0.95 of the ten nearest, 240
-            # find 0.98.
+            # How many nearest vectors an index scan keeps. Over 100,000 chunks 100 find 0.95 of the ten nearest, 400
+            # find 0.99.
             "hnsw.ef_search": "400",
         }
 
