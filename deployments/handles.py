@@ -11,7 +11,7 @@ from ray.serve.handle import DeploymentHandle
 
 from agent.errors import DependencyAway, EmbeddingAway, TextTooLong
 from agent.ports import Embeddings
-from deployments.shared_calls import SharedCalls
+from models.shared_calls import SharedCalls
 
 
 class EmbeddingHandle:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from agent.errors import EmbeddingAway, TextTooLong
-from deployments.shared_calls import SharedCalls
+from models.shared_calls import SharedCalls
 
 
 class Backend:
@@ -103,3 +103,10 @@ async def test_a_caller_that_gives_up_costs_the_others_nothing() -> None:
     assert backend.calls == [["a"], ["c"]]
     with pytest.raises(asyncio.CancelledError):
         await asked[1]
+
+
+async def test_who_asks_again_the_moment_it_is_answered_is_answered_again() -> None:
+    calls = shared(Backend(), in_flight=1)
+    for number in range(3):
+        async with asyncio.timeout(60):
+            await calls.ask([f"text {number}"])

@@ -1,4 +1,4 @@
-"""Small requests to another deployment that share calls: each call costs more than what most of them ask."""
+"""Small requests that share calls of a model: each call costs more than what most of them ask."""
 
 from __future__ import annotations
 
@@ -40,22 +40,34 @@ class SharedCalls(Generic[Answer]):
         self._in_flight = in_flight
         self._max_texts = max_texts
         self._waiting: deque[_Request[Answer]] = deque()
-        self._calls: set[asyncio.Task[None]] = set()
+        # Counted by the workers themselves: a task that has ended is told to others a step later, and whoever asks
+        # in that step would wait for a worker that is gone.
+        self._workers = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, texts: Sequence[str]) -> Answer:
         request: _Request[Answer] = _Request(list(texts), asyncio.get_running_loop().create_future())
         self._waiting.append(request)
-        if len(self._calls) < self._in_flight:
+        if self._workers < self._in_flight:
+            self._workers += 1
             task = asyncio.create_task(self._work())
-            self._calls.add(task)
-            task.add_done_callback(self._calls.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         return await request.answer
 
+    async def settled(self) -> None:
+        """Wait until every request that was made has its answer."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     async def _work(self) -> None:
-        while self._waiting:
-            batch = self._next_batch()
-            if batch:
-                await self._answer(batch)
+        try:
+            while self._waiting:
+                batch = self._next_batch()
+                if batch:
+                    await self._answer(batch)
+        finally:
+            self._workers -= 1
 
     def _next_batch(self) -> list[_Request[Answer]]:
         """The oldest requests that fit one call, at least one; those given up are dropped."""
