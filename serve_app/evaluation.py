@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +35,7 @@ async def decide_cases(
     from models.evaluation_cases import case_context
     from models.sentiment import LexiconSentiment
 
+    settings = settings.model_copy(update={"times": settings.times.unhurried()})
     on_progress("loading models", 0, 1)
     model = await asyncio.to_thread(SentenceTransformerEmbedder, settings.embedding_model)
     async with open_scratch_database(settings.times, "fte-eval") as database:
@@ -47,7 +47,6 @@ async def decide_cases(
         try:
             policy = await make_policy(settings, embedder, model.model_id)
             services = make_turn_services(settings, database, embedder, LexiconSentiment(), policy)
-            services = replace(services, times=settings.times.unhurried())
 
             async def decide(case: EvalCase) -> TurnDecision:
                 context = await case_context(case, services.sentiment, services.policy.negative_threshold)

@@ -117,17 +117,13 @@ async def _release_at(figures: Figures, per_s: float) -> None:
 
 
 async def _acknowledge(system: System, texts: Sequence[str]) -> list[Sample]:
-    return await _submit_at(system, texts, RATE_PER_S, _ACK_S)
-
-
-async def _submit_at(system: System, texts: Sequence[str], rate_per_s: float, duration_s: float) -> list[Sample]:
     async with system.client() as http:
         customers = FormClient(http)
 
         async def send(number: int) -> bool:
             return await customers.submit(texts[number % len(texts)]) is not None
 
-        return await run_open_loop(send, rate_per_s, duration_s)
+        return await run_open_loop(send, RATE_PER_S, _ACK_S)
 
 
 async def _peaks(system: System, figures: Figures, texts: Sequence[str]) -> dict[str, float]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agent.errors import BadInput
+from serve_app.commands.batch_files import check_can_hold, read_lines, write_whole
 
 if TYPE_CHECKING:
     from models.evaluation import EvalResult, Figures
@@ -34,34 +34,19 @@ def evaluate(
 
     Cases that say expected_action (reply or escalate), and expected_reason, are scored.
     """
+    from models.evaluation_cases import parse_cases
     from serve_app.settings import CHECKOUT, load_settings
 
     settings = load_settings()
     files = [cases] if cases else sorted((CHECKOUT / "tests" / "eval").glob("*.jsonl"))
     if not files:
         raise BadInput("--cases", "give a file of cases, this installation has none of its own")
-    groups = {file: _read_cases(file) for file in files}
-    if out is not None and not out.absolute().parent.is_dir():
-        raise BadInput("--out", f"the folder {out.parent} does not exist")
+    groups = {file: read_lines(file, parse_cases) for file in files}
+    check_can_hold(out)
     results = _decide([case for group in groups.values() for case in group], kb or settings.knowledge_dir / "articles")
     if cases:
-        _write(results, out)
+        write_whole(out, "".join(f"{result.as_line()}\n" for result in results))
     _report(groups, results, as_json=as_json, quiet=cases is not None and out is None)
-
-
-def _read_cases(file: Path) -> list[EvalCase]:
-    from models.evaluation_cases import parse_cases
-
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise BadInput(str(file), f"cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(str(file), "is not UTF-8") from error
-    try:
-        return parse_cases(text.split("\n"))
-    except BadInput as error:
-        raise BadInput(f"{file}, {error.field}", error.problem) from error
 
 
 def _decide(cases: list[EvalCase], articles: Path) -> list[EvalResult]:
@@ -80,20 +65,6 @@ def _decide(cases: list[EvalCase], articles: Path) -> list[EvalResult]:
             progress.update(bars[stage], completed=done, total=max(total, 1))
 
         return asyncio.run(decide_cases(cases, load_settings(), articles, show))
-
-
-def _write(results: list[EvalResult], out: Path | None) -> None:
-    """The file appears whole or not at all."""
-    lines = "".join(f"{result.as_line()}\n" for result in results)
-    if out is None:
-        typer.echo(lines, nl=False)
-        return
-    part = out.with_name(f"{out.name}.{os.getpid()}.part")
-    try:
-        part.write_text(lines, encoding="utf-8")
-        part.replace(out)
-    except OSError as error:
-        raise BadInput("--out", f"{out} cannot be written: {error.strerror}") from error
 
 
 def _report(groups: dict[Path, list[EvalCase]], results: list[EvalResult], *, as_json: bool, quiet: bool) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.errors import BadInput
+from serve_app.commands.batch_files import check_can_hold, read_lines, write_whole
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -69,7 +69,7 @@ def search(
 ) -> None:
     """Find the articles that answer a question, or each question of a file, best first."""
     from crm.knowledge import SearchMode
-    from serve_app.knowledge import Query, search_configured, search_folder
+    from serve_app.knowledge import Query, parse_queries, search_configured, search_folder
     from serve_app.settings import load_settings
 
     if mode not in list(SearchMode):
@@ -77,11 +77,10 @@ def search(
     if text is not None and queries is None:
         asked = [Query(None, text)]
     elif queries is not None and text is None:
-        asked = _read_queries(queries)
+        asked = read_lines(queries, parse_queries)
     else:
         raise BadInput("fte kb search", "give a question, or --queries with a file of them")
-    if out is not None and not out.absolute().parent.is_dir():
-        raise BadInput("--out", f"the folder {out.parent} does not exist")
+    check_can_hold(out)
     settings = load_settings()
     with _progress() as show:
         if kb is None:
@@ -90,44 +89,16 @@ def search(
             found, errors = asyncio.run(search_folder(settings, kb, asked, k, SearchMode(mode), show))
             _report_unreadable(errors)
     if text is None:
-        _write_whole(out, "".join(_answer(query, passages) for query, passages in zip(asked, found, strict=True)))
+        write_whole(out, "".join(_answer(query, passages) for query, passages in zip(asked, found, strict=True)))
     elif as_json:
         typer.echo(json.dumps([_as_record(passage) for passage in found[0]], ensure_ascii=False))
     else:
         _show(found[0])
 
 
-def _read_queries(file: Path) -> list[Query]:
-    from serve_app.knowledge import parse_queries
-
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise BadInput(str(file), f"cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(str(file), "is not UTF-8") from error
-    try:
-        return parse_queries(text.split("\n"))
-    except BadInput as error:
-        raise BadInput(f"{file}, {error.field}", error.problem) from error
-
-
 def _answer(query: Query, passages: list[Passage]) -> str:
     articles = [passage.slug for passage in passages]
     return json.dumps({"id": query.id, "articles": articles}, ensure_ascii=False) + "\n"
-
-
-def _write_whole(out: Path | None, lines: str) -> None:
-    """The file appears whole or not at all."""
-    if out is None:
-        typer.echo(lines, nl=False)
-        return
-    part = out.with_name(f"{out.name}.{os.getpid()}.part")
-    try:
-        part.write_text(lines, encoding="utf-8")
-        part.replace(out)
-    except OSError as error:
-        raise BadInput("--out", f"{out} cannot be written: {error.strerror}") from error
 
 
 def _report_unreadable(errors: tuple[BadInput, ...]) -> None:

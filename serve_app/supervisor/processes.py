@@ -21,6 +21,14 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def lives(process: psutil.Process) -> bool:
+    """Whether it is there and has not ended: one that waits to be collected has."""
+    try:
+        return bool(process.is_running()) and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
 def reap_orphans() -> None:
     """Collect adopted children that ended. Children of `subprocess` that run are not touched."""
     for child in psutil.Process().children():

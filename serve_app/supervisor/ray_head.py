@@ -12,7 +12,7 @@ import psutil
 from agent.errors import ConfigurationInvalid
 from serve_app.settings import CHECKOUT, inherited_environment
 from serve_app.supervisor.haproxy import write_start_script
-from serve_app.supervisor.processes import end, end_all_of, reap_orphans
+from serve_app.supervisor.processes import end, end_all_of, lives, reap_orphans
 from serve_app.supervisor.run_folder import Ports, RunFolder
 
 _OBJECT_STORE_BYTES = 100 * 1024 * 1024
@@ -50,11 +50,11 @@ class RayHead:
 
     def alive(self) -> bool:
         """Whether the processes are there without which nothing works."""
-        return bool(self._vital) and all(_runs(process) for process in self._vital)
+        return bool(self._vital) and all(lives(process) for process in self._vital)
 
     def repair_dashboard(self) -> bool:
         """Start the dashboard again when it died; True when it had. Serving does not need it, deploying does."""
-        if self._dashboard is None or _runs(self._dashboard):
+        if self._dashboard is None or lives(self._dashboard):
             return False
         with (self._folder.path / "dashboard.log").open("ab") as output:
             child = subprocess.Popen(  # noqa: S603
@@ -66,7 +66,7 @@ class RayHead:
 
     def stop(self) -> None:
         """The raylet first: it ends its workers itself."""
-        raylets = [process for process in self._vital if _runs(process) and process.name() == "raylet"]
+        raylets = [process for process in self._vital if lives(process) and process.name() == "raylet"]
         end(raylets, patience_s=6)
         end_all_of(self._folder.path)
         reap_orphans()
@@ -153,10 +153,3 @@ def ray_environment(folder: RunFolder, ports: Ports, token_file: Path) -> dict[s
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.5",
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "30",
     }
-
-
-def _runs(process: psutil.Process) -> bool:
-    try:
-        return bool(process.is_running()) and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False

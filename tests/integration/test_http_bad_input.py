@@ -9,17 +9,11 @@ import httpx
 import pytest
 
 from crm.database import Database
-from tests.integration.http_spine import OPERATOR, SUBMISSION, http_client, services_for
+from tests.integration.http_spine import OPERATOR, SUBMISSION
 
 FIELDS = ["name", "email", "subject", "category", "priority", "message"]
 HTML = '<img src=x onerror="alert(1)">'
 SQL = "'); DELETE FROM messages; --"
-
-
-@pytest.fixture
-async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
-    async with http_client(services_for(database)) as client:
-        yield client
 
 
 async def stored(database: Database) -> int:

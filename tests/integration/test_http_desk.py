@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
-import pytest
 
 from crm.database import Database
 from crm.inbox import Inbox
@@ -16,19 +14,11 @@ from tests.integration.http_spine import (
     SUBMISSION,
     answer_due,
     deliver_due,
-    http_client,
-    services_for,
 )
 from tests.integration.spine import escalate, reply_to, whatsapp_message
 
 GRACE = {**OPERATOR, "X-Operator": "Grace"}
 EDGAR = {**OPERATOR, "X-Operator": "edgar@example.com"}
-
-
-@pytest.fixture
-async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
-    async with http_client(services_for(database)) as client:
-        yield client
 
 
 async def make_escalation(client: httpx.AsyncClient, database: Database) -> tuple[str, dict[str, Any]]:

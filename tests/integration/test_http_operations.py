@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -27,17 +27,6 @@ from tests.integration.http_spine import (
     services_for,
 )
 from tests.integration.spine import escalate, reply_to
-
-
-@pytest.fixture
-async def services(database: Database) -> IngressServices:
-    return services_for(database)
-
-
-@pytest.fixture
-async def client(services: IngressServices) -> AsyncIterator[httpx.AsyncClient]:
-    async with http_client(services) as client:
-        yield client
 
 
 async def metrics_of(client: httpx.AsyncClient) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:

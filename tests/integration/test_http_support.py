@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -24,21 +23,9 @@ from tests.integration.http_spine import (
     answer_due,
     deliver_due,
     http_client,
-    services_for,
 )
 from tests.integration.spine import escalate, reply_to
 from tests.waiting import until
-
-
-@pytest.fixture
-async def services(database: Database) -> IngressServices:
-    return services_for(database)
-
-
-@pytest.fixture
-async def client(services: IngressServices) -> AsyncIterator[httpx.AsyncClient]:
-    async with http_client(services) as client:
-        yield client
 
 
 def bearer(answer: dict[str, str]) -> dict[str, str]:

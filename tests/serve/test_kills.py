@@ -16,6 +16,7 @@ import pytest
 
 from load.chaos.run import ANSWER_LIMIT_S, Plan, run_chaos
 from load.chaos.victims import Kind, Victims
+from serve_app.supervisor.processes import lives
 from tests.serve.system import RunningSystem
 
 SEED = int(os.environ.get("FTE_CHAOS_SEED", "1"))
@@ -60,7 +61,7 @@ def test_an_outage_of_postgres_is_a_503_and_restarts_no_replica(system: RunningS
         backends = postmaster.children()
         postmaster.send_signal(signal.SIGKILL)
         # A backend outlives its postmaster by a moment, and what it still accepts is accepted.
-        wait_until(lambda: not any(alive(backend) for backend in backends))
+        wait_until(lambda: not any(lives(backend) for backend in backends))
         until = time.monotonic() + OUTAGE_S
         while time.monotonic() < until:
             answer = refused(system)
@@ -82,13 +83,6 @@ def wait_until(condition: Callable[[], bool], patience_s: float = 120.0) -> None
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
-
-
-def alive(process: psutil.Process) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def refused(system: RunningSystem) -> httpx.Response:

@@ -15,7 +15,7 @@ from crm.database import Database
 from deployments.turn_services import LiveTurnServices
 from models.sentiment import LexiconSentiment
 from serve_app.settings import CHECKOUT, Settings
-from tests.unit.test_policy import WordEmbedder, small_rules, write_rules
+from tests.unit.policy_fakes import WordEmbedder, small_rules, write_rules
 from tests.waiting import until
 
 
