@@ -16,9 +16,10 @@ from pathlib import Path
 from deployments.priority import take_a_session, yield_to_the_door
 {calls}
 autogroup = Path("/proc/self/autogroup")
+weight = autogroup.read_text().split() if autogroup.exists() else []  # empty in a session that has no autogroup
 print(json.dumps({{
     "pid": os.getpid(), "session": os.getsid(0), "group": os.getpgid(0), "niceness": os.getpriority(os.PRIO_PROCESS, 0),
-    "session_niceness": int(autogroup.read_text().split()[-1]) if autogroup.exists() else None,
+    "session_niceness": int(weight[-1]) if weight else None,
 }}))
 """
 
