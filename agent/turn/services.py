@@ -32,7 +32,7 @@ class RuleVerdict(Protocol):
 
 
 class EscalationRules(Protocol):
-    """What agent.policy.policy implements.
+    """What agent.policy.policy.EscalationPolicy implements.
 
     Row 0 of `embeddings` is the vector of what was chosen of `text`; the rows of `parts(text)` follow in order.
     """
