@@ -160,11 +160,11 @@ _ON_A_CLUSTER: dict[str, dict[str, Any]] = {
 _EMBEDDING_ON_GPU: dict[str, Any] = {
     "cpus": 0.0,
     "gpus": 0.5,
-    "scaling": {"most": 4, "target_ongoing": 8},
+    "scaling": {"least": 2, "most": 4, "target_ongoing": 8},
     "user_config": {"model": "", "torch_threads": 1, "max_batch": 64},
 }
 _EMBEDDING_ON_CPU: dict[str, Any] = {
     "cpus": 2.0,
-    "scaling": {"least": 1, "most": 6},
+    "scaling": {"least": 2, "most": 6},
     "user_config": {"model": "", "torch_threads": 2, "max_batch": 32},
 }
