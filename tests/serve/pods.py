@@ -74,7 +74,8 @@ class Pod:
         """What the command prints. Fails the test with its errors when it fails."""
         process = self.start(command, environment)
         out, errors = process.communicate(timeout=patience_s)
-        assert process.returncode == 0, f"{self.name}: {command[:3]} ended with {process.returncode}: {errors[-3000:]}"
+        what = f"{self.name}: {' '.join(command)[:200]}"
+        assert process.returncode == 0, f"{what}\nended with {process.returncode}: {errors[-3000:]}"
         return out
 
     def join(self, network: subprocess.Popen[str]) -> None:

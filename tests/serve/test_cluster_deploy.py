@@ -28,6 +28,7 @@ _SECRETS = {name: secrets.token_urlsafe(32) for name in ("POSTGRES_PASSWORD", "F
 _TOKEN = secrets.token_urlsafe(32)
 _SETTINGS = environment_file(K8S / "settings" / "settings.env") | _SECRETS
 _RAY = environment_file(K8S / "settings" / "ray.env") | _SETTINGS | {"RAY_AUTH_TOKEN": _TOKEN}
+_CLIENT = (Path(__file__).parent / "pod_client.py").read_text(encoding="utf-8")
 _START_PATIENCE_S = 400.0
 _POSTGRES = 18
 """As the image of k8s/postgres."""
@@ -40,46 +41,17 @@ class Cluster:
 
     def status(self) -> dict[str, Any]:
         """What the dashboard says about the application, asked as the KubeRay operator asks."""
-        answer: dict[str, Any] = json.loads(
-            self.pods["client"].run(
-                ["python", "-c", _FETCH, f"http://{self.pods['head'].address}:8265/api/serve/applications/", _TOKEN], {}
-            )
-        )
+        url = f"http://{self.pods['head'].address}:8265/api/serve/applications/"
+        answer: dict[str, Any] = json.loads(outside(self.pods["client"], "fetch", url, _TOKEN))
         return answer["applications"].get("fte", {"status": "NOT_STARTED", "deployments": {}})
 
     def log_end(self) -> str:
         return "".join(f"--- {file.name}\n{file.read_text(errors='replace')[-1500:]}" for file in self.logs.iterdir())
 
 
-_FETCH = """\
-import httpx, sys
-answer = httpx.get(sys.argv[1], headers={"Authorization": f"Bearer {sys.argv[2]}"}, timeout=60, trust_env=False)
-answer.raise_for_status()
-print(answer.text)
-"""
-_CODE = """\
-import httpx, sys
-print(httpx.get(sys.argv[1], timeout=60, trust_env=False).status_code)
-"""
-_ASK = """\
-import httpx, json, sys, time, uuid
-with httpx.Client(base_url=sys.argv[1], timeout=60, trust_env=False) as http:
-    question = {
-        "name": "Ada Example", "email": "ada@example.com", "subject": "A question", "category": "general",
-        "priority": "medium", "message": "How do I invite a colleague to my workspace?",
-    }
-    submitted = http.post("/support/submit", json=question, headers={"Idempotency-Key": str(uuid.uuid4())})
-    submitted.raise_for_status()
-    ticket = submitted.json()
-    bearer = {"Authorization": f"Bearer {ticket['access_token']}"}
-    deadline = time.monotonic() + 240
-    while time.monotonic() < deadline:
-        messages = http.get(f"/support/ticket/{ticket['ticket_id']}", headers=bearer).json()["messages"]
-        if replies := [message["body"] for message in messages if message["direction"] == "outbound"]:
-            print(json.dumps(replies))
-            break
-        time.sleep(0.2)
-"""
+def outside(client: Pod, *arguments: str) -> str:
+    """What `pod_client` says, run where nothing of the product is."""
+    return client.run(["python", "-c", _CLIENT, *arguments], {})
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +147,7 @@ def _deploy(cluster: Cluster) -> None:
 def test_a_customer_who_asks_through_a_worker_gets_an_answer(cluster: Cluster) -> None:
     client = cluster.pods["client"]
     for worker in ("cpu", "gpu"):
-        replies = json.loads(client.run(["python", "-c", _ASK, f"http://{cluster.pods[worker].address}:8000"], {}))
+        replies = json.loads(outside(client, "ask", f"http://{cluster.pods[worker].address}:8000"))
         assert len(replies) == 1
         assert "invite" in replies[0].lower()
 
@@ -213,4 +185,4 @@ def test_nobody_can_write_where_the_image_is(cluster: Cluster) -> None:
 
 
 def _status_of(cluster: Cluster, url: str) -> int:
-    return int(cluster.pods["client"].run(["python", "-c", _CODE, url], {}))
+    return int(outside(cluster.pods["client"], "code", url))
