@@ -61,7 +61,7 @@ class Pod:
         with (output or Path(os.devnull)).open("a") as stream:
             process = subprocess.Popen(
                 entered,
-                env=_image_environment() | environment,
+                env={**_image_environment(), **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=stream if output else subprocess.PIPE,
                 stderr=stream if output else subprocess.PIPE,

@@ -42,8 +42,10 @@ class Cluster:
     def status(self) -> dict[str, Any]:
         """What the dashboard says about the application, asked as the KubeRay operator asks."""
         url = f"http://{self.pods['head'].address}:8265/api/serve/applications/"
-        answer: dict[str, Any] = json.loads(outside(self.pods["client"], "fetch", url, _TOKEN))
-        return answer["applications"].get("fte", {"status": "NOT_STARTED", "deployments": {}})
+        applications: dict[str, dict[str, Any]] = json.loads(outside(self.pods["client"], "fetch", url, _TOKEN))[
+            "applications"
+        ]
+        return applications.get("fte", {"status": "NOT_STARTED", "deployments": {}})
 
     def log_end(self) -> str:
         return "".join(f"--- {file.name}\n{file.read_text(errors='replace')[-1500:]}" for file in self.logs.iterdir())
