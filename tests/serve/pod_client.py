@@ -22,13 +22,13 @@ _QUESTION = {
 
 
 def main(what: str, url: str, token: str = "") -> None:
-    bearer = {"Authorization": f"Bearer {token}"} if token else {}
-    with httpx.Client(base_url=url, timeout=60, trust_env=False, headers=bearer) as http:
-        if what == "ask":
+    if what == "ask":
+        with httpx.Client(base_url=url, timeout=60, trust_env=False) as http:
             sys.stdout.write(json.dumps(ask(http)))
-        else:
-            answer = http.get("")
-            sys.stdout.write(str(answer.status_code) if what == "code" else answer.raise_for_status().text)
+    else:
+        bearer = {"Authorization": f"Bearer {token}"} if token else {}
+        answer = httpx.get(url, timeout=60, trust_env=False, headers=bearer)
+        sys.stdout.write(str(answer.status_code) if what == "code" else answer.raise_for_status().text)
 
 
 def ask(http: httpx.Client) -> list[str]:

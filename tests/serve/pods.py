@@ -20,6 +20,7 @@ _HIDDEN = ("/tmp", "/root")
 """Folders that a pod gets empty; what it needs of them is mounted again at its own place."""
 _TOOLS = ("unshare", "nsenter", "setpriv", "ip", "mount", "bash")
 _READY = "ready"
+_GATEWAY = "10.77.0.1"
 
 
 def why_not() -> str:
@@ -88,6 +89,8 @@ class Pod:
         _do(*here, "link", "set", "lo", "up")
         _do(*here, "addr", "add", f"{self.address}/24", "dev", "eth0")
         _do(*here, "link", "set", "eth0", "up")
+        # It leads nowhere, but a process that asks which address it has looks where the default route goes.
+        _do(*here, "route", "add", "default", "via", _GATEWAY)
 
     def end(self) -> None:
         """End every process in it."""
@@ -103,7 +106,9 @@ class Pods:
         self._app = app
         addresses = {name: f"10.77.0.{number}" for number, name in enumerate(names, 2)}
         self._hosts = "".join(f"{addresses[pod]} {host}\n" for host, pod in hosts.items())
-        self._bridge = _hold(["--net"], "ip link set lo up; ip link add br0 type bridge; ip link set br0 up")
+        self._bridge = _hold(
+            ["--net"], f"ip link add br0 type bridge; ip addr add {_GATEWAY}/24 dev br0; ip link set br0 up"
+        )
         self._pods: dict[str, Pod] = {}
         for name, address in addresses.items():
             pod = Pod(name, address, _hold(["--net", "--mount", "--pid", "--mount-proc"], self._mounts()))

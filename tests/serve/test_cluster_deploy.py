@@ -117,10 +117,9 @@ def _start_ray(cluster: Cluster) -> None:
 
 def _start_node(cluster: Cluster, pod: Pod, group: dict[str, Any], options: list[str]) -> None:
     flags = [f"--{name}={value}" for name, value in group["rayStartParams"].items()]
-    address = f"--node-ip-address={pod.address}"
     (container,) = group["template"]["spec"]["containers"]
     assert [next(iter(source)) for source in container["envFrom"]] == ["configMapRef", "configMapRef", "secretRef"]
-    pod.start(["ray", "start", address, *options, *flags], _RAY, cluster.logs / f"{pod.name}.log")
+    pod.start(["ray", "start", *options, *flags], _RAY, cluster.logs / f"{pod.name}.log")
 
 
 def _run_job(pod: Pod, name: str) -> None:
