@@ -30,8 +30,10 @@ COPY models models
 COPY crm crm
 COPY channels channels
 COPY knowledge knowledge
-# `fte` on the path. The packages stay in /app, beside the knowledge that they look for there.
+# `fte` on the path. The packages stay in /app, beside the knowledge that they look for there; so does what every agent
+# would compute at its start, in /app/.fte.
 RUN pip install --no-deps --no-build-isolation --editable . \
+    && python -m serve_app.warm_up \
     && python -m compileall -q /app
 
 FROM ${PYTHON_IMAGE}
@@ -43,8 +45,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONSAFEPATH=1 \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
-    HOME=/tmp \
-    FTE_HOME=/tmp/fte
+    HOME=/tmp
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 WORKDIR /app

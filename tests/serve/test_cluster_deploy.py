@@ -7,8 +7,11 @@ gets the very text that the RayService holds, and a customer asks from outside.
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -64,6 +67,7 @@ def cluster() -> Iterator[Cluster]:
     logs.mkdir()
     folder.chmod(0o755)
     lay_out_image(app)
+    _warm_up(app)
     running = Pods(app, ["postgres", "head", "cpu", "gpu", "client"], {"postgres": "postgres"})
     try:
         cluster = Cluster(running, logs)
@@ -76,6 +80,13 @@ def cluster() -> Iterator[Cluster]:
     finally:
         running.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _warm_up(app: Path) -> None:
+    """As the Dockerfile does, into the folder that the application looks into by itself."""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(app), "PYTHONSAFEPATH": "1", "HOME": str(app.parent)}
+    subprocess.run([sys.executable, "-m", "serve_app.warm_up"], cwd=app, env=environment, check=True, timeout=300)
+    assert list((app / ".fte" / "cache" / "vectors").glob("*.npy"))
 
 
 def _start_postgres(pod: Pod, logs: Path) -> None:
