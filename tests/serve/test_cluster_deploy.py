@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -61,25 +61,21 @@ def outside(client: Pod, *arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    folder = Path(tempfile.mkdtemp(prefix="fte-pods-"))
-    app, logs = folder / "app", folder / "logs"
-    app.mkdir()
-    logs.mkdir()
-    folder.chmod(0o755)
-    lay_out_image(app)
-    _warm_up(app)
-    running = Pods(app, ["postgres", "head", "cpu", "gpu", "client"], {"postgres": "postgres"})
-    try:
-        cluster = Cluster(running, logs)
-        _start_postgres(running["postgres"], logs)
-        _start_ray(cluster)
-        _run_job(running["cpu"], "fte-migrate")
-        _run_job(running["cpu"], "fte-knowledge")
-        _deploy(cluster)
-        yield cluster
-    finally:
-        running.close()
-        shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="fte-pods-") as name:
+        app, logs = Path(name, "app"), Path(name, "logs")
+        app.mkdir()
+        logs.mkdir()
+        Path(name).chmod(0o755)
+        lay_out_image(app)
+        _warm_up(app)
+        with closing(Pods(app, ["postgres", "head", "cpu", "gpu", "client"], {"postgres": "postgres"})) as running:
+            cluster = Cluster(running, logs)
+            _start_postgres(running["postgres"], logs)
+            _start_ray(cluster)
+            _run_job(running["cpu"], "fte-migrate")
+            _run_job(running["cpu"], "fte-knowledge")
+            _deploy(cluster)
+            yield cluster
 
 
 def _warm_up(app: Path) -> None:
