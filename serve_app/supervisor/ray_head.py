@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from serve_app.supervisor.run_folder import Ports, RunFolder
 
 _OBJECT_STORE_BYTES = 100 * 1024 * 1024
 _START_TIMEOUT_S = 300
+_EVERY_PROCESS = Path(__file__).parent / "every_process"
 _VITAL = ("gcs_server", "raylet")
 
 
@@ -117,7 +119,7 @@ def ray_environment(folder: RunFolder, ports: Ports, token_file: Path) -> dict[s
     """What Ray and Serve read from the environment, set before they start."""
     haproxy = folder.haproxy
     return {
-        "PYTHONPATH": str(CHECKOUT),
+        "PYTHONPATH": os.pathsep.join((str(_EVERY_PROCESS), str(CHECKOUT))),
         # The dashboard runs as a script beside a module that is called `agent`; ours must win.
         "PYTHONSAFEPATH": "1",
         "RAY_AUTH_MODE": "token",

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ray._private.node import Node
 
+from serve_app.settings import inherited_environment
 from serve_app.supervisor import ray_hook
+from serve_app.supervisor.ray_head import ray_environment
+from serve_app.supervisor.run_folder import Ports, RunFolder
 
 
 class FakeNode:
@@ -63,3 +69,16 @@ def test_rays_own_node_has_what_is_changed(monkeypatch: pytest.MonkeyPatch) -> N
     assert parameters.ray_client_server_port is None
     assert Node.start_api_server is not originals[0]
     assert Node.start_ray_processes is not originals[1]
+
+
+def test_every_process_of_a_running_copy_collects_garbage_less_often(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    environment = ray_environment(folder, Ports(30_000), tmp_path / "token")
+    done = subprocess.run(
+        [sys.executable, "-c", "import gc; print(gc.get_threshold()[0])"],
+        env=inherited_environment(environment),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert int(done.stdout) >= 10_000
