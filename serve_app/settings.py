@@ -7,6 +7,7 @@ replica, so that no secret travels.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +24,8 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 SETTINGS_FACTORY = "serve_app.settings:load_settings"
 DEFAULT_EMBEDDING_MODEL = "all-MiniLM-L6-v2"
 _WELL_KNOWN_SECRETS = frozenset({"", "admin", "changeme", "default", "password", "postgres", "secret", "test"})
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
 
 StringList = Annotated[tuple[str, ...], NoDecode]
 
@@ -84,6 +87,15 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("allowed_origins", mode="after")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        """As browsers send them, for they are compared as texts; `*` would let every site in."""
+        wrong = [origin for origin in origins if not _ORIGIN.fullmatch(origin)]
+        if wrong:
+            raise ValueError(f"{wrong[0]} is no origin; write it like https://www.example.com, without a path")
+        return origins
 
     @field_validator("home", mode="after")
     @classmethod

@@ -1,84 +1,25 @@
-"""The support form in a real browser, on the real application and Postgres; a responder stands in for the FTE."""
+"""The support form in a real browser."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-import socket
-from collections.abc import AsyncIterator
 
 import pytest
-import uvicorn
-from playwright.async_api import Browser, Page, Route, expect
+from playwright.async_api import Browser, Route, expect
 from pydantic import ValidationError
 
-from agent.records import TurnContext, TurnDecision
 from channels.web_form.submission import Submission
 from crm.database import Database
-from deployments.web.app import create_app
 from deployments.web.services import IngressServices
-from tests.e2e.browser import CHROMIUM, PATIENCE_MS, Visit, chromium, visit
-from tests.integration.http_spine import SUBMISSION, deliver_due, responder, services_for
-from tests.integration.spine import escalate, reply_to
+from tests.e2e.browser import CHROMIUM, PATIENCE_MS, Visit, visit
+from tests.e2e.sites import fill, send
+from tests.integration.http_spine import SUBMISSION, deliver_due
 from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Debian's chromium")
 
 MARKUP = '<img src=x onerror="document.title=1"><script>document.title=2</script><b>bold</b>'
-
-
-def decide(context: TurnContext) -> TurnDecision:
-    if "refund" in context.text:
-        return escalate(context)
-    return reply_to(context, f"You asked: {context.burst[-1].body} See https://docs.example/boards.")
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-async def services(database: Database) -> IngressServices:
-    return services_for(database)
-
-
-@pytest.fixture
-async def site(database: Database, services: IngressServices) -> AsyncIterator[str]:
-    """The address of the application with something that answers."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        config = uvicorn.Config(create_app(services), log_level="warning", ws="none", timeout_graceful_shutdown=1)
-        server = uvicorn.Server(config)
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        await until(lambda: server.started or serving.done())
-        async with responder(database, decide):
-            yield address
-        server.should_exit = True
-        await serving
-
-
-@pytest.fixture
-async def seen(browser: Browser) -> AsyncIterator[Visit]:
-    async with visit(browser) as seen:
-        yield seen
-
-
-async def fill(page: Page, **changes: str) -> None:
-    values = {**SUBMISSION, **changes}
-    await page.get_by_label("Your name").fill(values["name"])
-    await page.get_by_label("E-mail").fill(values["email"])
-    await page.get_by_label("Subject").fill(values["subject"])
-    await page.get_by_label("Category").select_option(values["category"])
-    await page.get_by_label("Priority").select_option(values["priority"])
-    await page.get_by_label("Message", exact=True).fill(values["message"])
-
-
-async def send(page: Page) -> None:
-    await page.get_by_role("button", name="Send request").click()
 
 
 async def count(database: Database, table: str) -> object:
@@ -159,7 +100,7 @@ async def test_page_and_server_agree_on_what_is_valid(site: str, seen: Visit) ->
             problem = await seen.page.evaluate(
                 "async ([field, value]) => (await import('/assets/rules.js')).problemOf(field, value)", [field, value]
             )
-            assert (problem != "") == refused_by_server(field, value), (field, value, problem)
+            assert (problem is not None) == refused_by_server(field, value), (field, value, problem)
 
 
 async def test_markup_in_question_and_answer_stays_text(site: str, seen: Visit, database: Database) -> None:

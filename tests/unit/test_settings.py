@@ -56,6 +56,32 @@ def test_lists_and_times_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings().times.poll_s == 1.5
 
 
+@pytest.mark.parametrize(
+    "origins",
+    [
+        "*",
+        "null",
+        "www.example.com",
+        "https://a.example/",
+        "https://a.example/help",
+        "https://A.example",
+        "https://*.example",
+        "https://a.example, ftp://b.example",
+        "https://user@a.example",
+    ],
+)
+def test_what_is_no_origin_is_refused(monkeypatch: pytest.MonkeyPatch, origins: str) -> None:
+    monkeypatch.setenv("FTE_ALLOWED_ORIGINS", origins)
+    with pytest.raises(ConfigurationInvalid, match=r"ALLOWED_ORIGINS: .* is no origin"):
+        load_settings()
+
+
+def test_origins_may_have_ports_and_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    origins = ("http://127.0.0.1:8080", "http://[::1]:8080", "https://xn--bcher-kva.example")
+    monkeypatch.setenv("FTE_ALLOWED_ORIGINS", ",".join(origins))
+    assert Settings().allowed_origins == origins
+
+
 def test_times_that_do_not_fit_together_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FTE_TIMES", '{"heartbeat_s": 9}')
     with pytest.raises(ConfigurationInvalid, match="heartbeat_s"):
