@@ -16,6 +16,7 @@ from agent.records import (
     TicketId,
     TicketStatus,
 )
+from agent.shared_calls import SharedCalls
 from crm.database import Database
 from crm.queries import load_queries
 
@@ -23,14 +24,25 @@ _QUERIES = load_queries("inbox")
 _MERGED_AWAY = "FT001"
 # Each collision means that a twin committed, which the next run finds; three would need three twins in a row.
 _ATTEMPTS = 5
+# Messages that share a transaction share its flush to disk and its round trip; while it runs, one more may.
+_TOGETHER, _LANES = 16, 2
+# What is nobody's fault among messages that share a transaction, and would meet each of them alone too.
+_EVERYBODYS = (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.TooManyConnectionsError)
+
+
+class _GoAlone(Exception):
+    """The shared transaction failed and wrote nothing; each of its messages gets one of its own."""
 
 
 class Inbox:
-    """The way in for every channel."""
+    """The way in for every channel, for one event loop. Messages that wait for a lane are committed together."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._reopen = timedelta(seconds=database.times.reopen_s)
+        self._calls: SharedCalls[InboundMessage, list[asyncpg.Record]] = SharedCalls(
+            self._accept_together, _part, alone=_GoAlone, in_flight=_LANES, max_items=_TOGETHER
+        )
 
     async def accept(self, message: InboundMessage) -> Accepted:
         """Commit the message, or find what an earlier delivery of it committed.
@@ -39,7 +51,7 @@ class Inbox:
         """
         for _ in range(_ATTEMPTS):
             try:
-                row = await self._accept_once(message)
+                [row] = await self._calls.ask([message])
             except asyncpg.UniqueViolationError:
                 continue
             except asyncpg.PostgresError as error:
@@ -51,27 +63,43 @@ class Inbox:
             return _to_accepted(row)
         raise DatabaseAway("the message kept colliding with deliveries of its twin; try again")
 
-    async def _accept_once(self, message: InboundMessage) -> asyncpg.Record:
+    async def _accept_together(self, messages: list[InboundMessage]) -> list[asyncpg.Record]:
+        # Everybody takes the locks of threads in one order, so that shared transactions do not wait for each other
+        # in a circle. Messages of one thread keep theirs.
+        order = sorted(range(len(messages)), key=lambda n: (messages[n].channel, messages[n].thread_key))
         async with self._database.connection() as connection:
-            row: asyncpg.Record | None = await connection.fetchrow(
-                _QUERIES["accept_message"],
-                message.channel.value,
-                message.provider_message_id,
-                message.thread_key,
-                message.identity.kind.value,
-                message.identity.value,
-                message.identity.verified,
-                message.identity.display_name,
-                message.subject,
-                message.body,
-                message.category.value if message.category else None,
-                message.priority.value if message.priority else None,
-                message.request_hash,
-                message.synthetic,
-                self._reopen,
-            )
-        assert row is not None, "a set-returning call without a set"
-        return row
+            try:
+                rows = await connection.fetchmany(
+                    _QUERIES["accept_message"], [self._to_arguments(messages[n]) for n in order]
+                )
+            except asyncpg.PostgresError as error:
+                if len(messages) == 1 or isinstance(error, _EVERYBODYS):
+                    raise
+                raise _GoAlone from error
+        placed = dict(zip(order, rows, strict=True))
+        return [placed[n] for n in range(len(messages))]
+
+    def _to_arguments(self, message: InboundMessage) -> tuple[object, ...]:
+        return (
+            message.channel.value,
+            message.provider_message_id,
+            message.thread_key,
+            message.identity.kind.value,
+            message.identity.value,
+            message.identity.verified,
+            message.identity.display_name,
+            message.subject,
+            message.body,
+            message.category.value if message.category else None,
+            message.priority.value if message.priority else None,
+            message.request_hash,
+            message.synthetic,
+            self._reopen,
+        )
+
+
+def _part(rows: list[asyncpg.Record], part: slice) -> list[asyncpg.Record]:
+    return rows[part]
 
 
 def _to_accepted(row: asyncpg.Record) -> Accepted:

@@ -16,10 +16,10 @@ from typing import Protocol
 
 from pgvector import Vector
 
-from agent import chunking
-from agent.articles import read_articles
-from agent.chunking import chunk_article, embedding_text
 from agent.errors import BadInput
+from agent.knowledge import chunking
+from agent.knowledge.articles import read_articles
+from agent.knowledge.chunking import chunk_article, embedding_text
 from agent.ports import Float32Array
 from agent.records import Article, Chunk
 from crm.database import Connection, Database

@@ -10,7 +10,6 @@ from typing import Any
 import asyncpg
 
 from agent.errors import FenceLost
-from agent.notices import received_notice
 from agent.records import (
     Author,
     Category,
@@ -38,6 +37,7 @@ from agent.records import (
     TurnContext,
     TurnDecision,
 )
+from agent.reply.notices import received_notice
 from crm.database import Connection, Database
 from crm.queries import load_queries
 

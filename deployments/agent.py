@@ -1,4 +1,4 @@
-"""Runs turns: everything of `agent.worker` with the database, the lock actors and the models' handles."""
+"""Runs turns: everything of `agent.workers.turn_worker` with the database, the lock actors and the models' handles."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import asyncio
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from agent.pace import TurnPace
 from agent.records import CustomerId
+from agent.workers.pace import TurnPace
 from deployments.handles import EmbeddingHandle, SentimentHandle
 from deployments.lock_client import ActorLocks
 from deployments.priority import take_a_session, yield_to_the_door
@@ -28,7 +28,7 @@ class Agent:
         # First of all: a replica that starts beside busy ones must not slow them either.
         yield_to_the_door()
         await asyncio.to_thread(take_a_session, nice=True)
-        from agent.worker import TurnWorker
+        from agent.workers.turn_worker import TurnWorker
         from crm.database import Database
         from crm.notifier import Notifier
         from crm.turns import PostgresTurns

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from agent.heartbeat import Heartbeat
+from agent.workers.heartbeat import Heartbeat
 
 
 class Loop(Protocol):

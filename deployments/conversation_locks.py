@@ -10,8 +10,8 @@ from typing import Any
 
 import ray
 
-from agent.lock_table import Answer, LockTable
 from agent.times import Times
+from agent.workers.lock_table import Answer, LockTable
 
 NAMESPACE = "fte"
 # Detached actors keep the code that they started with, so a change of this class must change the name.

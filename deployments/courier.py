@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 
 from ray import serve
 
-from agent.delivery import DeliveryLoop
 from agent.records import Channel
+from agent.workers.delivery import DeliveryLoop
 from channels.stored import StoredSender
 from crm.database import Database
 from crm.notifier import Notifier

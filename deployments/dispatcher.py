@@ -7,8 +7,8 @@ import asyncio
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from agent.dispatch import DispatchLoop
 from agent.records import CustomerId
+from agent.workers.dispatch import DispatchLoop
 from crm.database import Database
 from crm.work import WorkQueue
 from deployments.background import BackgroundLoop

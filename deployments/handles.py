@@ -11,7 +11,7 @@ from ray.serve.handle import DeploymentHandle
 
 from agent.errors import DependencyAway, EmbeddingAway, TextTooLong
 from agent.ports import Embeddings
-from models.shared_calls import SharedCalls
+from agent.shared_calls import SharedCalls
 
 
 class EmbeddingHandle:
@@ -42,7 +42,7 @@ class SentimentHandle:
     def __init__(self, handle: DeploymentHandle, timeout_s: float) -> None:
         self._handle = handle
         self._timeout_s = timeout_s
-        self._calls: SharedCalls[list[float]] = SharedCalls(self._call, _part, alone=TextTooLong)
+        self._calls: SharedCalls[str, list[float]] = SharedCalls(self._call, _part, alone=TextTooLong)
 
     async def score(self, texts: Sequence[str]) -> list[float]:
         return await self._calls.ask(texts)

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from agent.brand import Brand
 from agent.errors import FteError
-from agent.policy import EscalationPolicy, load_policy
+from agent.policy.policy import EscalationPolicy, load_policy
 from agent.ports import Embedder, Embeddings, SentimentScorer
-from agent.services import TurnServices
+from agent.reply.brand import Brand
+from agent.turn.services import TurnServices
 from crm.database import Database
 from crm.sections import PostgresSections
 from deployments.off_loop import with_embedder_off_loop

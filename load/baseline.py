@@ -15,10 +15,10 @@ from contextlib import asynccontextmanager
 import uvicorn
 import uvloop
 
-from agent.delivery import DeliveryLoop
-from agent.dispatch import DispatchLoop
 from agent.records import Channel, CustomerId
-from agent.worker import WorkStatus
+from agent.workers.delivery import DeliveryLoop
+from agent.workers.dispatch import DispatchLoop
+from agent.workers.turn_worker import WorkStatus
 from channels.stored import StoredSender
 from crm.database import Database
 from crm.notifier import Notifier

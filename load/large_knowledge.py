@@ -13,8 +13,8 @@ from pathlib import Path
 import asyncpg
 import numpy as np
 
-from agent.articles import read_articles
-from agent.chunking import chunk_article, embedding_text
+from agent.knowledge.articles import read_articles
+from agent.knowledge.chunking import chunk_article, embedding_text
 from agent.ports import Float32Array
 from agent.records import Chunk
 from crm.database import Database

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from agent.errors import EmbeddingAway
 from agent.ports import Embeddings, Float32Array
-from models.shared_calls import SharedCalls
+from agent.shared_calls import SharedCalls
 
 
 class EmbeddingModel(Protocol):
@@ -31,7 +31,7 @@ class InProcessEmbedder:
         self._model = model
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embed")
         # Whatever the model raises may be one request's fault.
-        self._calls = SharedCalls(self._encode, _rows, alone=Exception, in_flight=1, max_texts=max_batch)
+        self._calls = SharedCalls(self._encode, _rows, alone=Exception, in_flight=1, max_items=max_batch)
         self._closed = False
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from agent.words import sentences, stems
+from agent.text.words import sentences, stems
 from models.relevance import STEP, Found, is_how_to, meaning
 
 _BULLET = re.compile(r"^\s*[-*+•]\s+\S")

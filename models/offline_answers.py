@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.query import asks, is_follow_up
 from agent.records import ReasonCode
-from agent.smalltalk import Remark, is_about_software, is_off_topic, is_vague, small_talk
-from agent.state import ReplyKind
-from agent.words import STOPWORDS, content_words, sentences, words
+from agent.reply.draft import ReplyKind
+from agent.text.query import asks, is_follow_up
+from agent.text.smalltalk import Remark, is_about_software, is_off_topic, is_vague, small_talk
+from agent.text.words import STOPWORDS, content_words, sentences, words
 from models.extraction import closest_sentences, extract
 from models.offline_input import Seen
 from models.offline_moods import UPSET, is_feeling, is_gratitude

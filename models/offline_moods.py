@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from agent.smalltalk import small_talk
-from agent.words import content_words, sentences
+from agent.text.smalltalk import small_talk
+from agent.text.words import content_words, sentences
 from models.sentiment import LexiconSentiment
 
 UPSET = -0.2

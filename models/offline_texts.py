@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agent.smalltalk import Remark
+from agent.text.smalltalk import Remark
 
 SMALL_TALK: Mapping[Remark, tuple[str, str]] = {
     Remark.GREETING: (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from agent.words import content_words, stem
+from agent.text.words import content_words, stem
 
 STEP = re.compile(r"^\s{0,3}(\d{1,2})[.)]\s+\S")
 _HOW_TO = re.compile(

@@ -41,7 +41,7 @@ class VectorCache:
 
 
 class FileArrays:
-    """Implements agent.policy.ArrayStore: computed arrays in a folder, one file a key."""
+    """Implements agent.policy.policy.ArrayStore: computed arrays in a folder, one file a key."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

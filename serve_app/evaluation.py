@@ -26,7 +26,7 @@ async def decide_cases(
 
     Raises BadInput for a folder without articles, DependencyAway when a model does not answer.
     """
-    from agent.turn import run_turn
+    from agent.turn.turn import run_turn
     from crm.knowledge_sync import sync_folder
     from deployments.turn_services import make_policy, make_turn_services
     from models.batching import InProcessEmbedder

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from agent.services import TurnServices
-from agent.worker import TurnWorker
+from agent.turn.services import TurnServices
+from agent.workers.turn_worker import TurnWorker
 from crm.database import Database
 from crm.turns import PostgresTurns
 from deployments.turn_services import make_policy, make_turn_services

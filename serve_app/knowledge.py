@@ -128,7 +128,7 @@ async def _search(
 ) -> list[list[Passage]]:
     """A text without a word finds nothing; of one that is too long, the part that a turn would search for."""
     from agent.ports import Embeddings
-    from agent.query import fit_tokens
+    from agent.text.query import fit_tokens
     from crm.knowledge import PostgresKnowledge
 
     knowledge = PostgresKnowledge(database, mode)

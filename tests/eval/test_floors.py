@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from agent.articles import read_articles
-from agent.policy import EscalationPolicy, Verdict, load_policy
+from agent.knowledge.articles import read_articles
+from agent.policy.policy import EscalationPolicy, Verdict, load_policy
 from agent.ports import Embeddings
 from models.batching import InProcessEmbedder
 from models.embedding import SentenceTransformerEmbedder

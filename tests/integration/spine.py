@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import uuid
 
-from agent.notices import held_notice
 from agent.records import (
     Channel,
     EscalationRequest,
@@ -19,6 +18,7 @@ from agent.records import (
     TurnContext,
     TurnDecision,
 )
+from agent.reply.notices import held_notice
 
 _numbers = itertools.count()
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import random
 import re
 
+import asyncpg
 import pytest
 
-from agent.errors import Conflict
+from agent.errors import Conflict, DatabaseAway
 from agent.records import ConversationState
+from agent.times import Times
 from crm.database import Database
 from crm.desk import Desk
 from crm.inbox import Inbox
@@ -140,3 +143,52 @@ async def test_fresh_message_does_not_wait_for_an_earlier_failure(database: Data
         await connection.execute("UPDATE work SET attempts_dependency = 5, due_at = now() + interval '15 s'")
     await Inbox(database).accept(form_message(thread=message.thread_key))
     assert len(await WorkQueue(database).fetch_due(10)) == 1
+
+
+async def test_messages_that_arrive_together_share_transactions(database: Database) -> None:
+    inbox = Inbox(database)
+    messages = [form_message(f"message {n}") for n in range(40)]
+    accepted = await asyncio.gather(*(inbox.accept(message) for message in messages))
+    async with database.connection() as connection:
+        stored = {
+            row["message_id"]: row["body"] for row in await connection.fetch("SELECT message_id, body FROM messages")
+        }
+        transactions = await connection.fetchval("SELECT count(DISTINCT xmin::text) FROM messages")
+    assert [stored[each.message_id] for each in accepted] == [message.body for message in messages]
+    assert transactions < 10
+
+
+async def test_one_bad_message_spoils_none_of_those_it_came_with(database: Database) -> None:
+    inbox = Inbox(database)
+    messages = [form_message() for _ in range(20)]
+    messages[11] = dataclasses.replace(messages[11], body="x" * 100_001)
+    results = await asyncio.gather(*(inbox.accept(message) for message in messages), return_exceptions=True)
+    assert [n for n, result in enumerate(results) if isinstance(result, BaseException)] == [11]
+    assert isinstance(results[11], asyncpg.CheckViolationError)
+    assert not any(result.duplicate for result in results if not isinstance(result, BaseException)), "all or nothing"
+    assert await count(database, "messages") == 19
+
+
+async def test_shuffled_copies_on_two_replicas_collide_and_are_found(
+    database: Database, database_url: str, times: Times
+) -> None:
+    """Shared transactions that want the same keys in different orders end in one message each."""
+    replicas = [Database(database_url, times, f"replica-{n}") for n in range(2)]
+    inboxes = [Inbox(replica) for replica in replicas]
+    messages = [whatsapp_message(f"+155501{n:02}") for n in range(30)]
+    shuffled = random.Random(11).sample(messages, len(messages))
+    results = await asyncio.gather(
+        *(inboxes[0].accept(message) for message in messages), *(inboxes[1].accept(message) for message in shuffled)
+    )
+    assert len({result.message_id for result in results}) == await count(database, "messages") == 30
+    assert sum(result.duplicate for result in results) == 30
+    for replica in replicas:
+        await replica.close()
+
+
+async def test_an_outage_refuses_all_who_wait_together(times: Times) -> None:
+    away = Database("postgresql://nobody@127.0.0.1:1/nothing", times)
+    inbox = Inbox(away)
+    results = await asyncio.gather(*(inbox.accept(form_message()) for _ in range(5)), return_exceptions=True)
+    assert [type(result) for result in results] == [DatabaseAway] * 5
+    await away.close()

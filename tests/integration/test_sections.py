@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from agent.ports import Embeddings, Float32Array
-from agent.words import words
+from agent.text.words import words
 from crm.database import Database
 from crm.knowledge import PostgresKnowledge
 from crm.knowledge_sync import sync_folder

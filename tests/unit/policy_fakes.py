@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from agent.policy_text import normalise
+from agent.policy.sentences import normalise
 from agent.ports import Embeddings
 from agent.records import ReasonCode
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.articles import parse_article, read_articles
 from agent.errors import BadInput
-from agent.markup import plain_text
+from agent.knowledge.articles import parse_article, read_articles
+from agent.knowledge.markup import plain_text
 
 
 def body_of(markdown: str, name: str = "page.mdx") -> str:

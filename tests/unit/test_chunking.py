@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.chunking import chunk_article, embedding_text
+from agent.knowledge.chunking import chunk_article, embedding_text
 from agent.records import Article, Chunk
 
 LIMIT = 60

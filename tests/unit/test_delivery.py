@@ -11,7 +11,6 @@ from uuid import uuid4
 
 import pytest
 
-from agent.delivery import DeliveryLoop
 from agent.errors import DatabaseAway, ProviderAway, SendAmbiguous, SendRejected
 from agent.records import (
     Channel,
@@ -23,6 +22,7 @@ from agent.records import (
     TicketId,
 )
 from agent.times import Times
+from agent.workers.delivery import DeliveryLoop
 from channels.stored import StoredSender
 from tests.waiting import until
 

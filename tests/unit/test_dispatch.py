@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from agent.dispatch import DispatchLoop
 from agent.errors import DatabaseAway
 from agent.records import CustomerId
 from agent.times import Times
+from agent.workers.dispatch import DispatchLoop
 from tests.waiting import until
 
 # A lost wake-up would take this long, which is more than any test waits.

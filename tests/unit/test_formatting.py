@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.brand import Brand
-from agent.formatting import first_name, format_reply, without_markdown
 from agent.records import Author, Channel
+from agent.reply.brand import Brand
+from agent.reply.formatting import first_name, format_reply, without_markdown
 from tests.unit.turn_fakes import BRAND, EXPORT, PASSWORD, context, message
 
 STEPS = "1. Open the project.\n2. Select **More > Export**.\n3. Choose CSV and confirm."

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from agent.formatting import format_reply
-from agent.guardrails import Rule, check_reply
 from agent.records import Channel, ReasonCode
-from agent.state import ReplyIntent, ReplyKind
+from agent.reply.draft import ReplyIntent, ReplyKind
+from agent.reply.formatting import format_reply
+from agent.reply.guardrails import Rule, check_reply
 from tests.unit.turn_fakes import BRAND, EXPORT, PASSWORD, context, message
 
 LIMITS = replace(

@@ -12,7 +12,7 @@ from agents import OpenAIChatCompletionsModel
 
 from agent.errors import ModelAway
 from agent.records import OutcomeKind, ReasonCode
-from agent.turn import run_turn
+from agent.turn.turn import run_turn
 from models.language import RemoteModel, make_model
 from models.offline import OfflineModel
 from tests.unit.turn_fakes import context, services

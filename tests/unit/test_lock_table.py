@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.lock_table import Answer, LockTable
+from agent.workers.lock_table import Answer, LockTable
 
 
 def make_table(**limits: int) -> LockTable:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from agent.records import Author, Channel, OutcomeKind, Passage, ReasonCode
-from agent.state import ReplyKind
-from agent.turn import run_turn
+from agent.reply.draft import ReplyKind
+from agent.turn.turn import run_turn
 from models.extraction import BlockKind, blocks_of, extract
 from models.offline import OfflineModel
 from models.offline_answers import decide

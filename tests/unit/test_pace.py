@@ -7,7 +7,7 @@ from collections import deque
 
 import pytest
 
-from agent.pace import TurnPace
+from agent.workers.pace import TurnPace
 
 
 async def test_no_more_enter_than_there_is_room_and_the_others_follow_in_order() -> None:

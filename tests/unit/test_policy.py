@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from agent.errors import ConfigurationInvalid
-from agent.meaning import MeaningClassifier
-from agent.policy import EscalationPolicy, Verdict, load_policy
-from agent.policy_rules import read_rules
-from agent.policy_text import MAX_PARTS, split_parts, split_sentences
+from agent.policy.meaning import MeaningClassifier
+from agent.policy.policy import EscalationPolicy, Verdict, load_policy
+from agent.policy.rules import read_rules
+from agent.policy.sentences import MAX_PARTS, split_parts, split_sentences
 from agent.ports import Embeddings
 from agent.records import ReasonCode, Severity, Team
 from serve_app.settings import CHECKOUT

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.query import QUERY_TOKENS, conversation_query, fit_tokens, is_follow_up, matter
 from agent.records import Author
+from agent.text.query import QUERY_TOKENS, conversation_query, fit_tokens, is_follow_up, matter
 from tests.unit.turn_fakes import count_words, message
 
 

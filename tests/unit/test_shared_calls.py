@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from agent.errors import EmbeddingAway, TextTooLong
-from models.shared_calls import SharedCalls
+from agent.shared_calls import SharedCalls
 
 
 class Backend:
@@ -29,11 +29,11 @@ class Backend:
         return [text.upper() for text in texts]
 
 
-def shared(backend: Backend, **options: int) -> SharedCalls[list[str]]:
+def shared(backend: Backend, **options: int) -> SharedCalls[str, list[str]]:
     return SharedCalls(backend, lambda answer, part: answer[part], alone=TextTooLong, **options)
 
 
-async def begin(calls: SharedCalls[list[str]], texts: list[str]) -> asyncio.Task[list[str]]:
+async def begin(calls: SharedCalls[str, list[str]], texts: list[str]) -> asyncio.Task[list[str]]:
     """Ask, and let what follows from it happen."""
     task = asyncio.create_task(calls.ask(texts))
     for _ in range(5):
@@ -61,7 +61,7 @@ async def test_requests_that_come_during_the_calls_share_the_next_and_get_their_
 async def test_a_joint_call_holds_no_more_texts_than_it_may() -> None:
     backend = Backend()
     backend.may_answer.clear()
-    calls = shared(backend, in_flight=1, max_texts=3)
+    calls = shared(backend, in_flight=1, max_items=3)
     asked = [await begin(calls, [text, text]) for text in "abc"]
     backend.may_answer.set()
     await asyncio.gather(*asked)

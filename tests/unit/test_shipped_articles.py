@@ -8,7 +8,7 @@ from pathlib import Path
 import frontmatter
 import pytest
 
-from agent.articles import read_articles
+from agent.knowledge.articles import read_articles
 from serve_app.settings import CHECKOUT
 
 FOLDER = CHECKOUT / "knowledge" / "articles"

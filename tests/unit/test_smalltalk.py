@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.smalltalk import Remark, is_off_topic, is_vague, small_talk
+from agent.text.smalltalk import Remark, is_off_topic, is_vague, small_talk
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import pytest
 from agents.testing import ModelStep, assistant_message, function_call
 
 from agent.errors import DatabaseAway, EmbeddingAway, ModelAway
-from agent.notices import held_notice
 from agent.records import (
     Author,
     Category,
@@ -25,8 +24,9 @@ from agent.records import (
     Team,
     TurnDecision,
 )
+from agent.reply.notices import held_notice
 from agent.times import Times
-from agent.turn import run_turn
+from agent.turn.turn import run_turn
 from models.offline import OfflineModel
 from tests.unit.turn_fakes import (
     CONVERSATION,
@@ -419,7 +419,7 @@ async def test_the_model_may_correct_the_ticket_beside_its_answer() -> None:
 
 
 async def test_no_tool_takes_a_customer_or_a_conversation() -> None:
-    from agent.model_loop import model_tools
+    from agent.turn.model_loop import model_tools
 
     schemas = {tool.name: set(tool.params_json_schema["properties"]) for tool in model_tools()}  # type: ignore[union-attr]
     assert schemas == {

@@ -23,9 +23,9 @@ from agent.records import (
     TurnContext,
     TurnDecision,
 )
-from agent.services import TurnServices
 from agent.times import Times
-from agent.worker import TurnWorker, WorkStatus, describe
+from agent.turn.services import TurnServices
+from agent.workers.turn_worker import TurnWorker, WorkStatus, describe
 from tests.unit.turn_fakes import FakeEmbedder, context, says, scripted, services
 
 CUSTOMER = CustomerId(uuid4())

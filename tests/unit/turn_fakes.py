@@ -14,7 +14,6 @@ import numpy as np
 from agents.models.interface import Model
 from agents.testing import ModelStep, ScriptedModel, function_call
 
-from agent.brand import Brand, ChannelTexts
 from agent.ports import Embeddings
 from agent.records import (
     Author,
@@ -38,8 +37,9 @@ from agent.records import (
     TicketStatus,
     TurnContext,
 )
-from agent.services import TurnServices
+from agent.reply.brand import Brand, ChannelTexts
 from agent.times import Times
+from agent.turn.services import TurnServices
 from models.offline import OfflineModel
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

@@ -121,6 +121,9 @@ class FaultyConnection:
     async def fetchval(self, *arguments: Any, **options: Any) -> Any:
         return await self._run("fetchval", arguments, options)
 
+    async def fetchmany(self, *arguments: Any, **options: Any) -> Any:
+        return await self._run("fetchmany", arguments, options)
+
     async def execute(self, *arguments: Any, **options: Any) -> Any:
         return await self._run("execute", arguments, options)
 

@@ -1,4 +1,4 @@
-"""Small requests that share calls of a model: each call costs more than what most of them ask."""
+"""Small requests that share calls, where a call costs more than what most of them ask: a model, a transaction."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 
 @dataclass(slots=True)
-class _Request(Generic[Answer]):
-    texts: list[str]
+class _Request(Generic[Item, Answer]):
+    items: list[Item]
     answer: asyncio.Future[Answer]
 
 
-class SharedCalls(Generic[Answer]):
+class SharedCalls(Generic[Item, Answer]):
     """Who comes while `in_flight` calls are under way waits for the next one, together with the others.
 
     There is no timer: a lone request starts at once. A joint call that fails is repeated for each request alone when
@@ -26,27 +27,27 @@ class SharedCalls(Generic[Answer]):
 
     def __init__(
         self,
-        call: Callable[[list[str]], Awaitable[Answer]],
+        call: Callable[[list[Item]], Awaitable[Answer]],
         take: Callable[[Answer, slice], Answer],
         *,
         alone: type[Exception],
         in_flight: int = 2,
-        max_texts: int = 32,
+        max_items: int = 32,
     ) -> None:
-        """`take` cuts a request's part out of a joint answer, which is in the order of the texts."""
+        """`take` cuts a request's part out of a joint answer, which is in the order of the items."""
         self._call = call
         self._take = take
         self._alone = alone
         self._in_flight = in_flight
-        self._max_texts = max_texts
-        self._waiting: deque[_Request[Answer]] = deque()
+        self._max_items = max_items
+        self._waiting: deque[_Request[Item, Answer]] = deque()
         # Counted by the workers themselves: a task that has ended is told to others a step later, and whoever asks
         # in that step would wait for a worker that is gone.
         self._workers = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def ask(self, texts: Sequence[str]) -> Answer:
-        request: _Request[Answer] = _Request(list(texts), asyncio.get_running_loop().create_future())
+    async def ask(self, items: Sequence[Item]) -> Answer:
+        request: _Request[Item, Answer] = _Request(list(items), asyncio.get_running_loop().create_future())
         self._waiting.append(request)
         if self._workers < self._in_flight:
             self._workers += 1
@@ -69,20 +70,20 @@ class SharedCalls(Generic[Answer]):
         finally:
             self._workers -= 1
 
-    def _next_batch(self) -> list[_Request[Answer]]:
+    def _next_batch(self) -> list[_Request[Item, Answer]]:
         """The oldest requests that fit one call, at least one; those given up are dropped."""
-        batch: list[_Request[Answer]] = []
+        batch: list[_Request[Item, Answer]] = []
         size = 0
-        while self._waiting and (not batch or size + len(self._waiting[0].texts) <= self._max_texts):
+        while self._waiting and (not batch or size + len(self._waiting[0].items) <= self._max_items):
             request = self._waiting.popleft()
             if not request.answer.done():
                 batch.append(request)
-                size += len(request.texts)
+                size += len(request.items)
         return batch
 
-    async def _answer(self, batch: list[_Request[Answer]]) -> None:
+    async def _answer(self, batch: list[_Request[Item, Answer]]) -> None:
         try:
-            joint = await self._call([text for request in batch for text in request.texts])
+            joint = await self._call([item for request in batch for item in request.items])
         except Exception as error:
             if isinstance(error, self._alone) and len(batch) > 1:
                 for request in batch:
@@ -94,7 +95,7 @@ class SharedCalls(Generic[Answer]):
             return
         start = 0
         for request in batch:
-            end = start + len(request.texts)
+            end = start + len(request.items)
             if not request.answer.done():
                 request.answer.set_result(self._take(joint, slice(start, end)))
             start = end

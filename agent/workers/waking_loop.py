@@ -8,8 +8,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 
 from agent.errors import DatabaseAway
-from agent.heartbeat import Heartbeat
 from agent.times import Times
+from agent.workers.heartbeat import Heartbeat
 
 _LOG = logging.getLogger(__name__)
 

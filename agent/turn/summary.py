@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.records import ReasonCode
-from agent.state import TurnState
+from agent.turn.state import TurnState
 
 _MESSAGE_CHARS = 600
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from markdown_it import MarkdownIt
 
-from agent.markup import heading_text
+from agent.knowledge.markup import heading_text
 from agent.records import Article, Chunk
 
 CountTokens = Callable[[str], int]

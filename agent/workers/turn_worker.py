@@ -27,9 +27,9 @@ from agent.records import (
     TurnContext,
     TurnDecision,
 )
-from agent.services import TurnServices
 from agent.times import Times
-from agent.turn import run_turn
+from agent.turn.services import TurnServices
+from agent.turn.turn import run_turn
 
 _LOG = logging.getLogger(__name__)
 

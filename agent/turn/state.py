@@ -7,39 +7,19 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from agent.errors import FteError
 from agent.ports import Embeddings
 from agent.records import EscalationRequest, Passage, ReasonCode, ToolCall, TurnContext
-from agent.services import TurnServices
-from agent.triage import Triage
+from agent.reply.draft import ReplyIntent
+from agent.turn.services import TurnServices
+from agent.turn.triage import Triage
 
 SEARCH_LIMIT = 6
 MAX_SEARCHES = 2
 _TRACE_CHARS = 600
 _TRACE_STEPS = 40
-
-
-class ReplyKind(StrEnum):
-    """What a reply is, as its writer declares it: each kind has its own rule of grounding."""
-
-    ANSWER = "answer"
-    """Answers from the articles found; must cite one."""
-    CONVERSATION = "conversation"
-    """Answers from the ticket or from what was said before."""
-    CLARIFICATION = "clarification"
-    """Asks the customer for what is missing."""
-    SMALL_TALK = "small_talk"
-    OFF_TOPIC = "off_topic"
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyIntent:
-    text: str
-    kind: ReplyKind
-    articles: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from agent.words import content_words, words
+from agent.text.words import content_words, words
 
 
 class Remark(StrEnum):

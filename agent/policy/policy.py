@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.errors import ConfigurationInvalid
-from agent.meaning import MeaningClassifier, fit_key
-from agent.policy_rules import ORDINARY, ModelThresholds, PolicyRules, Rule, read_rules
-from agent.policy_text import normalise, split_parts, split_sentences
+from agent.policy.meaning import MeaningClassifier, fit_key
+from agent.policy.rules import ORDINARY, ModelThresholds, PolicyRules, Rule, read_rules
+from agent.policy.sentences import normalise, split_parts, split_sentences
 from agent.ports import Embedder, Embeddings, Float32Array
 from agent.records import ReasonCode, Severity, Team
 

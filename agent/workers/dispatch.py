@@ -9,7 +9,7 @@ from typing import Protocol
 
 from agent.records import CustomerId
 from agent.times import Times
-from agent.waking_loop import StopListening, WakingLoop
+from agent.workers.waking_loop import StopListening, WakingLoop
 
 _LOG = logging.getLogger(__name__)
 

@@ -16,18 +16,11 @@ from typing import Any
 
 from agent.errors import EmbeddingAway, FteError
 from agent.ports import Embeddings
-from agent.query import fit_tokens
 from agent.records import Category, Passage, Priority, ReasonCode
-from agent.state import (
-    MAX_SEARCHES,
-    SEARCH_LIMIT,
-    EscalationIntent,
-    ReplyIntent,
-    ReplyKind,
-    SearchRecord,
-    TurnState,
-)
-from agent.triage import Triage
+from agent.reply.draft import ReplyIntent, ReplyKind
+from agent.text.query import fit_tokens
+from agent.turn.state import MAX_SEARCHES, SEARCH_LIMIT, EscalationIntent, SearchRecord, TurnState
+from agent.turn.triage import Triage
 
 MAX_DRAFT_CHARS = 8_000
 _HISTORY_CHARS = 600

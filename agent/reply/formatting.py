@@ -10,9 +10,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.brand import Brand
 from agent.records import Channel, Passage, TurnContext
-from agent.words import sentences
+from agent.reply.brand import Brand
+from agent.text.words import sentences
 
 EMAIL_WORDS = 500
 WEB_FORM_WORDS = 300

@@ -11,7 +11,7 @@ from agent.errors import DatabaseAway, ProviderAway, SendAmbiguous, SendRejected
 from agent.ports import Sender
 from agent.records import Channel, OutboxItem
 from agent.times import Times
-from agent.waking_loop import StopListening, WakingLoop
+from agent.workers.waking_loop import StopListening, WakingLoop
 
 _LOG = logging.getLogger(__name__)
 

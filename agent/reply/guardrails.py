@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from agent.brand import Brand
 from agent.records import Passage, ReasonCode, TurnContext
-from agent.state import ReplyIntent, ReplyKind
+from agent.reply.brand import Brand
+from agent.reply.draft import ReplyIntent, ReplyKind
 
 
 class Rule(StrEnum):

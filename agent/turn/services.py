@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from agents.models.interface import Model
 
-from agent.brand import Brand
 from agent.ports import Embedder, Embeddings, KnowledgeSearch, SentimentScorer
 from agent.records import ReasonCode, Severity, Team
+from agent.reply.brand import Brand
 from agent.times import Times
 
 if TYPE_CHECKING:
-    from agent.model_loop import ModelLoop
+    from agent.turn.model_loop import ModelLoop
 
 
 class RuleVerdict(Protocol):
@@ -32,7 +32,7 @@ class RuleVerdict(Protocol):
 
 
 class EscalationRules(Protocol):
-    """What agent.policy implements.
+    """What agent.policy.policy.EscalationPolicy implements.
 
     Row 0 of `embeddings` is the vector of what was chosen of `text`; the rows of `parts(text)` follow in order.
     """
@@ -62,6 +62,6 @@ class TurnServices:
     @cached_property
     def model_loop(self) -> ModelLoop:
         """The agent of the SDK with its tools, built once: schemas are not made anew each turn."""
-        from agent.model_loop import ModelLoop
+        from agent.turn.model_loop import ModelLoop
 
         return ModelLoop(self.model, self.brand, self.times)

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from agents.items import TResponseInputItem
 
-from agent.brand import Brand
 from agent.records import Channel
-from agent.state import TurnState
+from agent.reply.brand import Brand
+from agent.turn.state import TurnState
 
 MAX_BURST_CHARS: Final = 12_000
 

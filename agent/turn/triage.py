@@ -19,7 +19,7 @@ from agent.records import (
     Team,
     TurnContext,
 )
-from agent.words import sentences
+from agent.text.words import sentences
 
 _SUBJECT_CHARS = 80
 _SPEAKING_WORDS = 3

@@ -24,13 +24,14 @@ from agents.exceptions import AgentsException
 from agents.items import ModelResponse, TResponseInputItem
 from agents.models.interface import Model
 
-from agent import tools
-from agent.brand import Brand
 from agent.errors import ConfigurationInvalid, DependencyAway, ModelAway, ModelMisbehaved
-from agent.prompts import instructions, model_input
 from agent.records import Category, Channel, Priority, ReasonCode
-from agent.state import MAX_SEARCHES, ReplyKind, TurnState
+from agent.reply.brand import Brand
+from agent.reply.draft import ReplyKind
 from agent.times import Times
+from agent.turn import tools
+from agent.turn.prompts import instructions, model_input
+from agent.turn.state import MAX_SEARCHES, TurnState
 
 TERMINAL_TOOLS = ("send_response", "escalate_to_human")
 MAX_MODEL_CALLS = 2

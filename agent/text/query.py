@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agent.records import Author, StoredMessage
-from agent.smalltalk import is_vague, small_talk
-from agent.words import content_words, sentences, words
+from agent.text.smalltalk import is_vague, small_talk
+from agent.text.words import content_words, sentences, words
 
 TokenCounter = Callable[[str], int]
 

@@ -15,7 +15,7 @@ import yaml
 from frontmatter.default_handlers import YAMLHandler
 
 from agent.errors import BadInput
-from agent.markup import heading_text, plain_text
+from agent.knowledge.markup import heading_text, plain_text
 from agent.records import Article
 
 _SUFFIXES = frozenset({".md", ".mdx", ".markdown", ".txt", ".text", ".rst"})

@@ -11,14 +11,8 @@ import time
 from collections.abc import Sequence
 from typing import assert_never
 
-from agent import tools
-from agent.acknowledgements import acknowledgement
 from agent.errors import ModelMisbehaved
-from agent.formatting import format_reply
-from agent.guardrails import Rule, check_reply
-from agent.notices import held_notice
 from agent.ports import Embeddings
-from agent.query import conversation_query, fit_tokens, is_follow_up
 from agent.records import (
     ConversationState,
     EscalationRequest,
@@ -28,10 +22,17 @@ from agent.records import (
     TurnContext,
     TurnDecision,
 )
-from agent.services import RuleVerdict, TurnServices
-from agent.state import MAX_SEARCHES, ReplyIntent, ReplyKind, TurnState
-from agent.summary import handover_summary
-from agent.triage import first_triage, opening_subject
+from agent.reply.acknowledgements import acknowledgement
+from agent.reply.draft import ReplyIntent, ReplyKind
+from agent.reply.formatting import format_reply
+from agent.reply.guardrails import Rule, check_reply
+from agent.reply.notices import held_notice
+from agent.text.query import conversation_query, fit_tokens, is_follow_up
+from agent.turn import tools
+from agent.turn.services import RuleVerdict, TurnServices
+from agent.turn.state import MAX_SEARCHES, TurnState
+from agent.turn.summary import handover_summary
+from agent.turn.triage import first_triage, opening_subject
 
 __all__ = ["TurnServices", "run_turn"]
 
