@@ -15,7 +15,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from channels.web_form.form_texts import FALLBACK, Texts, load_texts
+from channels.web_form.form_texts import FALLBACK, load_texts
 from channels.web_form.submission import Submission
 
 ENTRY = "support-form.js"
@@ -59,7 +59,7 @@ def form_rules() -> dict[str, dict[str, Any]]:
 def load_modules() -> dict[str, Asset]:
     """The element's modules by their path below `assets/`, its entry included: what other sites may load."""
     texts = load_texts()
-    made = {
+    made: dict[str, str | Mapping[str, Any]] = {
         "styles.js": (_ELEMENT / "support-form.css").read_text(encoding="utf-8"),
         "schema.js": form_rules(),
         "languages.js": {language: each["direction"] for language, each in texts.items()},
@@ -95,14 +95,14 @@ def _language_links(current: str) -> Iterator[str]:
     for language, texts in load_texts().items():
         marked = ' aria-current="true"' if language == current else ""
         name = escape(texts["language"])
-        yield f'        <a href="/?lang={language}" hreflang="{language}" lang="{language}"{marked}>{name}</a>'
+        yield f'      <a href="/?lang={language}" hreflang="{language}" lang="{language}"{marked}>{name}</a>'
 
 
 def _fill(template: str, values: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda found: values[found[1]], template)
 
 
-def _module(value: str | Mapping[str, Any] | Texts) -> bytes:
+def _module(value: str | Mapping[str, Any]) -> bytes:
     """JSON is JavaScript since ECMAScript 2019."""
     return f"export default {json.dumps(value, ensure_ascii=False)};\n".encode()
 

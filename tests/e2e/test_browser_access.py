@@ -98,7 +98,7 @@ async def test_axe_is_really_asked(site: str, seen: Visit) -> None:
     await seen.page.evaluate(
         "document.querySelector('support-form').shadowRoot.querySelector('label[for=email]').removeAttribute('for')"
     )
-    assert [each.split(":")[0] for each in await violations(seen.page)] == ["label"]
+    assert "label" in [each.split(":")[0] for each in await violations(seen.page)]
 
 
 async def test_what_happens_is_told_and_focus_follows(site: str, seen: Visit) -> None:

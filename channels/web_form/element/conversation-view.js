@@ -81,7 +81,8 @@ export class ConversationView {
     const quiet = { type: "button", class: "quiet", part: "secondary-button" };
     this.#heading = h(`h${level}`, { id: "ticket", class: "title", part: "heading", tabindex: "-1", dir: "ltr" }, ticket);
     this.#status = h("p", { class: "pill", id: "status", part: "status" });
-    this.#thread = h("ol", { class: "thread", id: "thread", role: "log", "aria-live": "polite", "aria-label": t("talk.log"), tabindex: "-1" });
+    this.#thread = h("ol");
+    const log = { class: "thread", id: "thread", role: "log", "aria-live": "polite", "aria-label": t("talk.log") };
     this.#waiting = h("p", { class: "waiting", id: "waiting", role: "status" });
     this.#box = h("textarea", { id: "more", name: "message", rows: 3, dir: "auto", part: "input", "aria-describedby": "more-problem" });
     this.#problem = h("p", { class: "problem", id: "more-problem", role: "alert", part: "error" });
@@ -99,7 +100,7 @@ export class ConversationView {
         "div", { class: "keep" }, h("p", {}, t("talk.keep")),
         h("div", { class: "buttons" }, copy, h("button", { ...quiet, id: "again", onclick: onAgain }, t("talk.again"))),
       ),
-      this.#thread,
+      h("div", log, this.#thread),
       this.#waiting,
       h(
         "form", { class: "composer", id: "composer", novalidate: true, onsubmit: (event) => this.#write(event) },

@@ -50,7 +50,7 @@ export class SupportForm extends HTMLElement {
   }
 
   attributeChangedCallback() {
-    if (this.#view && this.isConnected) this.#route();
+    if (this.isConnected && this.#round > 0) this.#route(); // not before it is first shown
   }
 
   get #base() {

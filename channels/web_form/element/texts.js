@@ -28,12 +28,15 @@ const canonical = (tag) => {
   }
 };
 
+/** A page says "en" and means every English; how its reader writes dates is the browser's to say. */
+const regional = (language) => navigator.languages.find((tag) => lookUp(tag) === language) ?? language;
+
 /** {language, tag}: the first that we have, else English. The tag is what dates and numbers are written for. */
 export function chooseLanguage(element) {
   for (const each of wanted(element)) {
     const tag = canonical(each);
     const language = lookUp(tag);
-    if (language) return { language, tag };
+    if (language) return { language, tag: tag === language ? regional(language) : tag };
   }
   return { language: "en", tag: "en" };
 }
