@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 from functools import lru_cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import quote
@@ -80,6 +81,10 @@ class Settings(BaseSettings):
     """Sites that may embed the form, separated by commas."""
     trusted_proxies: StringList = Field(default=(), validation_alias="FTE_TRUSTED_PROXIES")
     """Networks whose forwarded client addresses count, separated by commas."""
+    form_per_email: int = Field(default=100, ge=1, validation_alias="FTE_FORM_PER_EMAIL")
+    """Requests of the form an hour that name one e-mail address, before the next ones wait in quarantine."""
+    form_per_address: int = Field(default=300, ge=1, validation_alias="FTE_FORM_PER_ADDRESS")
+    """The same from one network address, which only trusted proxies tell."""
     times: Times = Field(default=Times(), validation_alias="FTE_TIMES")
     """A JSON object of what differs from agent/times.py."""
 
@@ -96,6 +101,13 @@ class Settings(BaseSettings):
         if wrong:
             raise ValueError(f"{wrong[0]} is no origin; write it like https://www.example.com, without a path")
         return origins
+
+    @field_validator("trusted_proxies", mode="after")
+    @classmethod
+    def _check_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            ip_network(network, strict=False)
+        return networks
 
     @field_validator("home", mode="after")
     @classmethod

@@ -75,6 +75,17 @@ async def test_empty_form_is_explained_and_not_sent(site: str, seen: Visit) -> N
     assert [request for request in seen.requests if request.method == "POST"] == []
 
 
+async def test_one_click_sends_even_when_leaving_a_field_shows_a_problem(site: str, seen: Visit) -> None:
+    page = seen.page
+    await page.goto(site)
+    await page.get_by_label("E-mail").fill("nobody")
+    await page.get_by_label("E-mail").focus()
+    await send(page)
+    await expect(page.get_by_text("Please fill in this field.")).to_have_count(3)
+    await expect(page.get_by_text("Please enter an address like name@example.com.")).to_be_visible()
+    await expect(page.get_by_label("Your name")).to_be_focused()
+
+
 SAMPLES = {
     "name": ["Ada", "", "  ", "a\x07b", "\u200b", "😀" * 100, "😀" * 101, "x\u2028y", "O'Neil <b>"],
     "email": ["a@b.co", "A@B.CO", " a@b.co ", "a@b", "a b@c.de", "a@b..co", "ä@b.co", ".a@b.co", "a@xn--p1ai.xn--p1ai"],
@@ -240,3 +251,34 @@ async def test_form_can_be_sent_by_keyboard_alone(site: str, seen: Visit) -> Non
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(2)
+
+
+async def test_program_that_fills_everything_in_waits_for_a_person_and_is_told_nothing(
+    site: str, seen: Visit, services: IngressServices
+) -> None:
+    page = seen.page
+    await page.goto(site)
+    trap = page.locator("#website")
+    await expect(page.get_by_role("textbox", name="Leave this field empty")).to_have_count(0)
+    await fill(page)
+    await trap.evaluate("(node) => { node.value = 'https://spam.example' }")
+    await send(page)
+    await expect(page.locator("#status")).to_have_text("Received")
+    (waiting,) = await services.quarantine.fetch_waiting()
+    assert waiting.reasons == ["hidden_field"]
+    await services.quarantine.release(waiting.conversation_id, "Grace")
+    await expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(2)
+
+
+async def test_form_tells_how_long_it_was_open_and_a_quick_customer_does_not_wait(
+    site: str, seen: Visit, services: IngressServices
+) -> None:
+    page = seen.page
+    await page.goto(site)
+    await fill(page)
+    await send(page)
+    await expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(2)
+    (posted,) = [request.post_data_json for request in seen.requests if request.method == "POST"]
+    assert posted["website"] == ""
+    assert 0 <= posted["elapsed_ms"] <= await page.evaluate("performance.now()")
+    assert await services.quarantine.fetch_waiting() == []

@@ -82,6 +82,20 @@ def test_origins_may_have_ports_and_addresses(monkeypatch: pytest.MonkeyPatch) -
     assert Settings().allowed_origins == origins
 
 
+@pytest.mark.parametrize("networks", ["proxy.internal", "10.0.0.0/99", "10.0.0.0/8, x"])
+def test_what_is_no_network_is_refused(monkeypatch: pytest.MonkeyPatch, networks: str) -> None:
+    monkeypatch.setenv("FTE_TRUSTED_PROXIES", networks)
+    with pytest.raises(ConfigurationInvalid, match="TRUSTED_PROXIES"):
+        load_settings()
+
+
+@pytest.mark.parametrize("name", ["FTE_FORM_PER_EMAIL", "FTE_FORM_PER_ADDRESS"])
+def test_limits_of_the_form_are_positive(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "0")
+    with pytest.raises(ConfigurationInvalid, match=name):
+        load_settings()
+
+
 def test_times_that_do_not_fit_together_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FTE_TIMES", '{"heartbeat_s": 9}')
     with pytest.raises(ConfigurationInvalid, match="heartbeat_s"):

@@ -21,6 +21,9 @@ export class FormView {
   #count;
   #notice;
   #button;
+  #trap;
+  #openedAt;
+  #pressing = false;
   #attempt = { key: "", body: "" };
 
   /**
@@ -32,15 +35,17 @@ export class FormView {
     this.#submit = submit;
     this.#onSent = onSent;
     this.node = this.#build(level, intro);
+    this.#openedAt = values.openedAt ?? performance.now();
     for (const field of FIELDS) {
       if (values[field] !== undefined) this.#controls[field].value = values[field];
     }
     this.#countLeft();
   }
 
-  /** What the fields hold now. */
+  /** What the fields hold now, and since when they are open. */
   state() {
-    return Object.fromEntries(FIELDS.map((field) => [field, this.#controls[field].value]));
+    const values = Object.fromEntries(FIELDS.map((field) => [field, this.#controls[field].value]));
+    return { ...values, openedAt: this.#openedAt };
   }
 
   focus() {
@@ -53,6 +58,7 @@ export class FormView {
     const t = (key) => this.#texts.get(key);
     this.#count = h("p", { class: "count", id: "message-count" });
     this.#notice = h("p", { class: "notice", id: "form-problem", role: "alert", part: "error", hidden: true });
+    this.#trap = h("input", { type: "text", id: "website", name: "website", tabindex: "-1", autocomplete: "off" });
     this.#button = busyButton("send", t("form.send"));
     const form = h(
       "form",
@@ -62,9 +68,17 @@ export class FormView {
       this.#field("subject"),
       h("div", { class: "pair choices" }, this.#field("category"), this.#field("priority")),
       this.#field("message"),
+      // Programs fill it in; people neither see it nor get there.
+      h("div", { class: "visually-hidden", "aria-hidden": "true" }, h("label", { for: "website" }, t("form.leave_empty")), this.#trap),
       this.#notice,
       this.#button,
     );
+    // A problem that appears while a button is pressed would move the button away from under the pointer.
+    this.#button.addEventListener("pointerdown", () => {
+      this.#pressing = true;
+      window.addEventListener("pointerup", () => { this.#pressing = false; }, { once: true });
+      window.addEventListener("pointercancel", () => { this.#pressing = false; }, { once: true });
+    });
     const parts = [form];
     if (intro) parts.push(h("div", { class: "intro" }, h("slot", { name: "intro" })), h("div", { class: "aside" }, h("slot", { name: "aside" })));
     return h("section", { class: intro ? "ask with-intro" : "ask", "aria-labelledby": "form-title" }, ...parts);
@@ -76,7 +90,7 @@ export class FormView {
     this.#controls[field] = control;
     this.#problems[field] = problem;
     control.addEventListener("input", () => { if (control.getAttribute("aria-invalid")) this.#check(field); });
-    control.addEventListener("blur", () => { if (control.value.trim() !== "") this.#check(field); });
+    control.addEventListener("blur", () => { if (control.value.trim() !== "" && !this.#pressing) this.#check(field); });
     const below = field === "message" ? h("div", { class: "under" }, problem, this.#count) : problem;
     return h(
       "div", { class: "field" },
@@ -137,7 +151,8 @@ export class FormView {
     if (this.#attempt.body !== JSON.stringify(body)) this.#attempt = { key: newKey(), body: JSON.stringify(body) };
     setBusy(this.#button, true);
     try {
-      await this.#onSent(await this.#submit(body, this.#attempt.key));
+      const observed = { website: this.#trap.value, elapsed_ms: Math.round(performance.now() - this.#openedAt) };
+      await this.#onSent(await this.#submit({ ...body, ...observed }, this.#attempt.key));
     } catch (error) {
       this.#explain(error);
     } finally {
