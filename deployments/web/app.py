@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from deployments.routes import desk, operations, pages, quarantine, support
+from deployments.routes import attachments, desk, operations, pages, quarantine, support
 from deployments.web.embedding_sites import EmbeddingSites
 from deployments.web.errors import UnexpectedErrors, add_error_handlers
 from deployments.web.headers import SecurityHeaders
@@ -35,7 +35,14 @@ def create_app(services: IngressServices) -> FastAPI:
     )
     app.state.services = services
     # Routes are tried in this order, and submissions are most of the traffic.
-    for router in (support.router, pages.build_router(), desk.router, quarantine.router, operations.router):
+    for router in (
+        support.router,
+        pages.build_router(),
+        desk.router,
+        attachments.router,
+        quarantine.router,
+        operations.router,
+    ):
         app.include_router(router)
     add_error_handlers(app)
     # The last one added is the outermost.

@@ -19,7 +19,7 @@ class EmbeddingSites:
             app,
             allow_origins=origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-File-Name"],
             expose_headers=["Retry-After"],
             max_age=600,
         )

@@ -10,6 +10,7 @@ from fastapi import Request
 from pydantic import SecretStr
 
 from channels.web_form.tokens import TicketTokens
+from crm.attachments import Attachments
 from crm.database import Database
 from crm.desk import Desk
 from crm.desk_views import DeskViews
@@ -45,6 +46,7 @@ class IngressServices:
     tickets: TicketViews
     desk_views: DeskViews
     quarantine: Quarantine
+    attachments: Attachments
     metrics: Metrics
     totals: SystemTotals
     streams: ReplyStreams
@@ -84,6 +86,7 @@ def connect_services(
         tickets=tickets,
         desk_views=DeskViews(database),
         quarantine=Quarantine(database),
+        attachments=Attachments(database),
         metrics=metrics,
         totals=SystemTotals(database),
         streams=ReplyStreams(tickets, queue),

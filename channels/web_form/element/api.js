@@ -37,8 +37,8 @@ async function post(address, body, headers) {
     try {
       response = await request(address, {
         method: "POST",
-        headers: { "Content-Type": "application/json", ...headers },
-        body: JSON.stringify(body),
+        headers,
+        body,
       });
     } catch {
       if (attempt >= RETRIES) throw new ApiError("unreachable");
@@ -56,6 +56,8 @@ async function post(address, body, headers) {
   }
 }
 
+const JSON_TYPE = { "Content-Type": "application/json" };
+const BYTES_TYPE = { "Content-Type": "application/octet-stream" };
 const bearer = (token) => ({ Authorization: `Bearer ${token}` });
 
 export class SupportApi {
@@ -67,7 +69,8 @@ export class SupportApi {
   }
 
   submit(body, key) {
-    return post(new URL("support/submit", this.#base), body, { "Idempotency-Key": key });
+    const headers = { ...JSON_TYPE, "Idempotency-Key": key };
+    return post(new URL("support/submit", this.#base), JSON.stringify(body), headers);
   }
 
   /** One request's endpoints, for the holder of its token. */
@@ -86,13 +89,35 @@ class TicketApi {
   }
 
   writeOn(message, key) {
-    return post(`${this.#address}/messages`, { message }, { ...bearer(this.#token), "Idempotency-Key": key });
+    const headers = { ...bearer(this.#token), ...JSON_TYPE, "Idempotency-Key": key };
+    return post(`${this.#address}/messages`, JSON.stringify({ message }), headers);
   }
 
-  async read(signal) {
+  /** Adds a file; the same one again is the same attachment, so that this can be repeated too. */
+  attach(file) {
+    const name = encodeURIComponent(file.name); // in a header, because addresses are what logs keep
+    return post(`${this.#address}/attachments`, file, { ...bearer(this.#token), ...BYTES_TYPE, "X-File-Name": name });
+  }
+
+  async attachments(signal) {
+    return (await this.#get("/attachments", signal)).attachments;
+  }
+
+  /** A file's bytes. */
+  async download({ attachment_id: id }) {
+    const response = await request(`${this.#address}/attachments/${id}`, { headers: bearer(this.#token) });
+    if (!response.ok) await read(response);
+    return response.blob();
+  }
+
+  read(signal) {
+    return this.#get("", signal);
+  }
+
+  async #get(path, signal) {
     const options = { headers: bearer(this.#token), cache: "no-store", signal };
     try {
-      return await read(await request(this.#address, options));
+      return await read(await request(this.#address + path, options));
     } catch (error) {
       throw error instanceof ApiError ? error : new ApiError("unreachable");
     }

@@ -2,6 +2,7 @@
 
 import { newKey } from "./api.js";
 import { busyButton, h, isBusy, linked, setBusy } from "./dom.js";
+import { FileChooser } from "./files.js";
 import { explanation } from "./form-view.js";
 import { clean, problemOf } from "./rules.js";
 
@@ -22,7 +23,7 @@ export class ConversationView {
 
   /**
    * `api`: the ticket's endpoints. `link`: the address that opens this conversation again. `expected`: the expected
-   * time of an answer or "". `onMoved(answer)`: what was written began a new conversation. `onAgain()`: a new request.
+   * time of an answer or "". `onMoved(answer, files)`: what was written began a new conversation. `onAgain()`: a new request.
    */
   constructor(options) {
     this.#options = options;
@@ -30,16 +31,18 @@ export class ConversationView {
     this.#api = options.api;
     this.node = this.#build(options);
     this.#box.value = options.values.draft ?? "";
+    if (options.values.files) this.#chooser.list = options.values.files;
   }
 
   /** Shows the conversation and follows it. Raises ApiError when it cannot be opened. */
   async open() {
     this.#render(await this.#api.read(this.#stopper.signal));
+    this.#renderFiles(await this.#api.attachments(this.#stopper.signal));
     this.#api.follow(() => this.refresh(), this.#stopper.signal);
   }
 
   state() {
-    return { draft: this.#box.value };
+    return { draft: this.#box.value, files: this.#chooser.list };
   }
 
   focus() {
@@ -67,11 +70,30 @@ export class ConversationView {
     }
   }
 
+  /** Sends files one by one; what cannot be sent is said, and the others still go. */
+  async attach(files) {
+    const problems = [];
+    for (const file of files) {
+      this.#waiting.textContent = this.#texts.get("files.sending", { name: file.name });
+      try {
+        await this.#api.attach(file);
+      } catch (error) {
+        problems.push(this.#texts.get(error.kind === "refused" ? "files.failed" : "files.away", { name: file.name }));
+      }
+    }
+    if (files.length === 0 || this.#stopper.signal.aborted) return;
+    this.#renderFiles(await this.#api.attachments(this.#stopper.signal).catch(() => []));
+    if (problems.length > 0) this.#complain(problems.join(" "));
+    await this.refresh();
+  }
+
   #heading;
   #status;
   #facts = {};
   #thread;
   #waiting;
+  #attached;
+  #chooser;
   #box;
   #problem;
   #button;
@@ -85,6 +107,8 @@ export class ConversationView {
     const log = { class: "thread", id: "thread", role: "log", "aria-live": "polite", "aria-label": t("talk.log") };
     this.#waiting = h("p", { class: "waiting", id: "waiting", role: "status" });
     this.#box = h("textarea", { id: "more", name: "message", rows: 3, dir: "auto", part: "input", "aria-describedby": "more-problem" });
+    this.#attached = h("ul", { class: "attached", id: "attached", "aria-label": t("files.list"), hidden: true });
+    this.#chooser = new FileChooser(this.#texts, "more-files");
     this.#problem = h("p", { class: "problem", id: "more-problem", role: "alert", part: "error" });
     this.#button = busyButton("write", t("talk.send"));
     const copy = h("button", { ...quiet, id: "copy", onclick: () => this.#copy(copy) }, t("talk.copy"));
@@ -101,10 +125,12 @@ export class ConversationView {
         h("div", { class: "buttons" }, copy, h("button", { ...quiet, id: "again", onclick: onAgain }, t("talk.again"))),
       ),
       h("div", log, this.#thread),
+      this.#attached,
       this.#waiting,
       h(
         "form", { class: "composer", id: "composer", novalidate: true, onsubmit: (event) => this.#write(event) },
         h("div", { class: "field" }, h("label", { for: "more", part: "label" }, t("talk.write")), this.#box, this.#problem),
+        this.#chooser.node,
         this.#button,
       ),
     );
@@ -150,6 +176,25 @@ export class ConversationView {
     );
   }
 
+  #renderFiles(attachments) {
+    this.#attached.hidden = attachments.length === 0;
+    this.#attached.replaceChildren(...attachments.map((file) => {
+      const size = `${this.#texts.number.format(Math.ceil(file.size_bytes / 1024))} KB`;
+      const save = h("button", { type: "button", class: "file", onclick: () => this.#save(file) }, h("bdi", {}, file.name));
+      return h("li", {}, save, h("span", {}, size));
+    }));
+  }
+
+  async #save(file) {
+    try {
+      const address = URL.createObjectURL(await this.#api.download(file));
+      h("a", { href: address, download: file.name }).click();
+      setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    } catch (error) {
+      this.#complain(explanation(this.#texts, error));
+    }
+  }
+
   #renderWaiting(status, answered) {
     const working = OPEN.includes(status);
     const text = answered ? "" : this.#texts.get(working ? "waiting.answer" : `waiting.${status}`);
@@ -163,6 +208,10 @@ export class ConversationView {
     const problem = problemOf("message", this.#box.value);
     this.#complain(problem ? this.#texts.get(problem.key, problem.values) : "");
     if (problem) return;
+    if (!this.#chooser.check()) {
+      this.#chooser.focus();
+      return;
+    }
     const text = clean(this.#box.value);
     // The same text again is a repetition of the request that failed, not a second message.
     if (this.#pending.text !== text) this.#pending = { key: newKey(), text };
@@ -171,8 +220,14 @@ export class ConversationView {
       const answer = await this.#api.writeOn(text, this.#pending.key);
       this.#pending = { key: "", text: "" };
       this.#box.value = "";
-      if (answer.ticket_id === this.#options.ticket) await this.refresh();
-      else await this.#options.onMoved(answer);
+      const files = this.#chooser.files;
+      this.#chooser.clear();
+      if (answer.ticket_id !== this.#options.ticket) {
+        await this.#options.onMoved(answer, files);
+        return;
+      }
+      await this.refresh();
+      await this.attach(files);
     } catch (error) {
       this.#complain(explanation(this.#texts, error));
     } finally {

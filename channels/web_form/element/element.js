@@ -22,6 +22,7 @@ export class SupportForm extends HTMLElement {
   #frame = h("div", { class: "frame" });
   #pageLanguage = new MutationObserver(() => this.#route());
   #view = null;
+  #unsent = []; // files that go with a request as soon as it is open
   #round = 0;
 
   constructor() {
@@ -33,6 +34,7 @@ export class SupportForm extends HTMLElement {
   /** Closes what is open and shows an empty form. */
   startOver() {
     this.#request.forget();
+    this.#unsent = [];
     this.#route({ focus: true, fresh: true });
   }
 
@@ -88,7 +90,7 @@ export class SupportForm extends HTMLElement {
       ...common,
       intro: this.querySelector(":scope > [slot=intro]") !== null,
       submit: (body, key) => new SupportApi(this.#base).submit(body, key),
-      onSent: (answer) => this.#sent(answer, common.texts),
+      onSent: (answer, files) => this.#sent(answer, files, common.texts),
       values: { ...Object.fromEntries(prefill), ...this.#typed("form", fresh) },
     });
   }
@@ -102,7 +104,7 @@ export class SupportForm extends HTMLElement {
       expected: this.#request.expected(open),
       link: this.#request.link(open),
       announce: (text) => this.#announce(text),
-      onMoved: (answer) => this.#sent(answer, common.texts),
+      onMoved: (answer, files) => this.#sent(answer, files, common.texts),
       values: this.#typed("conversation", fresh),
     });
     try {
@@ -118,11 +120,12 @@ export class SupportForm extends HTMLElement {
     return !fresh && this.#view?.name === name ? this.#view.state() : {};
   }
 
-  async #sent(answer, texts) {
+  async #sent(answer, files, texts) {
     this.#request.keep(answer);
     const time = texts.duration(answer.estimated_response_time);
     this.#announce(texts.get("announce.sent", { ticket: answer.ticket_id, time }));
     this.dispatchEvent(new CustomEvent("support-form-sent", { bubbles: true, composed: true, detail: { ticket: answer.ticket_id } }));
+    this.#unsent = files;
     await this.#route({ focus: true, fresh: true });
   }
 
@@ -137,6 +140,7 @@ export class SupportForm extends HTMLElement {
       view.focus();
       if (changed) this.scrollIntoView({ block: "nearest" });
     }
+    if (view.name === "conversation") view.attach(this.#unsent.splice(0));
     const detail = { view: view.name, ticket: open?.ticket ?? null };
     this.dispatchEvent(new CustomEvent("support-form-view", { bubbles: true, composed: true, detail }));
   }

@@ -2,6 +2,7 @@
 
 import { ApiError, newKey } from "./api.js";
 import { busyButton, h, isBusy, setBusy } from "./dom.js";
+import { FileChooser } from "./files.js";
 import { clean, FIELDS, left, limits, problemOf } from "./rules.js";
 
 const COUNT_FROM = 500;
@@ -21,14 +22,15 @@ export class FormView {
   #count;
   #notice;
   #button;
+  #chooser;
   #trap;
   #openedAt;
   #pressing = false;
   #attempt = { key: "", body: "" };
 
   /**
-   * `submit(body, key)` sends; `onSent(answer)` is told of its answer. `intro` says whether the page slots an
-   * introduction with the heading of its own; `values` is what the fields begin with.
+   * `submit(body, key)` sends; `onSent(answer, files)` is told of its answer and of the files that go with it. `intro`
+   * says whether the page slots an introduction with the heading of its own; `values` is what the fields begin with.
    */
   constructor({ texts, level, intro, submit, onSent, values }) {
     this.#texts = texts;
@@ -39,13 +41,14 @@ export class FormView {
     for (const field of FIELDS) {
       if (values[field] !== undefined) this.#controls[field].value = values[field];
     }
+    if (values.files) this.#chooser.list = values.files;
     this.#countLeft();
   }
 
   /** What the fields hold now, and since when they are open. */
   state() {
     const values = Object.fromEntries(FIELDS.map((field) => [field, this.#controls[field].value]));
-    return { ...values, openedAt: this.#openedAt };
+    return { ...values, files: this.#chooser.list, openedAt: this.#openedAt };
   }
 
   focus() {
@@ -59,6 +62,7 @@ export class FormView {
     this.#count = h("p", { class: "count", id: "message-count" });
     this.#notice = h("p", { class: "notice", id: "form-problem", role: "alert", part: "error", hidden: true });
     this.#trap = h("input", { type: "text", id: "website", name: "website", tabindex: "-1", autocomplete: "off" });
+    this.#chooser = new FileChooser(this.#texts, "files");
     this.#button = busyButton("send", t("form.send"));
     const form = h(
       "form",
@@ -68,6 +72,7 @@ export class FormView {
       this.#field("subject"),
       h("div", { class: "pair choices" }, this.#field("category"), this.#field("priority")),
       this.#field("message"),
+      this.#chooser.node,
       // Programs fill it in; people neither see it nor get there.
       h("div", { class: "visually-hidden", "aria-hidden": "true" }, h("label", { for: "website" }, t("form.leave_empty")), this.#trap),
       this.#notice,
@@ -146,13 +151,17 @@ export class FormView {
       this.#controls[wrong[0]].focus();
       return;
     }
+    if (!this.#chooser.check()) {
+      this.#chooser.focus();
+      return;
+    }
     const body = Object.fromEntries(FIELDS.map((field) => [field, clean(this.#controls[field].value)]));
     // The same content again is a repetition of the request that failed; other content is another request.
     if (this.#attempt.body !== JSON.stringify(body)) this.#attempt = { key: newKey(), body: JSON.stringify(body) };
     setBusy(this.#button, true);
     try {
       const observed = { website: this.#trap.value, elapsed_ms: Math.round(performance.now() - this.#openedAt) };
-      await this.#onSent(await this.#submit({ ...body, ...observed }, this.#attempt.key));
+      await this.#onSent(await this.#submit({ ...body, ...observed }, this.#attempt.key), this.#chooser.files);
     } catch (error) {
       this.#explain(error);
     } finally {

@@ -53,8 +53,10 @@ export class OpenRequest {
 
 const fragment = ({ ticket, token }) => new URLSearchParams({ ticket, token }).toString();
 
-// Storage may be off, which costs no more than what it would have kept.
+const memory = new Map(); // for pages whose storage is off: as long as they are open
+
 function remember(key, value) {
+  memory.set(key, value);
   try {
     sessionStorage.setItem(key, value);
   } catch {
@@ -64,8 +66,8 @@ function remember(key, value) {
 
 function recall(key) {
   try {
-    return sessionStorage.getItem(key) ?? "";
+    return sessionStorage.getItem(key) ?? memory.get(key) ?? "";
   } catch {
-    return "";
+    return memory.get(key) ?? "";
   }
 }
