@@ -8,14 +8,16 @@ from agent.records import Suspicion
 from channels.web_form.submission import FormRequest
 
 MIN_FILL_MS = 3_000
-_LINK = re.compile(r"https?://|www\.|\[url|<a\s", re.IGNORECASE)
+_ADDRESS = re.compile(r"\b(?:https?://|www\.)", re.IGNORECASE)
+_LINK_MARKUP = re.compile(r"\[url\b|<a\s", re.IGNORECASE)
 
 
 def suspicions_of(request: FormRequest) -> tuple[Suspicion, ...]:
     """Signs of a program that fills in forms.
 
     A filled hidden field is one by itself. A fast hand is not: a password manager, a page that fills the form in for
-    its signed-in customers and a pasted question are honest, so only a fast request that advertises a link waits.
+    its signed-in customers and a pasted question are honest, and so is the one address of what went wrong. Only a fast
+    request with several addresses, or with markup for links, waits.
     The time is how long the form was open by the browser's monotonic clock, which no clock set wrongly can change;
     whoever sends none, as scripts that use the interface openly do, is not judged by it.
     """
@@ -23,6 +25,10 @@ def suspicions_of(request: FormRequest) -> tuple[Suspicion, ...]:
     if request.website:
         found.append(Suspicion.HIDDEN_FIELD)
     fast = request.elapsed_ms is not None and request.elapsed_ms < MIN_FILL_MS
-    if fast and _LINK.search(f"{request.name}\n{request.subject}\n{request.message}"):
+    if fast and _advertises(f"{request.name}\n{request.subject}\n{request.message}"):
         found.append(Suspicion.TOO_FAST)
     return tuple(found)
+
+
+def _advertises(text: str) -> bool:
+    return len(_ADDRESS.findall(text)) > 1 or _LINK_MARKUP.search(text) is not None

@@ -129,7 +129,7 @@ async def test_keyboard_reaches_everything_in_order_and_shows_where_it_is(site: 
     await answered_conversation(page, site)
     await page.get_by_role("heading", level=1).focus()
     reached = []
-    for _ in range(5):
+    for _ in range(6):
         await page.keyboard.press("Tab")
         name, outline = await page.evaluate(
             """() => {
@@ -140,7 +140,7 @@ async def test_keyboard_reaches_everything_in_order_and_shows_where_it_is(site: 
         )
         reached.append(name)
         assert outline == "solid 2px", name
-    assert reached == ["Copy link", "New request", "https://docs.example/boards", "message", "Send message"]
+    assert reached == ["Copy link", "New request", "https://docs.example/boards", "message", "files", "Send message"]
 
 
 async def test_motion_is_reduced_when_asked_for(site: str, browser: Browser) -> None:

@@ -115,6 +115,19 @@ async def test_link_can_be_copied_by_hand_where_the_clipboard_is_shut(database: 
         )
 
 
+async def test_request_opens_where_storage_is_off(database: Database, seen: Visit) -> None:
+    page = seen.page
+    await page.add_init_script(
+        "Object.defineProperty(window, 'sessionStorage', { get() { throw new DOMException('off', 'SecurityError') } })"
+    )
+    async with shop_and_support(database) as (shop_origin, _):
+        await page.goto(shop_origin)
+        await fill(page)
+        await send(page)
+        await expect(said(page)).to_have_count(2)
+        await expect(page.get_by_text("within 5 minutes", exact=True)).to_be_visible()
+
+
 async def test_site_that_is_not_allowed_gets_no_form_and_no_answer(database: Database, seen: Visit) -> None:
     page = seen.page
     async with shop_and_support(database) as (shop_origin, support):

@@ -218,6 +218,6 @@ async def test_only_the_form_is_screened(database: Database) -> None:
 async def test_several_reasons_are_all_told(database: Database, services: IngressServices) -> None:
     async with http_client(replace(services, form_limits=FormLimits(per_recipient=1))) as client:
         await submit(client, "a")
-        await submit(client, "b", website="x", message="https://spam.example", elapsed_ms=10)
+        await submit(client, "b", website="x", message="[url=https://spam.example]Buy[/url]", elapsed_ms=10)
         (row,) = await waiting(client)
         assert row["reasons"] == [Suspicion.HIDDEN_FIELD, Suspicion.TOO_FAST, Suspicion.RECIPIENT_RATE]

@@ -14,7 +14,7 @@ from channels.web_form.submission import FormRequest, hash_request
 from deployments.web.senders import Senders
 from tests.unit.test_submission import GOOD
 
-LINKS = ["See https://spam.example", "www.spam.example", "[url=x]", '<a href="x">']
+LINKS = ["See https://spam.example or www.spam.example", "HTTP://a.example http://a.example", "[URL=x]", '<a href="x">']
 
 
 def request(**changes: object) -> FormRequest:
@@ -29,13 +29,14 @@ def test_filled_hidden_field_is_suspicious_by_itself() -> None:
 
 @pytest.mark.parametrize("text", LINKS)
 @pytest.mark.parametrize("field", ["name", "subject", "message"])
-def test_link_within_seconds_is_suspicious(field: str, text: str) -> None:
+def test_links_within_seconds_are_suspicious(field: str, text: str) -> None:
     assert suspicions_of(request(elapsed_ms=MIN_FILL_MS - 1, **{field: text})) == (Suspicion.TOO_FAST,)
     assert suspicions_of(request(elapsed_ms=MIN_FILL_MS, **{field: text})) == ()
 
 
-def test_fast_hand_alone_is_not() -> None:
+def test_fast_hand_alone_is_not_and_neither_is_one_pasted_address() -> None:
     assert suspicions_of(request(elapsed_ms=0)) == ()
+    assert suspicions_of(request(elapsed_ms=0, message="https://app.example/board/7 does not load")) == ()
 
 
 @pytest.mark.parametrize("text", LINKS)
