@@ -11,7 +11,7 @@ from agent.records import CustomerId
 from agent.workers.pace import TurnPace
 from deployments.handles import EmbeddingHandle, SentimentHandle
 from deployments.lock_client import ActorLocks
-from deployments.priority import take_a_session, yield_to_the_door
+from deployments.priority import settle_down, start_beside_others
 from deployments.startup import start_replica
 
 
@@ -25,9 +25,7 @@ class Agent:
     async def __init__(  # type: ignore[misc]  # Serve awaits it
         self, settings_factory: str, embedding: DeploymentHandle, sentiment: DeploymentHandle, turns_at_once: int
     ) -> None:
-        # First of all: a replica that starts beside busy ones must not slow them either.
-        yield_to_the_door()
-        await asyncio.to_thread(take_a_session, nice=True)
+        await start_beside_others(serve.get_replica_context().rank.rank)
         from agent.workers.turn_worker import TurnWorker
         from crm.database import Database
         from crm.notifier import Notifier
@@ -54,6 +52,7 @@ class Agent:
             times,
             holder=serve.get_replica_context().replica_tag,
         )
+        self._settling = asyncio.create_task(self._settle())
 
     async def turn(self, customer_id: CustomerId) -> bool:
         """Run the turn of one burst of this customer; False when nothing came of it and a pause is due."""
@@ -69,6 +68,11 @@ class Agent:
             self._outbox_wake_up.notify()
         return result.status in ("committed", "fence_lost")
 
+    async def _settle(self) -> None:
+        await self._services.settled()
+        await settle_down()
+
     async def __del__(self) -> None:
+        self._settling.cancel()
         await self._services.close()
         await self._database.close()

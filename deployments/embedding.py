@@ -13,7 +13,7 @@ from ray import serve
 
 from agent.ports import Embeddings
 from deployments.model_slot import ModelSlot
-from deployments.priority import take_a_session, yield_to_the_door
+from deployments.priority import settle_down, start_beside_others, yield_to_the_door
 from deployments.startup import start_replica
 from models.batching import EmbeddingModel
 
@@ -38,6 +38,7 @@ class Embedding:
     """A changed user_config is taken over in place: no replica restarts and none becomes unroutable."""
 
     async def __init__(self, settings_factory: str) -> None:  # type: ignore[misc]  # Serve awaits it
+        await start_beside_others(serve.get_replica_context().rank.rank)
         self._settings = start_replica(settings_factory)
         self._config = EmbeddingConfig()
         self._slot: ModelSlot[SentenceTransformerEmbedder] = ModelSlot(self._load)
@@ -53,8 +54,7 @@ class Embedding:
             self._slot.switch(name)
         else:
             await self._slot.fill(name)
-            # Not before: the first answer after a start waits for this model.
-            await asyncio.to_thread(take_a_session, nice=True)
+            await settle_down()
             self._filled = True
 
     def check_health(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import time
@@ -36,6 +37,24 @@ def take_a_session(*, nice: bool = False) -> None:
             os.setsid()
         if nice and os.getsid(0) == os.getpid():
             _weigh_less()
+
+
+async def start_beside_others(rank: int) -> None:
+    """What a replica that computes does before it loads anything.
+
+    The first of its deployment (rank 0) is what answers wait for, after a start and after a crash: it gets a session
+    that weighs as much as all the rest of Ray. Any other starts beside busy ones, which it must not slow down.
+    """
+    first = rank == 0
+    if not first:
+        yield_to_the_door()
+    await asyncio.to_thread(take_a_session, nice=not first)
+
+
+async def settle_down() -> None:
+    """What it does when it has loaded: from now on it yields."""
+    yield_to_the_door()
+    await asyncio.to_thread(take_a_session, nice=True)
 
 
 def _weigh_less() -> None:

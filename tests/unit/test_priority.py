@@ -13,7 +13,8 @@ import pytest
 _REPORT = """
 import json, os, sys
 from pathlib import Path
-from deployments.priority import take_a_session, yield_to_the_door
+import asyncio
+from deployments.priority import settle_down, start_beside_others, take_a_session, yield_to_the_door
 {calls}
 autogroup = Path("/proc/self/autogroup")
 weight = autogroup.read_text().split() if autogroup.exists() else []  # empty in a session that has no autogroup
@@ -51,3 +52,20 @@ def test_who_leads_no_group_stays_where_it_is() -> None:
 
 def test_yielding_is_for_good_and_not_twice() -> None:
     assert after("yield_to_the_door(); yield_to_the_door()")["niceness"] == 10
+
+
+def test_the_first_replica_starts_with_all_it_can_get_and_yields_when_it_has_loaded() -> None:
+    report = after("asyncio.run(start_beside_others(0))", process_group=0)
+    assert report["session"] == report["pid"]
+    assert report["niceness"] == 0
+    assert report["session_niceness"] in (0, None)
+    report = after("asyncio.run(start_beside_others(0)); asyncio.run(settle_down())", process_group=0)
+    assert report["niceness"] == 10
+    assert report["session_niceness"] in (10, None)
+
+
+def test_another_replica_yields_from_the_beginning() -> None:
+    report = after("asyncio.run(start_beside_others(1))", process_group=0)
+    assert report["session"] == report["pid"]
+    assert report["niceness"] == 10
+    assert report["session_niceness"] in (10, None)
