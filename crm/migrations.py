@@ -13,18 +13,24 @@ from crm.queries import SQL_FOLDER
 _FILE = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 # Any constant: two migrators on one database must take turns.
 _ADVISORY_LOCK = 0x465445
+_OLDEST_POSTGRES = 18
+"""The first with uuidv7()."""
 
 
 async def migrate(dsn: str) -> list[str]:
     """Bring the database up to date and return the names of the migrations that ran now.
 
-    Raises ConfigurationInvalid when an applied file was changed, DatabaseAway when nothing answers.
+    Raises ConfigurationInvalid when an applied file was changed or the server is too old, DatabaseAway when nothing
+    answers.
     """
     try:
         connection = await asyncpg.connect(dsn, timeout=10)
     except (OSError, TimeoutError, asyncpg.PostgresConnectionError) as error:
         raise DatabaseAway("the database does not answer; start it or check POSTGRES_HOST") from error
     try:
+        version = connection.get_server_version().major
+        if version < _OLDEST_POSTGRES:
+            raise ConfigurationInvalid(f"the server is PostgreSQL {version}; {_OLDEST_POSTGRES} or newer is needed")
         await connection.execute("SELECT pg_advisory_lock($1)", _ADVISORY_LOCK)
         return await _apply(connection)
     finally:

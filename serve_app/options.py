@@ -1,11 +1,13 @@
-"""The table of deployment options. `serve_config.yaml` and what `serve_app:build` binds are made from it.
+"""The table of deployment options. Every Serve configuration, and what `serve_app:build` binds, is made from it.
 
-The CPUs are shares that fit two cores with every deployment at its largest; Ray only counts them.
+The CPUs of a laptop are shares that fit two cores with every deployment at its largest; Ray only counts them. Those
+of a cluster are what a busy replica takes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any
 
 from serve_app.settings import SETTINGS_FACTORY
@@ -57,11 +59,12 @@ class DeploymentOptions:
     max_queued: int = -1
     user_config: dict[str, Any] | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    gpus: float = 0.0
 
     def as_options(self) -> dict[str, Any]:
         """As `.options()` and the Serve YAML name them."""
         options: dict[str, Any] = {
-            "ray_actor_options": {"num_cpus": self.cpus},
+            "ray_actor_options": {"num_cpus": self.cpus} | ({"num_gpus": self.gpus} if self.gpus else {}),
             "max_ongoing_requests": self.max_ongoing,
             "max_queued_requests": self.max_queued,
             "autoscaling_config": self.scaling.as_config(),
@@ -74,6 +77,15 @@ class DeploymentOptions:
         if self.user_config is not None:
             options["user_config"] = self.user_config
         return options
+
+
+class Profile(StrEnum):
+    """Where the application runs."""
+
+    LAPTOP = "laptop"
+    CLUSTER = "cluster"
+    """With GPUs, which the embedding runs on."""
+    CLUSTER_WITHOUT_GPU = "cluster-without-gpu"
 
 
 OPTIONS: dict[str, DeploymentOptions] = {
@@ -118,4 +130,41 @@ OPTIONS: dict[str, DeploymentOptions] = {
         ),
     ),
     "Courier": DeploymentOptions(cpus=0.05, max_ongoing=10, scaling=Scaling(), drain_s=15.0),
+}
+
+
+def options_of(profile: Profile) -> dict[str, DeploymentOptions]:
+    """The table of a profile: what differs from a laptop is how much of each deployment there is, and on what."""
+    if profile is Profile.LAPTOP:
+        return OPTIONS
+    embedding = _EMBEDDING_ON_GPU if profile is Profile.CLUSTER else _EMBEDDING_ON_CPU
+    changes = {**_ON_A_CLUSTER, "Embedding": embedding}
+    return {name: _changed(options, **changes[name]) for name, options in OPTIONS.items()}
+
+
+def _changed(options: DeploymentOptions, scaling: dict[str, Any], **changes: Any) -> DeploymentOptions:
+    return replace(options, scaling=replace(options.scaling, **scaling), **changes)
+
+
+# Two replicas or more of whatever a customer would notice the loss of; the most is bounded by what Postgres lets in,
+# which a test of the cluster files adds up.
+_ON_A_CLUSTER: dict[str, dict[str, Any]] = {
+    "Ingress": {"cpus": 0.5, "scaling": {"least": 2, "most": 8}},
+    "Sentiment": {"cpus": 0.25, "scaling": {"most": 4}},
+    "Agent": {"cpus": 1.0, "scaling": {"least": 2, "most": 12}},
+    "Dispatcher": {"cpus": 0.25, "scaling": {"most": 3}},
+    "Courier": {"cpus": 0.25, "scaling": {}},
+}
+# Half a GPU: the model takes a hundredth of its memory, and one replica prepares a batch while the other computes. No
+# CPU: nodes with a GPU offer none to Ray, so that only what asks for a GPU comes to them.
+_EMBEDDING_ON_GPU: dict[str, Any] = {
+    "cpus": 0.0,
+    "gpus": 0.5,
+    "scaling": {"least": 2, "most": 4, "target_ongoing": 8},
+    "user_config": {"model": "", "torch_threads": 1, "max_batch": 64},
+}
+_EMBEDDING_ON_CPU: dict[str, Any] = {
+    "cpus": 2.0,
+    "scaling": {"least": 2, "most": 6},
+    "user_config": {"model": "", "torch_threads": 2, "max_batch": 32},
 }

@@ -123,7 +123,7 @@ def ray_environment(folder: RunFolder, ports: Ports, token_file: Path) -> dict[s
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token_file),
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_START_HOOK": "serve_app.supervisor.ray_hook.without_client_server",
+        "RAY_START_HOOK": "serve_app.supervisor.ray_hook.prepare",
         # On Linux the name misleads: "0" keeps 127.0.0.1 as the node's address, so that Ray listens there only.
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",

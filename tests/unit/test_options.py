@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import yaml
 from ray.serve.schema import ServeDeploySchema
 
-from serve_app.options import OPTIONS, TURNS_PER_AGENT
-from serve_app.render import CONFIG_FILE, main, rendered, serve_config
+from serve_app.options import OPTIONS, TURNS_PER_AGENT, Profile, options_of
+from serve_app.render import CONFIG_FILE, main, rendered_files, serve_config
 
 
 def test_every_deployment_fits_two_cores_at_its_largest() -> None:
     assert sum(options.cpus * options.scaling.most for options in OPTIONS.values()) <= 2.0
 
 
-def test_the_agent_takes_at_least_what_the_dispatcher_gives_it() -> None:
-    assert OPTIONS["Agent"].max_ongoing >= TURNS_PER_AGENT
+@pytest.mark.parametrize("profile", Profile)
+def test_the_agent_takes_at_least_what_the_dispatcher_gives_it(profile: Profile) -> None:
+    assert options_of(profile)["Agent"].max_ongoing >= TURNS_PER_AGENT
+
+
+@pytest.mark.parametrize("profile", Profile)
+def test_a_profile_changes_how_much_there_is_and_nothing_else(profile: Profile) -> None:
+    for name, options in options_of(profile).items():
+        assert options.as_options().keys() == OPTIONS[name].as_options().keys()
+        assert options.drain_s == OPTIONS[name].drain_s
+        assert options.scaling.policy_kwargs == OPTIONS[name].scaling.policy_kwargs
+        assert 1 <= options.scaling.least <= options.scaling.most
 
 
 def test_serve_accepts_the_rendered_configuration() -> None:
-    schema = ServeDeploySchema.model_validate(yaml.safe_load(rendered()))
+    schema = ServeDeploySchema.model_validate(yaml.safe_load(dict(rendered_files())[CONFIG_FILE]))
     names = {deployment.name for deployment in schema.applications[0].deployments}
     assert names == set(OPTIONS)
 
@@ -34,7 +45,18 @@ def test_the_rendered_file_equals_the_table() -> None:
 def test_drift_is_found(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setitem(OPTIONS, "Courier", OPTIONS["Agent"])
     assert main(["--check"]) == 1
-    assert "python -m serve_app.render" in capsys.readouterr().err
+    errors = capsys.readouterr().err
+    assert "python -m serve_app.render" in errors
+    # A laptop's, a cluster's, and that of a cluster without GPUs.
+    files = ("serve_config.yaml", "k8s/base/rayservice.yaml", "k8s/overlays/without-gpu/serve-config.yaml")
+    assert all(file in errors for file in files)
+
+
+def test_one_configuration_is_written_for_whoever_deploys_it(tmp_path: Path) -> None:
+    file = tmp_path / "serve.yaml"
+    assert main(["--out", str(file), "--profile", "cluster-without-gpu", "--host", "0.0.0.0", "--port", "8100"]) == 0
+    expected = serve_config("0.0.0.0", 8100, profile=Profile.CLUSTER_WITHOUT_GPU)
+    assert yaml.safe_load(file.read_text(encoding="utf-8")) == expected
 
 
 def test_the_settings_reach_the_configuration_and_no_secret_does() -> None:
