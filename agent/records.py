@@ -152,6 +152,28 @@ class Identity:
     display_name: str = ""
 
 
+class Suspicion(StrEnum):
+    """Why a request of the form waits in quarantine."""
+
+    HIDDEN_FIELD = "hidden_field"
+    TOO_FAST = "too_fast"
+    RECIPIENT_RATE = "recipient_rate"
+    SENDER_RATE = "sender_rate"
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """What accept must know to screen a request: what looked odd already, and an hour's limits.
+
+    `sender` is a keyed hash of the network address that it came from, None where that is not known.
+    """
+
+    suspicions: tuple[Suspicion, ...]
+    per_recipient: int
+    per_sender: int
+    sender: bytes | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class InboundMessage:
     """One customer message, normalised by its channel, before it is stored.
@@ -171,6 +193,7 @@ class InboundMessage:
     priority: Priority | None = None
     request_hash: bytes | None = None
     synthetic: bool = False
+    screening: Screening | None = None
 
 
 @dataclass(frozen=True, slots=True)

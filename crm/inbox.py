@@ -13,6 +13,7 @@ from agent.records import (
     CustomerId,
     InboundMessage,
     MessageId,
+    Screening,
     TicketId,
     TicketStatus,
 )
@@ -95,7 +96,15 @@ class Inbox:
             message.request_hash,
             message.synthetic,
             self._reopen,
+            *_to_screening(message.screening),
         )
+
+
+def _to_screening(screening: Screening | None) -> tuple[object, ...]:
+    if screening is None:
+        return None, None, None, None
+    reasons = [suspicion.value for suspicion in screening.suspicions]
+    return reasons, screening.per_recipient, screening.sender, screening.per_sender
 
 
 def _part(rows: list[asyncpg.Record], part: slice) -> list[asyncpg.Record]:

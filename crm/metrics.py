@@ -15,11 +15,12 @@ _QUERIES = load_queries("metrics")
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Inbound messages without an outcome. `oldest_s` is 0 when there is none."""
+    """Inbound messages without an outcome; those in quarantine are counted apart. `oldest_s` is 0 without any."""
 
     depth: int
     oldest_s: float
     turns_running: int
+    quarantined: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from deployments.priority import take_a_session
 from deployments.probes import make_probes
 from deployments.startup import start_replica
 from deployments.web.app import create_app
-from deployments.web.services import connect_services
+from deployments.web.services import FormLimits, connect_services
 
 
 @serve.deployment
@@ -35,6 +35,8 @@ class Ingress:
             operator_key=settings.operator_key,
             token_secret=settings.token_secret,
             allowed_origins=settings.allowed_origins,
+            trusted_proxies=settings.trusted_proxies,
+            form_limits=FormLimits(settings.form_per_email, settings.form_per_address),
             probes=make_probes(embedding, dispatcher, settings.lock_shards, settings.times),
         )
 

@@ -7,8 +7,10 @@ replica, so that no secret travels.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from functools import lru_cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import quote
@@ -23,6 +25,8 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 SETTINGS_FACTORY = "serve_app.settings:load_settings"
 DEFAULT_EMBEDDING_MODEL = "all-MiniLM-L6-v2"
 _WELL_KNOWN_SECRETS = frozenset({"", "admin", "changeme", "default", "password", "postgres", "secret", "test"})
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
 
 StringList = Annotated[tuple[str, ...], NoDecode]
 
@@ -77,6 +81,10 @@ class Settings(BaseSettings):
     """Sites that may embed the form, separated by commas."""
     trusted_proxies: StringList = Field(default=(), validation_alias="FTE_TRUSTED_PROXIES")
     """Networks whose forwarded client addresses count, separated by commas."""
+    form_per_email: int = Field(default=100, ge=1, validation_alias="FTE_FORM_PER_EMAIL")
+    """Requests of the form an hour that name one e-mail address, before the next ones wait in quarantine."""
+    form_per_address: int = Field(default=300, ge=1, validation_alias="FTE_FORM_PER_ADDRESS")
+    """The same from one network address, which only trusted proxies tell."""
     times: Times = Field(default=Times(), validation_alias="FTE_TIMES")
     """A JSON object of what differs from agent/times.py."""
 
@@ -84,6 +92,22 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("allowed_origins", mode="after")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        """As browsers send them, for they are compared as texts; `*` would let every site in."""
+        wrong = [origin for origin in origins if not _ORIGIN.fullmatch(origin)]
+        if wrong:
+            raise ValueError(f"{wrong[0]} is no origin; write it like https://www.example.com, without a path")
+        return origins
+
+    @field_validator("trusted_proxies", mode="after")
+    @classmethod
+    def _check_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            ip_network(network, strict=False)
+        return networks
 
     @field_validator("home", mode="after")
     @classmethod

@@ -1,22 +1,33 @@
-"""The support form's page and its files, with the form's rules rendered into the page."""
+"""What browsers get of the form: the `<support-form>` element as modules, and the page that shows it.
+
+The modules are served as they lie in `element/`. Four kinds are made here, so that each thing is written in its own
+language and in one place: the style sheet, the rules of the fields, the languages, and the texts.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
+from channels.web_form.files import ACCEPTED, FILE_MAX_BYTES, FILES_MAX
+from channels.web_form.form_texts import FALLBACK, load_texts
 from channels.web_form.submission import Submission
 
-_FOLDER = Path(__file__).parent / "page"
-_MEDIA_TYPES = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
+ENTRY = "support-form.js"
+"""The one script of a page that embeds the form; it stands above the folder of its modules."""
+
+_ELEMENT = Path(__file__).parent / "element"
+_PAGE = Path(__file__).parent / "page"
+_SCRIPT = "text/javascript; charset=utf-8"
+_MEDIA_TYPES = {".css": "text/css; charset=utf-8", ".js": _SCRIPT, ".svg": "image/svg+xml"}
 _SHOWN = ("title", "minLength", "maxLength", "pattern", "format", "forbidden", "visible", "default")
+_PLACEHOLDER = re.compile(r"\{\{([a-z_.]+)\}\}")
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -34,7 +45,7 @@ class Asset:
 
 
 def form_rules() -> dict[str, dict[str, Any]]:
-    """What the page must check of each field, from the model that the server checks with."""
+    """What the form must check of each field, from the model that the server checks with."""
     schema = Submission.model_json_schema()
     rules = {}
     for name, field in schema["properties"].items():
@@ -46,20 +57,56 @@ def form_rules() -> dict[str, dict[str, Any]]:
     return rules
 
 
-def render_page() -> Asset:
-    """The page as one document. In a script element only `<` could end the data; it is escaped."""
-    rules = json.dumps(form_rules(), separators=(",", ":")).replace("<", "\\u003c")
-    template = (_FOLDER / "index.html").read_text(encoding="utf-8")
-    return _asset(template.replace("{{rules}}", rules).encode(), "text/html; charset=utf-8")
-
-
-def load_assets() -> dict[str, Asset]:
-    """The page's files by name."""
-    return {
-        path.name: _asset(path.read_bytes(), _MEDIA_TYPES[path.suffix])
-        for path in sorted(_FOLDER.iterdir())
-        if path.suffix in _MEDIA_TYPES
+def load_modules() -> dict[str, Asset]:
+    """The element's modules by their path below `assets/`, its entry included: what other sites may load."""
+    texts = load_texts()
+    made: dict[str, str | Mapping[str, Any]] = {
+        "styles.js": (_ELEMENT / "support-form.css").read_text(encoding="utf-8"),
+        "schema.js": form_rules(),
+        "limits.js": {"files_max": FILES_MAX, "file_max_bytes": FILE_MAX_BYTES, "endings": ACCEPTED},
+        "languages.js": {language: each["direction"] for language, each in texts.items()},
+        **{f"texts/{language}.js": each for language, each in texts.items()},
     }
+    modules = {path.name: _asset(path.read_bytes(), _SCRIPT) for path in sorted(_ELEMENT.glob("*.js"))}
+    return modules | {name: _asset(_module(value), _SCRIPT) for name, value in made.items()}
+
+
+def load_page_files() -> dict[str, Asset]:
+    """The page's own style sheet, script and icon, by name."""
+    found = (path for path in sorted(_PAGE.iterdir()) if path.suffix in _MEDIA_TYPES)
+    return {path.name: _asset(path.read_bytes(), _MEDIA_TYPES[path.suffix]) for path in found}
+
+
+def render_pages() -> dict[str, Asset]:
+    """The page as one document in each language."""
+    template = (_PAGE / "index.html").read_text(encoding="utf-8")
+    shared = [name for name in load_modules() if name != ENTRY and not name.startswith("texts/")]
+    pages = {}
+    for language, texts in load_texts().items():
+        modules = [*shared, *(f"texts/{each}.js" for each in dict.fromkeys((FALLBACK, language)))]
+        values = {key: escape(text) for key, text in texts.items()} | {
+            "language": language,
+            "languages": "\n".join(_language_links(language)),
+            "preloads": "\n".join(f'  <link rel="modulepreload" href="/assets/{name}">' for name in modules),
+        }
+        pages[language] = _asset(_fill(template, values).encode(), "text/html; charset=utf-8")
+    return pages
+
+
+def _language_links(current: str) -> Iterator[str]:
+    for language, texts in load_texts().items():
+        marked = ' aria-current="true"' if language == current else ""
+        name = escape(texts["language"])
+        yield f'      <a href="/?lang={language}" hreflang="{language}" lang="{language}"{marked}>{name}</a>'
+
+
+def _fill(template: str, values: Mapping[str, str]) -> str:
+    return _PLACEHOLDER.sub(lambda found: values[found[1]], template)
+
+
+def _module(value: str | Mapping[str, Any]) -> bytes:
+    """JSON is JavaScript since ECMAScript 2019."""
+    return f"export default {json.dumps(value, ensure_ascii=False)};\n".encode()
 
 
 def _asset(content: bytes, media_type: str) -> Asset:

@@ -26,6 +26,7 @@ from channels.texts import CONTROLS, NOT_BLANK, ONE_LINE, VISIBLE, MessageText
 
 NAME_MAX = 100
 SUBJECT_MAX = 200
+_OBSERVED = {"website", "elapsed_ms"}
 _KEY = re.compile(r"^[\x21-\x7e]{1,200}$")
 
 Email = Annotated[
@@ -58,6 +59,15 @@ class Submission(BaseModel):
     message: MessageText
 
 
+class FormRequest(Submission):
+    """The body of `POST /support/submit`: a submission with what the form saw of how it was filled in."""
+
+    website: Annotated[str, Field(title="Website")] = ""
+    """A field that nobody sees; people leave it empty."""
+    elapsed_ms: Annotated[int, Field(title="Time", ge=0)] | None = None
+    """How long the form was open, by the browser's monotonic clock."""
+
+
 class FollowUp(BaseModel):
     """The body of `POST /support/ticket/{ticket_id}/messages`."""
 
@@ -76,8 +86,11 @@ def parse_idempotency_key(header: str | None) -> str:
 
 
 def hash_request(body: BaseModel) -> bytes:
-    """SHA-256 of the canonical body: the fields of the model in its order, defaults filled in, no white space."""
-    return hashlib.sha256(body.model_dump_json().encode()).digest()
+    """SHA-256 of the canonical body: the fields of the model in its order, defaults filled in, no white space.
+
+    How a form was filled in is no part of what is asked: a repetition may have taken longer.
+    """
+    return hashlib.sha256(body.model_dump_json(exclude=_OBSERVED).encode()).digest()
 
 
 def to_inbound(submission: Submission, idempotency_key: str) -> InboundMessage:

@@ -216,6 +216,14 @@ SELECT format('message %s of customer %s is queued, but no work is due', m.messa
 FROM messages m LEFT JOIN work w ON w.customer_id = m.customer_id
 WHERE m.direction = 'inbound' AND m.outcome_id IS NULL AND w.due_at IS NULL
 
+-- name: find_hold_without_quarantine
+-- Messages wait for a person's word, and no list shows them.
+SELECT format('the work of customer %s waits in no quarantine', w.customer_id) AS finding
+FROM work w
+WHERE w.due_at = 'infinity' AND NOT EXISTS (
+    SELECT FROM quarantine q JOIN conversations c ON c.conversation_id = q.conversation_id
+    WHERE c.customer_id = w.customer_id AND q.ending IS NULL)
+
 -- name: find_state_without_escalation
 -- A conversation is with people and no escalation is live, or the other way round.
 SELECT format('conversation %s is %s and has %s live escalations', c.conversation_id, c.state, count(e.escalation_id)) AS finding

@@ -1,5 +1,6 @@
 -- name: accept_message
--- Stores one inbound message with all that belongs to it, or finds the one that an earlier delivery stored.
+-- Stores one inbound message with all that belongs to it, or finds the one that an earlier delivery stored. A message
+-- of the form is screened in the same statement, and waits in quarantine where there is a reason.
 -- $1 text: channel
 -- $2 text: the provider's message id, the deduplication key within the channel
 -- $3 text: thread key
@@ -14,4 +15,8 @@
 -- $12 bytea: hash of the request or null
 -- $13 boolean: synthetic
 -- $14 interval: how long after its end a resolved conversation is reopened
-SELECT * FROM accept_message($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+-- $15 text[]: reasons for quarantine that the form saw, or null for what is not screened
+-- $16 integer: requests an hour that one address may be named in, or null as above
+-- $17 bytea: who sent it, or null where that is not known
+-- $18 integer: requests an hour that one sender may make, or null as above
+SELECT * FROM accept_screened($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)

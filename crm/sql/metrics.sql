@@ -6,12 +6,17 @@ INSERT INTO agent_metrics (kind, channel, total_ms)
 SELECT 'accept', channel, total_ms FROM unnest($1::text[], $2::real[]) AS a (channel, total_ms)
 
 -- name: fetch_queue
--- Inbound messages without an outcome, how long the oldest has waited in seconds, and turns that run now.
-SELECT count(*)::integer AS depth,
-       coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::double precision AS oldest_s,
-       (SELECT count(*)::integer FROM work WHERE due_at IS NOT NULL AND lease_until > clock_timestamp()) AS turns_running
-FROM messages
-WHERE direction = 'inbound' AND outcome_id IS NULL
+-- Inbound messages without an outcome, how long the oldest has waited in seconds, turns that run now, and messages
+-- that wait for a person's word in quarantine.
+SELECT count(*) FILTER (WHERE NOT held)::integer AS depth,
+       coalesce(extract(epoch FROM clock_timestamp() - min(created_at) FILTER (WHERE NOT held)), 0)::double precision AS oldest_s,
+       (SELECT count(*)::integer FROM work WHERE due_at IS NOT NULL AND lease_until > clock_timestamp()) AS turns_running,
+       count(*) FILTER (WHERE held)::integer AS quarantined
+FROM (
+    SELECT m.created_at, coalesce(w.due_at = 'infinity', false) AS held
+    FROM messages m LEFT JOIN work w ON w.customer_id = m.customer_id
+    WHERE m.direction = 'inbound' AND m.outcome_id IS NULL
+) AS queued
 
 -- name: fetch_outbox_backlog
 -- Replies that are not delivered yet by state, and how long the oldest has waited in seconds.

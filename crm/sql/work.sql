@@ -12,11 +12,11 @@ LIMIT $2
 
 -- name: fetch_next_wake_up
 -- Seconds until it is worth looking again, null when nothing is queued: the first end of a lease on due work, or the
--- first due time to come, leased or not. Asked when all due work is in hand or leased, so the index scans are short.
+-- first due time to come, leased or not; quarantined work has none. Asked when all due work is in hand or leased, so the index scans are short.
 -- $1 uuid[]: in hand
 SELECT extract(epoch FROM least(
     (SELECT min(coalesce(lease_until, due_at)) FROM work WHERE due_at <= now() AND customer_id <> ALL ($1)),
-    (SELECT min(due_at) FROM work WHERE due_at > now() AND customer_id <> ALL ($1))
+    (SELECT min(due_at) FROM work WHERE due_at > now() AND due_at < 'infinity' AND customer_id <> ALL ($1))
 ) - now())::double precision
 
 -- name: fetch_backlog

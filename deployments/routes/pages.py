@@ -1,31 +1,57 @@
-"""The pages: the support form with its files, and the reference of this interface."""
+"""The pages: the support form with its element's modules, and the reference of this interface."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from agent.errors import NotFound
-from channels.web_form.form_page import CONTENT_SECURITY_POLICY, Asset, load_assets, render_page
+from channels.web_form.form_page import (
+    CONTENT_SECURITY_POLICY,
+    ENTRY,
+    Asset,
+    load_modules,
+    load_page_files,
+    render_pages,
+)
+from channels.web_form.form_texts import choose_language
 from deployments.web.reference import REFERENCE_POLICY, render_reference
+
+_NO_HEADERS: Mapping[str, str] = {}
 
 
 def build_router() -> APIRouter:
     """The files are read and rendered once, here."""
     router = APIRouter(tags=["pages"])
-    page, assets = render_page(), load_assets()
+    pages, modules, page_files = render_pages(), load_modules(), load_page_files()
+    entry = modules.pop(ENTRY)
 
     @router.head("/", include_in_schema=False)
     @router.get("/", response_class=HTMLResponse)
-    async def form(request: Request) -> Response:
-        """The support form."""
-        return _answer(request, page, {"Content-Security-Policy": CONTENT_SECURITY_POLICY})
+    async def form(request: Request, lang: str = "") -> Response:
+        """The support form, in the language of `lang` or else of the browser."""
+        language = choose_language(lang, request.headers.get("accept-language", ""), pages)
+        headers = {
+            "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+            "Content-Language": language,
+            "Vary": "Accept-Language",
+        }
+        return _answer(request, pages[language], headers)
 
-    @router.get("/assets/{name}", include_in_schema=False)
+    @router.get(f"/{ENTRY}", include_in_schema=False)
+    async def element(request: Request) -> Response:
+        return _answer(request, entry)
+
+    @router.get("/assets/{name:path}", include_in_schema=False)
     async def asset(request: Request, name: str) -> Response:
-        if name not in assets:
-            raise NotFound("no such file")
-        return _answer(request, assets[name], {"Cross-Origin-Resource-Policy": "same-origin"})
+        # Which sites may load a module is the cross-origin middleware's to say; the page's own files are for it alone.
+        if name in modules:
+            return _answer(request, modules[name])
+        if name in page_files:
+            return _answer(request, page_files[name], {"Cross-Origin-Resource-Policy": "same-origin"})
+        raise NotFound("no such file")
 
     @router.get("/docs", include_in_schema=False)
     async def reference(request: Request) -> Response:
@@ -36,9 +62,9 @@ def build_router() -> APIRouter:
     return router
 
 
-def _answer(request: Request, asset: Asset, headers: dict[str, str]) -> Response:
+def _answer(request: Request, asset: Asset, headers: Mapping[str, str] = _NO_HEADERS) -> Response:
     """The file, or 304 when the browser has this version; it asks each time, so a new version shows at once."""
-    headers = {"ETag": asset.etag, "Cache-Control": "no-cache", **headers}
+    sent = {"ETag": asset.etag, "Cache-Control": "no-cache", **headers}
     if asset.etag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    return Response(asset.content, media_type=asset.media_type, headers=headers)
+        return Response(status_code=304, headers=sent)
+    return Response(asset.content, media_type=asset.media_type, headers=sent)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -22,12 +23,14 @@ from agent.records import (
     Direction,
     MessageId,
     Priority,
+    Screening,
     TicketId,
     TicketStatus,
 )
+from channels.web_form.screening import suspicions_of
 from channels.web_form.submission import (
     FollowUp,
-    Submission,
+    FormRequest,
     parse_idempotency_key,
     to_follow_up,
     to_inbound,
@@ -111,15 +114,21 @@ OpenTicket = Annotated[TicketHead, Depends(open_ticket)]
     status_code=201,
     response_model=SubmitAnswer,
     responses=error_responses(400, 409, 413, 415, 422, 503),
-    openapi_extra=json_body(Submission, parameters=[_IDEMPOTENCY_KEY]),
+    openapi_extra=json_body(FormRequest, parameters=[_IDEMPOTENCY_KEY]),
 )
 async def submit(request: Request) -> Response:
-    """Send a support request. It is stored when this answers."""
+    """Send a support request. It is stored when this answers, also one that then waits in quarantine."""
     began = time.perf_counter()
     services = services_of(request)
-    submission = await read_json(request, Submission)
+    submission = await read_json(request, FormRequest)
     key = parse_idempotency_key(request.headers.get("idempotency-key"))
-    accepted = await services.inbox.accept(to_inbound(submission, key))
+    screening = Screening(
+        suspicions=suspicions_of(submission),
+        per_recipient=services.form_limits.per_recipient,
+        per_sender=services.form_limits.per_sender,
+        sender=services.senders.identify(request),
+    )
+    accepted = await services.inbox.accept(replace(to_inbound(submission, key), screening=screening))
     services.wake_dispatcher()
     # The ticket is open when it is made; a repetition answers the same, whatever became of it since.
     answer = _to_answer(services, accepted, TicketStatus.OPEN)

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 
-from deployments.routes import desk, operations, pages, support
+from deployments.routes import attachments, desk, operations, pages, quarantine, support
+from deployments.web.embedding_sites import EmbeddingSites
 from deployments.web.errors import UnexpectedErrors, add_error_handlers
 from deployments.web.headers import SecurityHeaders
 from deployments.web.services import IngressServices
@@ -35,19 +35,19 @@ def create_app(services: IngressServices) -> FastAPI:
     )
     app.state.services = services
     # Routes are tried in this order, and submissions are most of the traffic.
-    for router in (support.router, pages.build_router(), desk.router, operations.router):
+    for router in (
+        support.router,
+        pages.build_router(),
+        desk.router,
+        attachments.router,
+        quarantine.router,
+        operations.router,
+    ):
         app.include_router(router)
     add_error_handlers(app)
     # The last one added is the outermost.
     app.add_middleware(UnexpectedErrors)
     if services.allowed_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=services.allowed_origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
-            expose_headers=["Retry-After"],
-            max_age=600,
-        )
+        app.add_middleware(EmbeddingSites, origins=services.allowed_origins)
     app.add_middleware(SecurityHeaders)
     return app

@@ -50,6 +50,7 @@ class _FiguresCollector(Collector):
         queue = self._figures.queue
         yield GaugeMetricFamily("fte_queue_depth", "Inbound messages without an outcome", queue.depth)
         yield GaugeMetricFamily("fte_queue_oldest_seconds", "Age of the oldest of them", queue.oldest_s)
+        yield GaugeMetricFamily("fte_quarantine_messages", "Messages that wait in quarantine", queue.quarantined)
         yield GaugeMetricFamily("fte_turns_running", "Turns that hold a lease now", queue.turns_running)
         outbox = GaugeMetricFamily("fte_outbox_messages", "Replies by outbox state", labels=["state"])
         for state in OutboxState:

@@ -40,16 +40,16 @@ async def read_optional_json(request: Request, model: type[Body]) -> Body:
     return model.model_validate_json(body)
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(request: Request, max_bytes: int = BODY_MAX_BYTES) -> bytes:
     """The body, given up as soon as it is over the limit. Raises PayloadTooLarge."""
-    too_large = PayloadTooLarge(f"the body must be at most {BODY_MAX_BYTES} bytes")
+    too_large = PayloadTooLarge(f"the body must be at most {max_bytes} bytes")
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > BODY_MAX_BYTES:
+    if declared.isdigit() and int(declared) > max_bytes:
         raise too_large
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
-        if size > BODY_MAX_BYTES:
+        if size > max_bytes:
             raise too_large
         parts.append(part)
     return b"".join(parts)

@@ -10,20 +10,31 @@ from fastapi import Request
 from pydantic import SecretStr
 
 from channels.web_form.tokens import TicketTokens
+from crm.attachments import Attachments
 from crm.database import Database
 from crm.desk import Desk
 from crm.desk_views import DeskViews
 from crm.inbox import Inbox
 from crm.metrics import Metrics
 from crm.notifier import Notifier
+from crm.quarantine import Quarantine
 from crm.totals import SystemTotals
 from crm.views import TicketViews
 from crm.work import OUTBOX_CHANNEL, WorkQueue
 from deployments.web.ack_log import AckLog
 from deployments.web.reply_streams import ReplyStreams
+from deployments.web.senders import Senders
 
 HealthProbe = Callable[[], Awaitable[Mapping[str, Any]]]
 """Answers plain values about one part of the system; what it raises is shown as that part's problem."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormLimits:
+    """Requests an hour before the next ones wait for a person: to one e-mail address, from one network address."""
+
+    per_recipient: int = 100
+    per_sender: int = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +45,15 @@ class IngressServices:
     desk: Desk
     tickets: TicketViews
     desk_views: DeskViews
+    quarantine: Quarantine
+    attachments: Attachments
     metrics: Metrics
     totals: SystemTotals
     streams: ReplyStreams
     acks: AckLog
     tokens: TicketTokens
+    senders: Senders
+    form_limits: FormLimits
     wake_dispatcher: Callable[[], None]
     wake_courier: Callable[[], None]
     operator_key: SecretStr
@@ -57,6 +72,8 @@ def connect_services(
     operator_key: SecretStr,
     token_secret: SecretStr,
     allowed_origins: tuple[str, ...] = (),
+    trusted_proxies: tuple[str, ...] = (),
+    form_limits: FormLimits = FormLimits(),
     probes: Mapping[str, HealthProbe] | None = None,
 ) -> IngressServices:
     """The services over one database."""
@@ -68,11 +85,15 @@ def connect_services(
         desk=Desk(database),
         tickets=tickets,
         desk_views=DeskViews(database),
+        quarantine=Quarantine(database),
+        attachments=Attachments(database),
         metrics=metrics,
         totals=SystemTotals(database),
         streams=ReplyStreams(tickets, queue),
         acks=AckLog(metrics.record_acks),
         tokens=TicketTokens(token_secret),
+        senders=Senders(trusted_proxies, token_secret),
+        form_limits=form_limits,
         wake_dispatcher=Notifier(queue).notify,
         wake_courier=Notifier(queue, OUTBOX_CHANNEL).notify,
         operator_key=operator_key,

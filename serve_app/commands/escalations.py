@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from serve_app.commands.operator_door import ask
+
 
 def register(app: typer.Typer) -> None:
     app.command()(escalations)
@@ -18,37 +20,12 @@ def escalations(
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
     """List escalations."""
-    rows = fetch({name: value for name, value in (("team", team), ("status", status)) if value})
+    filters = {name: value for name, value in (("team", team), ("status", status)) if value}
+    rows = ask("GET", "/escalations", params=filters, asked="team or status")["escalations"]
     if as_json:
         typer.echo(json.dumps(rows))
     else:
         _show(rows)
-
-
-def fetch(filters: dict[str, str]) -> list[dict[str, Any]]:
-    """Raises DependencyAway when the system does not answer, BadInput when it refuses a filter."""
-    import httpx
-
-    from agent.errors import BadInput, DependencyAway, NotAuthorized
-    from serve_app.settings import load_settings
-
-    settings = load_settings()
-    key = settings.operator_key.get_secret_value()
-    try:
-        answer = httpx.get(
-            f"{settings.base_url}/escalations", params=filters, timeout=10, trust_env=False,
-            headers={"Authorization": f"Bearer {key}"},
-        )  # fmt: skip
-    except httpx.HTTPError as error:
-        raise DependencyAway(f"{settings.base_url} does not answer; start the system with `fte up`") from error
-    if answer.status_code == 401:
-        raise NotAuthorized("the operator key is not accepted; is FTE_HOME or FTE_OPERATOR_KEY another's?")
-    if answer.status_code == 422:
-        raise BadInput("filter", "team or status is not one of the known values")
-    if not answer.is_success:
-        raise DependencyAway(f"{settings.base_url} answers {answer.status_code}; try again")
-    rows = answer.json()
-    return list(rows["escalations"] if isinstance(rows, dict) else rows)
 
 
 def _show(rows: list[dict[str, Any]]) -> None:

@@ -42,10 +42,21 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def visit(browser: Browser, *, width: int = 1280, height: int = 850, dark: bool = False) -> AsyncIterator[Visit]:
-    """A fresh profile with one page."""
+async def visit(
+    browser: Browser,
+    *,
+    width: int = 1280,
+    height: int = 850,
+    dark: bool = False,
+    locale: str = "en-US",
+    still: bool = False,
+) -> AsyncIterator[Visit]:
+    """A fresh profile with one page; `still` asks for reduced motion."""
     context = await browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if dark else "light",
+        reduced_motion="reduce" if still else "no-preference",
+        locale=locale,
     )
     page = await context.new_page()
     page.set_default_timeout(PATIENCE_MS)

@@ -1,84 +1,25 @@
-"""The support form in a real browser, on the real application and Postgres; a responder stands in for the FTE."""
+"""The support form in a real browser."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-import socket
-from collections.abc import AsyncIterator
 
 import pytest
-import uvicorn
-from playwright.async_api import Browser, Page, Route, expect
+from playwright.async_api import Browser, Route, expect
 from pydantic import ValidationError
 
-from agent.records import TurnContext, TurnDecision
 from channels.web_form.submission import Submission
 from crm.database import Database
-from deployments.web.app import create_app
 from deployments.web.services import IngressServices
-from tests.e2e.browser import CHROMIUM, PATIENCE_MS, Visit, chromium, visit
-from tests.integration.http_spine import SUBMISSION, deliver_due, responder, services_for
-from tests.integration.spine import escalate, reply_to
+from tests.e2e.browser import CHROMIUM, PATIENCE_MS, Visit, visit
+from tests.e2e.sites import fill, send
+from tests.integration.http_spine import SUBMISSION, deliver_due
 from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Debian's chromium")
 
 MARKUP = '<img src=x onerror="document.title=1"><script>document.title=2</script><b>bold</b>'
-
-
-def decide(context: TurnContext) -> TurnDecision:
-    if "refund" in context.text:
-        return escalate(context)
-    return reply_to(context, f"You asked: {context.burst[-1].body} See https://docs.example/boards.")
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-async def services(database: Database) -> IngressServices:
-    return services_for(database)
-
-
-@pytest.fixture
-async def site(database: Database, services: IngressServices) -> AsyncIterator[str]:
-    """The address of the application with something that answers."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        config = uvicorn.Config(create_app(services), log_level="warning", ws="none", timeout_graceful_shutdown=1)
-        server = uvicorn.Server(config)
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        await until(lambda: server.started or serving.done())
-        async with responder(database, decide):
-            yield address
-        server.should_exit = True
-        await serving
-
-
-@pytest.fixture
-async def seen(browser: Browser) -> AsyncIterator[Visit]:
-    async with visit(browser) as seen:
-        yield seen
-
-
-async def fill(page: Page, **changes: str) -> None:
-    values = {**SUBMISSION, **changes}
-    await page.get_by_label("Your name").fill(values["name"])
-    await page.get_by_label("E-mail").fill(values["email"])
-    await page.get_by_label("Subject").fill(values["subject"])
-    await page.get_by_label("Category").select_option(values["category"])
-    await page.get_by_label("Priority").select_option(values["priority"])
-    await page.get_by_label("Message", exact=True).fill(values["message"])
-
-
-async def send(page: Page) -> None:
-    await page.get_by_role("button", name="Send request").click()
 
 
 async def count(database: Database, table: str) -> object:
@@ -134,6 +75,17 @@ async def test_empty_form_is_explained_and_not_sent(site: str, seen: Visit) -> N
     assert [request for request in seen.requests if request.method == "POST"] == []
 
 
+async def test_one_click_sends_even_when_leaving_a_field_shows_a_problem(site: str, seen: Visit) -> None:
+    page = seen.page
+    await page.goto(site)
+    await page.get_by_label("E-mail").fill("nobody")
+    await page.get_by_label("E-mail").focus()
+    await send(page)
+    await expect(page.get_by_text("Please fill in this field.")).to_have_count(3)
+    await expect(page.get_by_text("Please enter an address like name@example.com.")).to_be_visible()
+    await expect(page.get_by_label("Your name")).to_be_focused()
+
+
 SAMPLES = {
     "name": ["Ada", "", "  ", "a\x07b", "\u200b", "😀" * 100, "😀" * 101, "x\u2028y", "O'Neil <b>"],
     "email": ["a@b.co", "A@B.CO", " a@b.co ", "a@b", "a b@c.de", "a@b..co", "ä@b.co", ".a@b.co", "a@xn--p1ai.xn--p1ai"],
@@ -159,7 +111,7 @@ async def test_page_and_server_agree_on_what_is_valid(site: str, seen: Visit) ->
             problem = await seen.page.evaluate(
                 "async ([field, value]) => (await import('/assets/rules.js')).problemOf(field, value)", [field, value]
             )
-            assert (problem != "") == refused_by_server(field, value), (field, value, problem)
+            assert (problem is not None) == refused_by_server(field, value), (field, value, problem)
 
 
 async def test_markup_in_question_and_answer_stays_text(site: str, seen: Visit, database: Database) -> None:
@@ -292,10 +244,41 @@ async def test_form_can_be_sent_by_keyboard_alone(site: str, seen: Visit) -> Non
     page = seen.page
     await page.goto(site)
     await page.get_by_label("Your name").focus()
-    for text in ("Ada", "\tada@example.com", "\tBoards", "\t", "\t", "\tHow do I create a board?"):
+    for text in ("Ada", "\tada@example.com", "\tBoards", "\t", "\t", "\tHow do I create a board?", "\t"):
         if text.startswith("\t"):
             await page.keyboard.press("Tab")
         await page.keyboard.type(text.lstrip("\t"))
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(2)
+
+
+async def test_program_that_fills_everything_in_waits_for_a_person_and_is_told_nothing(
+    site: str, seen: Visit, services: IngressServices
+) -> None:
+    page = seen.page
+    await page.goto(site)
+    trap = page.locator("#website")
+    await expect(page.get_by_role("textbox", name="Leave this field empty")).to_have_count(0)
+    await fill(page)
+    await trap.evaluate("(node) => { node.value = 'https://spam.example' }")
+    await send(page)
+    await expect(page.locator("#status")).to_have_text("Received")
+    (waiting,) = await services.quarantine.fetch_waiting()
+    assert waiting.reasons == ["hidden_field"]
+    await services.quarantine.release(waiting.conversation_id, "Grace")
+    await expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(2)
+
+
+async def test_form_tells_how_long_it_was_open_and_a_quick_customer_does_not_wait(
+    site: str, seen: Visit, services: IngressServices
+) -> None:
+    page = seen.page
+    await page.goto(site)
+    await fill(page)
+    await send(page)
+    await expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(2)
+    (posted,) = [request.post_data_json for request in seen.requests if request.method == "POST"]
+    assert posted["website"] == ""
+    assert 0 <= posted["elapsed_ms"] <= await page.evaluate("performance.now()")
+    assert await services.quarantine.fetch_waiting() == []

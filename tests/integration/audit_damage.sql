@@ -156,6 +156,10 @@ UPDATE outbox SET state = 'unknown', finished_at = NULL WHERE outcome_id = outco
 -- finding: is queued, but no work is due
 UPDATE messages SET outcome_id = NULL WHERE provider_message_id = 'm6';
 
+-- block: find_hold_without_quarantine
+-- finding: waits in no quarantine
+UPDATE work SET due_at = 'infinity' WHERE customer_id = customer('+15550150');
+
 -- block: find_state_without_escalation
 -- finding: is open and has 1 live escalations
 UPDATE conversations SET state = 'open', owner = NULL WHERE thread_key = 'handed';

@@ -195,7 +195,7 @@ async def test_nobody_has_an_empty_operator_key(services: IngressServices) -> No
 
 
 async def test_every_response_has_the_security_headers(client: httpx.AsyncClient) -> None:
-    for path in ("/", "/docs", "/health", "/nowhere", "/assets/form.js", "/escalations"):
+    for path in ("/", "/docs", "/health", "/nowhere", "/support-form.js", "/assets/element.js", "/escalations"):
         response = await client.get(path)
         assert response.headers["X-Content-Type-Options"] == "nosniff", path
         assert response.headers["Referrer-Policy"] == "no-referrer"
@@ -206,7 +206,7 @@ async def test_every_response_has_the_security_headers(client: httpx.AsyncClient
 
 
 async def test_page_and_files_are_asked_for_again_only_when_they_changed(client: httpx.AsyncClient) -> None:
-    for path in ("/", "/assets/form.js", "/assets/form.css", "/assets/icon.svg"):
+    for path in ("/", "/support-form.js", "/assets/element.js", "/assets/page.css", "/assets/icon.svg"):
         first = await client.get(path)
         assert first.status_code == 200
         again = await client.get(path, headers={"If-None-Match": first.headers["ETag"]})
@@ -238,6 +238,49 @@ async def test_other_sites_are_let_in_only_when_allowed(services: IngressService
         assert response.headers["access-control-allow-origin"] == "https://shop.example"
         other = await client.options("/support/submit", headers={**preflight, "Origin": "https://evil.example"})
         assert "access-control-allow-origin" not in other.headers
+
+
+ELEMENT = ("/support-form.js", "/assets/element.js", "/assets/styles.js", "/assets/texts/ar.js")
+
+
+async def test_allowed_site_may_load_the_element_and_use_the_support_endpoints_only(services: IngressServices) -> None:
+    shop = {"Origin": "https://shop.example"}
+    async with http_client(replace(services, allowed_origins=("https://shop.example",))) as client:
+        for path in (*ELEMENT, "/support/ticket/TF-20260101-0001", "/support/ticket/TF-20260101-0001/events"):
+            response = await client.get(path, headers=shop)
+            assert response.headers["access-control-allow-origin"] == "https://shop.example", path
+            assert "Origin" in response.headers["vary"]
+            assert "access-control-allow-credentials" not in response.headers
+            for origin in ("https://evil.example", "https://shop.example.evil.example", "http://shop.example", "null"):
+                other = await client.get(path, headers={"Origin": origin})
+                assert "access-control-allow-origin" not in other.headers
+        for path in ("/", "/escalations", "/health/detailed", "/metrics", "/test/queue"):
+            response = await client.get(path, headers=shop)
+            assert "access-control-allow-origin" not in response.headers, path
+
+
+async def test_preflight_lets_the_headers_of_the_form_through(services: IngressServices) -> None:
+    headers = "authorization, content-type, idempotency-key, last-event-id"
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": headers}
+    async with http_client(replace(services, allowed_origins=("https://shop.example",))) as client:
+        for path in ("/support/submit", "/support/ticket/TF-20260101-0001/messages"):
+            response = await client.options(path, headers={**asked, "Origin": "https://shop.example"})
+            assert response.status_code == 200
+            assert set(headers.split(", ")) <= set(response.headers["access-control-allow-headers"].lower().split(", "))
+            refused = await client.options(path, headers={**asked, "Origin": "https://evil.example"})
+            assert refused.status_code == 400
+
+
+async def test_page_speaks_the_browser_s_language(client: httpx.AsyncClient) -> None:
+    for query, accepted, language in (
+        ("", "ar-EG, en;q=0.5", "ar"),
+        ("?lang=de", "ar", "de"),
+        ("?lang=<b>", "x", "en"),
+    ):
+        response = await client.get(f"/{query}", headers={"Accept-Language": accepted})
+        assert response.headers["content-language"] == language
+        assert "Accept-Language" in response.headers["vary"]
+        assert f'<html lang="{language}"' in response.text
 
 
 async def test_many_submissions_at_once_all_get_their_ticket(client: httpx.AsyncClient) -> None:

@@ -1,4 +1,4 @@
-"""Accept, claim, commit, takeover, merge and send as one state machine, with a fault at every await.
+"""Accept, claim, commit, quarantine, takeover, merge and send as one state machine, with a fault at every await.
 
 Run new seeds with `pytest tests/integration/test_state_machine.py --hypothesis-profile=deep`; repeat one with
 `--hypothesis-seed=N`.
@@ -44,6 +44,18 @@ class SpineMachine(RuleBasedStateMachine):
     @rule(pick=picks, cut=cuts)
     def accept(self, pick: int, cut: Cut | None) -> None:
         self.world.play(self.cast.accept(pick), cut)
+
+    @rule(cut=cuts)
+    def spam(self, cut: Cut | None) -> None:
+        self.world.play(self.cast.channels.spam(), cut)
+
+    @rule(pick=picks, cut=cuts)
+    def let_go(self, pick: int, cut: Cut | None) -> None:
+        self.world.play(self.cast.people.release(pick), cut)
+
+    @rule(pick=picks, cut=cuts)
+    def discard(self, pick: int, cut: Cut | None) -> None:
+        self.world.play(self.cast.people.discard(pick), cut)
 
     @rule(pick=picks, cut=cuts)
     def redeliver(self, pick: int, cut: Cut | None) -> None:

@@ -56,6 +56,46 @@ def test_lists_and_times_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings().times.poll_s == 1.5
 
 
+@pytest.mark.parametrize(
+    "origins",
+    [
+        "*",
+        "null",
+        "www.example.com",
+        "https://a.example/",
+        "https://a.example/help",
+        "https://A.example",
+        "https://*.example",
+        "https://a.example, ftp://b.example",
+        "https://user@a.example",
+    ],
+)
+def test_what_is_no_origin_is_refused(monkeypatch: pytest.MonkeyPatch, origins: str) -> None:
+    monkeypatch.setenv("FTE_ALLOWED_ORIGINS", origins)
+    with pytest.raises(ConfigurationInvalid, match=r"ALLOWED_ORIGINS: .* is no origin"):
+        load_settings()
+
+
+def test_origins_may_have_ports_and_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    origins = ("http://127.0.0.1:8080", "http://[::1]:8080", "https://xn--bcher-kva.example")
+    monkeypatch.setenv("FTE_ALLOWED_ORIGINS", ",".join(origins))
+    assert Settings().allowed_origins == origins
+
+
+@pytest.mark.parametrize("networks", ["proxy.internal", "10.0.0.0/99", "10.0.0.0/8, x"])
+def test_what_is_no_network_is_refused(monkeypatch: pytest.MonkeyPatch, networks: str) -> None:
+    monkeypatch.setenv("FTE_TRUSTED_PROXIES", networks)
+    with pytest.raises(ConfigurationInvalid, match="TRUSTED_PROXIES"):
+        load_settings()
+
+
+@pytest.mark.parametrize("name", ["FTE_FORM_PER_EMAIL", "FTE_FORM_PER_ADDRESS"])
+def test_limits_of_the_form_are_positive(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "0")
+    with pytest.raises(ConfigurationInvalid, match=name):
+        load_settings()
+
+
 def test_times_that_do_not_fit_together_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FTE_TIMES", '{"heartbeat_s": 9}')
     with pytest.raises(ConfigurationInvalid, match="heartbeat_s"):

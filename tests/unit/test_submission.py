@@ -13,7 +13,6 @@ from pydantic import ValidationError
 from agent.errors import BadInput
 from agent.records import Category, Channel, IdentifierKind, Identity, Priority
 from channels.addresses import parse_email, parse_phone
-from channels.web_form.form_page import form_rules, render_page
 from channels.web_form.submission import (
     FollowUp,
     Submission,
@@ -189,22 +188,3 @@ def test_phone_numbers_have_one_form(typed: str, stored: str) -> None:
 def test_other_numbers_are_refused(typed: str) -> None:
     with pytest.raises(BadInput):
         parse_phone(typed)
-
-
-def test_page_carries_the_rules_of_the_model_and_cannot_be_left_by_them() -> None:
-    page = render_page().content.decode()
-    (data,) = re.findall(r'<script type="application/json" id="rules">(.*?)</script>', page, re.DOTALL)
-    assert json.loads(data) == form_rules()
-    assert "<" not in data
-    assert form_rules().keys() == Submission.model_fields.keys()
-    assert form_rules()["category"]["choices"] == [each.value for each in Category]
-    assert form_rules()["message"]["maxLength"] == 5_000
-
-
-def test_page_has_no_inline_script_style_or_handler() -> None:
-    page = render_page().content.decode()
-    assert "style=" not in page
-    assert "<style" not in page
-    assert not re.search(r"\son[a-z]+=", page)
-    scripts = re.findall(r"<script ([^>]*)>", page)
-    assert scripts == ['type="application/json" id="rules"', 'type="module" src="/assets/form.js"']

@@ -19,6 +19,7 @@ KINDS = (
     *(
         "accept",
         "accept_elsewhere",
+        "spam",
         "redeliver",
         "claim",
         "gather",
@@ -29,7 +30,7 @@ KINDS = (
         "fail",
         "fail_message",
     ),
-    *("take", "reply", "hand_back", "resolve", "merge"),
+    *("take", "reply", "hand_back", "resolve", "let_go", "discard", "merge"),
     *("claim_sends", "record_sent", "record", "record_failed"),
 )
 
@@ -62,6 +63,7 @@ class Cast:
         builders: dict[str, Callable[[], Operation | None]] = {
             "accept": lambda: self.accept(pick),
             "accept_elsewhere": lambda: self.accept(pick + 2),
+            "spam": channels.spam,
             "redeliver": lambda: channels.redeliver(pick),
             "claim": lambda: workers.claim(pick),
             "gather": lambda: workers.gather(newest),
@@ -75,6 +77,8 @@ class Cast:
             "reply": lambda: people.reply(pick, variant),
             "hand_back": lambda: people.hand_back(pick, variant),
             "resolve": lambda: people.resolve(pick, variant),
+            "let_go": lambda: people.release(pick),
+            "discard": lambda: people.discard(pick),
             "merge": lambda: people.merge(pick + variant % 2, pick + 1 - variant % 2),
             "claim_sends": lambda: couriers.claim_sends(variant % 4 + 1),
             "record_sent": lambda: self._send_and_record(newest),
@@ -106,6 +110,8 @@ class Cast:
         """Without faults everything comes to its end, and every message has exactly one."""
         self.world.model.holders.clear()
         with self.world.unaudited():
+            for pick in range(len(self.world.model.conversations)):
+                self.world.play(self.people.release(pick))
             for _ in range(_ROUNDS):
                 if not self._work_off():
                     break

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from agent.errors import Conflict
-from agent.records import Channel, IdentifierKind, Identity, InboundMessage
+from agent.records import Channel, IdentifierKind, Identity, InboundMessage, Screening, Suspicion
 from crm.inbox import Inbox
 from tests.integration.machine.actor import Actor, choose
 from tests.integration.machine.model import ConversationModel, Operation, Outcome, WorkModel
@@ -24,6 +24,16 @@ class Channels(Actor):
         }[channel]
         thread_key = identity.value if channel is Channel.WHATSAPP else f"thread-{which}"
         return self._accept(InboundMessage(channel, f"key-{number}", thread_key, identity, f"message {number}"))
+
+    def spam(self) -> Operation:
+        """A request of the form that looks like spam: always a customer and a thread of its own."""
+        number = len(self.model.sent)
+        identity = Identity(IdentifierKind.EMAIL, "person0@example.com", verified=False)
+        screening = Screening((Suspicion.HIDDEN_FIELD,), per_recipient=1_000, per_sender=1_000)
+        key = f"key-{number}"
+        return self._accept(
+            InboundMessage(Channel.WEB_FORM, key, f"spam-{number}", identity, f"message {number}", screening=screening)
+        )
 
     def redeliver(self, pick: int) -> Operation | None:
         key = choose(sorted(self.model.sent), pick)

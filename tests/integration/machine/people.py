@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from agent.errors import Conflict
 from agent.records import ConversationId, CustomerId
+from crm.database import Database
 from crm.desk import Desk
 from crm.merge import merge_customers
+from crm.quarantine import Quarantine
 from tests.integration.machine.actor import Actor, choose
 from tests.integration.machine.model import Operation, Outcome
 
@@ -68,6 +70,38 @@ class People(Actor):
             conversation.state, conversation.owner = "resolved", None
 
         return Operation(lambda database: Desk(database).resolve(conversation_id, who), expect)
+
+    def release(self, pick: int) -> Operation | None:
+        """Let the FTE handle what waits in quarantine."""
+        conversation_id = self._conversation(pick)
+        return self._end_quarantine(conversation_id, discarding=False) if conversation_id else None
+
+    def discard(self, pick: int) -> Operation | None:
+        conversation_id = self._conversation(pick)
+        return self._end_quarantine(conversation_id, discarding=True) if conversation_id else None
+
+    def _end_quarantine(self, conversation_id: ConversationId, *, discarding: bool) -> Operation:
+        waits = self._world.side_statement(
+            "SELECT FROM work JOIN conversations USING (customer_id) "
+            "WHERE conversation_id = $1 AND due_at = 'infinity'",
+            conversation_id,
+        )
+
+        def expect(outcome: Outcome) -> None:
+            if not waits:
+                assert isinstance(outcome, Conflict)
+                return
+            assert outcome is None
+            conversation = self.model.conversations[conversation_id]
+            self._expect_fenced(conversation.customer_id)
+            if discarding:
+                conversation.state, conversation.owner_epoch = "resolved", conversation.owner_epoch + 1
+
+        async def run(database: Database) -> None:
+            quarantine = Quarantine(database)
+            await (quarantine.discard if discarding else quarantine.release)(conversation_id, OPERATORS[0])
+
+        return Operation(run, expect)
 
     def merge(self, pick: int, other: int) -> Operation | None:
         source, target = choose(sorted(self.model.work), pick), choose(sorted(self.model.work), other)

@@ -18,10 +18,10 @@ class Workers(Actor):
             return None
         world = self._world
         world.side_statement(
-            "UPDATE work SET due_at = clock_timestamp() WHERE customer_id = $1 AND due_at IS NOT NULL", customer_id
+            "UPDATE work SET due_at = clock_timestamp() WHERE customer_id = $1 AND isfinite(due_at)", customer_id
         )
         (row,) = world.side_statement(
-            "SELECT due_at IS NOT NULL AND coalesce(lease_until < clock_timestamp(), true) AS free, "
+            "SELECT coalesce(isfinite(due_at), false) AND coalesce(lease_until < clock_timestamp(), true) AS free, "
             "attempts_crash + (lease_until IS NOT NULL)::integer AS crashes FROM work WHERE customer_id = $1",
             customer_id,
         )

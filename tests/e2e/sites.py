@@ -1,0 +1,59 @@
+"""Sites on loopback for the browser, and what a customer does on the one with the form."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from playwright.async_api import Locator, Page
+from starlette.types import ASGIApp
+
+from agent.records import TurnContext, TurnDecision
+from tests.integration.http_spine import SUBMISSION
+from tests.integration.spine import escalate, reply_to
+from tests.waiting import until
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp) -> AsyncIterator[str]:
+    """The origin under which the application answers."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(app, log_level="warning", ws="none", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        await until(lambda: server.started or serving.done())
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await serving
+
+
+def decide(context: TurnContext) -> TurnDecision:
+    """Refunds go to a person; everything else is answered with the question and a link."""
+    if "refund" in context.text:
+        return escalate(context)
+    return reply_to(context, f"You asked: {context.burst[-1].body} See https://docs.example/boards.")
+
+
+async def fill(page: Page, **changes: str) -> None:
+    values = {**SUBMISSION, **changes}
+    await page.get_by_label("Your name").fill(values["name"])
+    await page.get_by_label("E-mail").fill(values["email"])
+    await page.get_by_label("Subject").fill(values["subject"])
+    await page.get_by_label("Category").select_option(values["category"])
+    await page.get_by_label("Priority").select_option(values["priority"])
+    await page.get_by_label("Message", exact=True).fill(values["message"])
+
+
+async def send(page: Page) -> None:
+    await page.get_by_role("button", name="Send request").click()
+
+
+def said(page: Page) -> Locator:
+    """The messages of the open conversation."""
+    return page.get_by_role("log").get_by_role("listitem")
