@@ -35,6 +35,10 @@ class _GoAlone(Exception):
     """The shared transaction failed and wrote nothing; each of its messages gets one of its own."""
 
 
+class _Collided(Exception):
+    """Its transaction and another's waited for each other; it wrote nothing and is run again."""
+
+
 class Inbox:
     """The way in for every channel, for one event loop. Messages that wait for a lane are committed together."""
 
@@ -53,7 +57,7 @@ class Inbox:
         for _ in range(_ATTEMPTS):
             try:
                 [row] = await self._calls.ask([message])
-            except asyncpg.UniqueViolationError:
+            except (asyncpg.UniqueViolationError, _Collided):
                 continue
             except asyncpg.PostgresError as error:
                 if error.sqlstate != _MERGED_AWAY:
@@ -74,9 +78,13 @@ class Inbox:
                     _QUERIES["accept_message"], [self._to_arguments(messages[n]) for n in order]
                 )
             except asyncpg.PostgresError as error:
-                if len(messages) == 1 or isinstance(error, _EVERYBODYS):
+                if isinstance(error, _EVERYBODYS):
                     raise
-                raise _GoAlone from error
+                if len(messages) > 1:
+                    raise _GoAlone from error
+                if isinstance(error, asyncpg.TransactionRollbackError):
+                    raise _Collided from error
+                raise
         placed = dict(zip(order, rows, strict=True))
         return [placed[n] for n in range(len(messages))]
 

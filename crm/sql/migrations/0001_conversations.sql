@@ -55,7 +55,9 @@ CREATE TABLE ticket_days (
     day   date PRIMARY KEY,
     base  bigint NOT NULL
 );
-CREATE FUNCTION next_ticket_id() RETURNS text LANGUAGE plpgsql AS $$
+-- Where today began. The first ticket of a day writes it, and others wait for that transaction: whoever may hold what
+-- they want asks before it takes anything.
+CREATE FUNCTION ticket_day_base() RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     today  date := (now() AT TIME ZONE 'UTC')::date;
     first  bigint;
@@ -65,7 +67,13 @@ BEGIN
         INSERT INTO ticket_days (day, base) VALUES (today, nextval('ticket_numbers')) ON CONFLICT DO NOTHING;
         SELECT base INTO first FROM ticket_days WHERE day = today;
     END IF;
-    RETURN 'TF-' || to_char(today, 'YYYYMMDD') || '-' || ticket_suffix(nextval('ticket_numbers') - first);
+    RETURN first;
+END $$;
+CREATE FUNCTION next_ticket_id() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    base  bigint := ticket_day_base();  -- before the next number is drawn
+BEGIN
+    RETURN 'TF-' || to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD') || '-' || ticket_suffix(nextval('ticket_numbers') - base);
 END $$;
 CREATE FUNCTION ticket_suffix(number bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT lpad(number::text, greatest(4, length(number::text)), '0')

@@ -57,6 +57,8 @@ BEGIN
 
     IF NOT r.duplicate THEN
         r.same_request := true;
+        -- Before any key is taken, which another transaction may want while this one waits for the day's first ticket.
+        PERFORM ticket_day_base();
         SELECT c.customer_id, c.conversation_id, c.identifier_id, c.state, c.resolved_at
             INTO r.customer_id, r.conversation_id, v_identifier, v_state, v_resolved
             FROM conversations c
