@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from deployments.routes import desk, operations, pages, support
+from deployments.routes import desk, desk_page, desk_session, operations, pages, support
 from deployments.web.errors import UnexpectedErrors, add_error_handlers
 from deployments.web.headers import SecurityHeaders
 from deployments.web.services import IngressServices
@@ -35,7 +35,8 @@ def create_app(services: IngressServices) -> FastAPI:
     )
     app.state.services = services
     # Routes are tried in this order, and submissions are most of the traffic.
-    for router in (support.router, pages.build_router(), desk.router, operations.router):
+    desks = (desk.router, desk_session.router, desk_page.build_router())
+    for router in (support.router, pages.build_router(), *desks, operations.router):
         app.include_router(router)
     add_error_handlers(app)
     # The last one added is the outermost.

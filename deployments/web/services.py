@@ -18,9 +18,11 @@ from crm.metrics import Metrics
 from crm.notifier import Notifier
 from crm.totals import SystemTotals
 from crm.views import TicketViews
-from crm.work import OUTBOX_CHANNEL, WorkQueue
+from crm.work import DESK_CHANNEL, OUTBOX_CHANNEL, WorkQueue
 from deployments.web.ack_log import AckLog
+from deployments.web.desk_streams import DeskStreams
 from deployments.web.reply_streams import ReplyStreams
+from deployments.web.sessions import DeskSessions
 
 HealthProbe = Callable[[], Awaitable[Mapping[str, Any]]]
 """Answers plain values about one part of the system; what it raises is shown as that part's problem."""
@@ -28,7 +30,7 @@ HealthProbe = Callable[[], Awaitable[Mapping[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class IngressServices:
-    """One per replica. `wake_dispatcher` and `wake_courier` return at once."""
+    """One per replica. `wake_dispatcher`, `wake_courier` and `wake_desks` return at once."""
 
     inbox: Inbox
     desk: Desk
@@ -37,10 +39,13 @@ class IngressServices:
     metrics: Metrics
     totals: SystemTotals
     streams: ReplyStreams
+    desk_streams: DeskStreams
+    sessions: DeskSessions
     acks: AckLog
     tokens: TicketTokens
     wake_dispatcher: Callable[[], None]
     wake_courier: Callable[[], None]
+    wake_desks: Callable[[], None]
     operator_key: SecretStr
     allowed_origins: tuple[str, ...] = ()
     probes: Mapping[str, HealthProbe] = field(default_factory=dict)
@@ -48,6 +53,7 @@ class IngressServices:
     async def close(self) -> None:
         """End what runs in the background; the database stays open, it belongs to the caller."""
         await self.streams.close()
+        await self.desk_streams.close()
         await self.acks.close()
 
 
@@ -62,19 +68,23 @@ def connect_services(
     """The services over one database."""
     queue = WorkQueue(database)
     tickets = TicketViews(database)
+    desk_views = DeskViews(database)
     metrics = Metrics(database)
     return IngressServices(
         inbox=Inbox(database),
         desk=Desk(database),
         tickets=tickets,
-        desk_views=DeskViews(database),
+        desk_views=desk_views,
         metrics=metrics,
         totals=SystemTotals(database),
         streams=ReplyStreams(tickets, queue),
+        desk_streams=DeskStreams(desk_views, queue),
+        sessions=DeskSessions(operator_key),
         acks=AckLog(metrics.record_acks),
         tokens=TicketTokens(token_secret),
         wake_dispatcher=Notifier(queue).notify,
         wake_courier=Notifier(queue, OUTBOX_CHANNEL).notify,
+        wake_desks=Notifier(queue, DESK_CHANNEL).notify,
         operator_key=operator_key,
         allowed_origins=allowed_origins,
         probes=probes or {},
