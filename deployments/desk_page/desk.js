@@ -41,6 +41,7 @@ const announcer = document.getElementById("announce");
 const live = new Live(onNews, (link) => update({ link }));
 
 let drawing = false;
+let shownDialog = null;
 let wasAtEnd = true;
 
 function update(changes = {}) {
@@ -55,12 +56,19 @@ function draw() {
   const before = document.getElementById("timeline");
   wasAtEnd = !before || before.scrollHeight - before.scrollTop - before.clientHeight < 60;
   render(state.starting ? nothing : state.session ? deskView() : signInView(state, { signIn }), root);
-  const dialog = document.getElementById("dialog");
-  if (dialog && state.dialog && !dialog.open) dialog.showModal();
+  showDialog(document.getElementById("dialog"));
   const waiting = state.lines.filter((line) => line.status === "open").length;
   document.title = state.session && waiting ? `(${waiting}) Support desk` : "Support desk";
   const timeline = document.getElementById("timeline");
   if (timeline && wasAtEnd) timeline.scrollTop = timeline.scrollHeight;
+}
+
+// Opened once for each time that it is asked for: a dialog that has just closed itself tells so only afterwards.
+function showDialog(dialog) {
+  const wanted = dialog ? state.dialog : null;
+  if (wanted === shownDialog) return;
+  shownDialog = wanted;
+  if (wanted) dialog.showModal();
 }
 
 function deskView() {
@@ -69,7 +77,7 @@ function deskView() {
       <a class="brand" href="#/"><img src="/desk/assets/icon.svg" alt="" width="24" height="24"><span>Support desk</span></a>
       <form class="find" role="search" @submit=${find}>
         <label class="visually-hidden" for="find">Find a ticket, an e-mail address or a phone number</label>
-        <input id="find" name="what" type="search" placeholder="TF-20260102-0001, name@example.com, +1555…" autocomplete="off" spellcheck="false" aria-keyshortcuts="/">
+        <input id="find" name="what" type="search" placeholder="Ticket, e-mail or phone" autocomplete="off" spellcheck="false" aria-keyshortcuts="/">
       </form>
       <span class="link-state ${state.link}" id="link-state">${state.link === "live" ? "Live" : "Looks every 5 s"}</span>
       <button type="button" class="quiet" @click=${() => ask("keys")} aria-keyshortcuts="?">Shortcuts</button>
@@ -319,7 +327,17 @@ function focusOn(id) {
 
 // Arrows move through the list only from within it: elsewhere they scroll.
 const arrow = (step) => () => (document.activeElement?.closest(".queue") || !state.openId ? moveInList(step) : false);
-const inConversation = (...kinds) => kinds.includes(standingNow());
+
+// A key that comes while the conversation is being read waits for it.
+function inConversation(run, ...kinds) {
+  return () => {
+    if (!state.openId) return false;
+    const openId = state.openId;
+    const act = () => openId === state.openId && (kinds.length === 0 || kinds.includes(standingNow())) && run();
+    if (state.conversation) act();
+    else refreshConversation().then(() => state.conversation && act());
+  };
+}
 
 listenForKeys({
   j: () => moveInList(1),
@@ -329,13 +347,13 @@ listenForKeys({
   u: () => document.querySelector("a.line[aria-current=true], a.line")?.focus(),
   "/": () => focusOn("find"),
   "?": () => (state.session ? ask("keys") : false),
-  t: () => (inConversation("waiting", "fte", "theirs") ? void actions.take() : false),
-  r: () => focusOn("reply"),
-  h: () => (inConversation("mine", "waiting") ? ask("handBack") : false),
-  e: () => (inConversation("mine", "waiting", "fte") ? ask("resolve") : false),
-  c: () => focusOn("category"),
-  p: () => focusOn("priority"),
-  w: () => focusOn("seen"),
+  t: inConversation(actions.take, "waiting", "fte", "theirs"),
+  r: inConversation(() => focusOn("reply")),
+  h: inConversation(() => ask("handBack"), "mine", "waiting"),
+  e: inConversation(() => ask("resolve"), "mine", "waiting", "fte"),
+  c: inConversation(() => focusOn("category")),
+  p: inConversation(() => focusOn("priority")),
+  w: inConversation(() => focusOn("seen")),
   ...Object.fromEntries(VIEWS.map(([name], place) => [String(place + 1), () => (state.session ? actions.show(name) : false)])),
 });
 

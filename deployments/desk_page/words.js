@@ -1,6 +1,7 @@
 // How the desk names things and times.
 
 export const CHANNELS = { email: "E-mail", whatsapp: "WhatsApp", web_form: "Web form" };
+export const BY_CHANNEL = { email: "by e-mail", whatsapp: "on WhatsApp", web_form: "through the web form" };
 export const TEAMS = { billing: "Billing", legal: "Legal", security: "Security", technical: "Technical", general: "General" };
 export const CATEGORIES = ["general", "technical", "billing", "account", "bug_report", "feedback"];
 export const PRIORITIES = ["low", "medium", "high", "urgent"];
@@ -37,6 +38,8 @@ export function mood(score) {
   return score >= 0.3 ? "pleased" : "neutral";
 }
 
+export const moodText = (score) => (score === 0 ? "Neutral" : `${label(mood(score))} ${signed(score)}`);
+
 export const initials = (name) =>
   name
     .split(/[\s.@_-]+/)
@@ -50,6 +53,9 @@ export function gist(summary) {
   const wrote = /^The customer wrote: (.*)$/m.exec(summary);
   return wrote ? wrote[1] : summary.split("\n")[0];
 }
+
+// The summary without its reason's code, which stands above it in words.
+export const readable = (summary, reason) => (summary.startsWith(`${reason}: `) ? summary.slice(reason.length + 2) : summary);
 
 // Who has a conversation, seen by an operator.
 export function standing(conversation, me) {

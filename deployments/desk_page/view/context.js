@@ -1,5 +1,5 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
-import { CATEGORIES, CHANNELS, PRIORITIES, TEAMS, clock, label, mood, signed, since, whole } from "../words.js";
+import { CATEGORIES, CHANNELS, PRIORITIES, TEAMS, clock, label, mood, moodText, readable, since, whole } from "../words.js";
 
 export function contextView(state, actions) {
   const { conversation } = state;
@@ -23,7 +23,7 @@ function handoverView(conversation, now) {
         <strong>${label(escalation.reason_code)}</strong>
         <span class="soft">${TEAMS[escalation.team]} · <time datetime=${escalation.created_at} title=${whole(escalation.created_at)}>${since(escalation.created_at, now)}</time></span>
       </p>
-      <p class="summary" dir="auto">${escalation.summary}</p>
+      <p class="summary" dir="auto">${readable(escalation.summary, escalation.reason_code)}</p>
     </section>
   `;
 }
@@ -57,7 +57,7 @@ function customerView(conversation) {
         <dt>Writes from</dt><dd>${conversation.identity_value}
           <span class="tag ${verified ? "good" : "warn"}">${verified ? "Verified" : "Only claimed"}</span></dd>
         <dt>Plan</dt><dd>${label(conversation.plan)}</dd>
-        <dt>Since</dt><dd><time datetime=${conversation.created_at}>${whole(conversation.created_at)}</time></dd>
+        <dt>Opened</dt><dd><time datetime=${conversation.created_at}>${whole(conversation.created_at)}</time></dd>
       </dl>
       ${conversation.other_conversations.length
         ? html`<h3>Other conversations</h3>
@@ -107,20 +107,19 @@ function seenView(conversation, state, actions) {
 }
 
 function stepView(step) {
-  const seen = step.seen ?? {};
-  return html`
-    <li class="step">
-      <p class="step-head"><span>${STEPS[step.name] ?? label(step.name)}</span><span class="soft">${step.duration_ms.toFixed(1)} ms</span></p>
-      ${stepDetail(step, seen)}
-    </li>
-  `;
+  const detail = stepDetail(step, step.seen ?? {});
+  const head = html`<span class="step-name">${STEPS[step.name] ?? label(step.name)}</span><span class="soft">${step.duration_ms.toFixed(1)} ms</span>`;
+  if (detail) return html`<li class="step"><p class="step-head">${head}</p>${detail}</li>`;
+  return html`<li class="step"><details><summary class="step-head">${head}</summary><pre dir="auto">${pretty(step)}</pre></details></li>`;
 }
+
+// What matters of a step at a glance; null where it is only looked up.
 
 function stepDetail(step, seen) {
   if (step.name === "search_knowledge_base" && seen.passages) return searchView(step, seen);
   if (step.name === "analyze_sentiment" && seen.score !== undefined) {
     const streak = seen.negative_streak ? `, ${seen.negative_streak} upset in a row` : "";
-    return html`<p><span class="mood ${mood(seen.score)}">${label(mood(seen.score))} ${signed(seen.score)}</span>${streak}</p>`;
+    return html`<p><span class="mood ${mood(seen.score)}">${moodText(seen.score)}</span>${streak}</p>`;
   }
   if (step.name === "policy" && seen.reason_code) {
     return html`<p><strong>${label(seen.reason_code)}</strong> → ${TEAMS[seen.team]}, ${seen.severity}</p>
@@ -130,7 +129,7 @@ function stepDetail(step, seen) {
   if (step.name === "guardrails") {
     return seen.kept ? html`<p class="soft">It keeps every guardrail.</p>` : html`<p class="evidence" dir="auto">${step.result}</p>`;
   }
-  return html`<details><summary>${shortArguments(step)}</summary><pre dir="auto">${pretty(step)}</pre></details>`;
+  return null;
 }
 
 function searchView(step, seen) {
@@ -161,15 +160,12 @@ function articleLink({ article, url }) {
   return html`<a href=${url} target="_blank" rel="noopener noreferrer">${article}</a>`;
 }
 
-function shortArguments(step) {
-  const given = Object.entries(step.arguments).filter(([, value]) => value !== null);
-  return given.length ? given.map(([name, value]) => `${label(name)}: ${[value].flat().join(", ") || "none"}`).join(" · ") : "Details";
-}
-
 function pretty(step) {
+  const given = Object.entries(step.arguments).filter(([, value]) => value !== null);
+  const lines = given.map(([name, value]) => `${name}: ${[value].flat().join(", ") || "none"}`);
   try {
-    return JSON.stringify(JSON.parse(step.result), null, 2);
+    return [...lines, JSON.stringify(JSON.parse(step.result), null, 2)].join("\n");
   } catch {
-    return step.result;
+    return [...lines, step.result].join("\n");
   }
 }

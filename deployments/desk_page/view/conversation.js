@@ -1,7 +1,7 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
 import { live } from "../vendor/lit-html/directives/live.js";
-import { CHANNELS, clock, day, label, mood, signed, standing, whole } from "../words.js";
+import { BY_CHANNEL, CHANNELS, clock, day, label, mood, moodText, standing, whole } from "../words.js";
 
 const MESSAGE_MAX = 5_000;
 
@@ -119,7 +119,7 @@ function messageView(message) {
         <time datetime=${message.created_at} title=${whole(message.created_at)}>${clock(message.created_at)}</time>
         ${message.sentiment === null
           ? nothing
-          : html`<span class="mood ${mood(message.sentiment)}" title="Sentiment, from −1 to +1">${label(mood(message.sentiment))} ${signed(message.sentiment)}</span>`}
+          : html`<span class="mood ${mood(message.sentiment)}" title="Sentiment, from −1 to +1">${moodText(message.sentiment)}</span>`}
         ${delivery ? html`<span class="delivery">${DELIVERY[delivery]}</span>` : nothing}
       </header>
       <p class="body" dir="auto">${message.body}</p>
@@ -161,10 +161,9 @@ function composerView(state, now, actions) {
     actions.reply();
   };
   const button = now.kind === "mine" ? "Send" : "Take over and send";
-  const channel = CHANNELS[conversation.channel].toLowerCase();
   return html`
     <form class="composer" @submit=${submit}>
-      <label for="reply">Reply to ${conversation.customer_name || "the customer"} <span class="soft">through the ${channel}, as ${state.session.operator}</span></label>
+      <label for="reply">Reply to ${conversation.customer_name || "the customer"} <span class="soft">${BY_CHANNEL[conversation.channel]}, as ${state.session.operator}</span></label>
       <textarea id="reply" rows="4" maxlength=${MESSAGE_MAX} dir="auto" .value=${live(draft.text)} aria-keyshortcuts="r"
         @input=${(event) => actions.write(event.target.value)} @keydown=${onKey}></textarea>
       <div class="composer-foot">

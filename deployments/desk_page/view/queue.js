@@ -66,12 +66,9 @@ function lineView(line, state) {
           <span class="line-name">${line.customer_name || "No name"}</span>
           ${waitView(line, state.now)}
         </span>
-        <span class="line-subject">${line.subject || "No subject"}</span>
-        <span class="line-gist">${gist(line.summary)}</span>
+        ${aboutView(line)}
         <span class="line-foot">
-          <span class="reason">${label(line.reason_code)}</span>
-          <span>${TEAMS[line.team]}</span>
-          <span>${CHANNELS[line.channel]}</span>
+          <span class="line-facts"><span class="reason">${label(line.reason_code)}</span> · ${TEAMS[line.team]} · ${CHANNELS[line.channel]}</span>
           ${line.taken_by
             ? html`<span class="who ${mine ? "me" : ""}" title="Taken by ${line.taken_by}"><span aria-hidden="true">${initials(line.taken_by)}</span><span class="visually-hidden">Taken by ${mine ? "you" : line.taken_by}</span></span>`
             : nothing}
@@ -79,6 +76,13 @@ function lineView(line, state) {
       </a>
     </li>
   `;
+}
+
+// The subject and what was written; once only where the subject is how the text begins.
+function aboutView(line) {
+  const text = gist(line.summary);
+  const repeats = text.startsWith(line.subject.replace(/…$/, ""));
+  return html`${repeats ? nothing : html`<span class="line-subject">${line.subject}</span>`}<span class="line-gist">${text}</span>`;
 }
 
 function waitView(line, now) {
