@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import uvicorn
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page
 from pydantic import SecretStr
 
 from agent.records import Accepted, Channel, IdentifierKind, Identity, InboundMessage
@@ -27,8 +27,7 @@ from models.embedding import SentenceTransformerEmbedder
 from serve_app.in_process import open_in_process
 from serve_app.scratch import open_scratch_database
 from serve_app.settings import load_settings
-from tests.e2e.browser import _ARGUMENTS as ARGUMENTS
-from tests.e2e.browser import CHROMIUM
+from tests.e2e.browser import chromium
 
 FOLDER = Path(__file__).parent
 KEY = "the operator key of the pictures"
@@ -125,33 +124,21 @@ async def take_pictures(services: IngressServices) -> None:
             uvicorn.Config(create_app(services), log_level="warning", ws="none", timeout_graceful_shutdown=1)
         )
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-            for name, dark, size in (
-                ("desk", False, (1440, 900)),
-                ("desk-dark", True, (1440, 900)),
-                ("desk-narrow", False, (390, 844)),
-            ):
+        async with chromium() as browser:
+            for name, customer in (("desk", "Marta Example"), ("desk-dark", "Jonas Sample")):
                 context = await browser.new_context(
-                    viewport={"width": size[0], "height": size[1]}, color_scheme="dark" if dark else "light"
+                    viewport={"width": 1440, "height": 900}, color_scheme="dark" if name == "desk-dark" else "light"
                 )
                 page = await context.new_page()
                 await sign_in(page, f"{address}/desk")
-                if name == "desk-narrow":
-                    await page.screenshot(path=FOLDER / f"{name}.png")
                 await page.get_by_role("button", name="All live").click()
-                await page.get_by_role("link", name="Marta Example").click()
-                await page.locator("#seen").scroll_into_view_if_needed()
-                if name == "desk":
-                    await page.locator("aside").evaluate("pane => pane.scrollTo(0, 0)")
-                if name == "desk-dark":
-                    await page.get_by_role("link", name="Jonas Sample").click()
-                    await page.get_by_role("heading", name="What the FTE saw").wait_for()
-                    await page.locator("aside").evaluate("pane => pane.scrollTo(0, 260)")
-                if name != "desk-narrow":
-                    await page.screenshot(path=FOLDER / f"{name}.png")
+                await page.get_by_role("link", name=customer).click()
+                await page.get_by_role("heading", name="What the FTE saw").wait_for()
+                if await page.get_by_label("Turn").count():
+                    await page.get_by_label("Turn").select_option(index=0)
+                    await page.locator("aside").evaluate("pane => pane.scrollTo(0, 480)")
+                await page.screenshot(path=FOLDER / f"{name}.png")
                 await context.close()
-            await browser.close()
         server.should_exit = True
         await serving
 

@@ -251,7 +251,7 @@ async def test_who_went_home_is_replaced_on_purpose(browser: Browser, site: str,
         page = second.page
         await page.get_by_role("button", name="All live").click()
         await open_only(page)
-        await page.get_by_role("button", name="Take from them…").click()
+        await page.get_by_role("button", name="Take from Grace…").click()
         await expect(page.get_by_role("dialog")).to_contain_text("Take it from Grace?")
         await page.get_by_role("button", name="Cancel").click()
         await expect(page.locator("#standing")).to_have_text("With Grace")
@@ -272,7 +272,7 @@ async def test_desk_shows_what_the_fte_saw(browser: Browser, site: str, client: 
         await expect(pane).to_be_focused()
         await expect(pane.get_by_text("Upset −0.62, 2 upset in a row")).to_be_visible()
         await expect(pane.get_by_text("Matched; needs 0.40")).to_be_visible()
-        passage = pane.locator("summary", has_text="Refunds > Who decides")
+        passage = pane.locator("summary", has_text="Who decides")
         await expect(passage).to_contain_text("0.71")
         await passage.click()
         await expect(pane.get_by_text("Refunds are decided by the billing team.")).to_be_visible()

@@ -139,11 +139,11 @@ function searchView(step, seen) {
     <ol class="passages">
       ${seen.passages.map((passage) => {
         const close = passage.similarity !== null && passage.similarity >= seen.similarity_needed;
-        const name = passage.section || passage.article;
+        const path = (passage.section || passage.article).split(" > ");
         return html`<li>
           <details>
             <summary>
-              <span class="passage-name">${name}</span>
+              <span class="passage-name">${path.at(-1)}<span class="passage-of">${path.slice(0, -1).join(" > ")}</span></span>
               <span class="similarity ${close ? "close" : ""}">${passage.similarity === null ? "by words" : passage.similarity.toFixed(2)}</span>
             </summary>
             <p class="passage-text" dir="auto">${passage.text}</p>

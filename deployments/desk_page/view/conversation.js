@@ -43,7 +43,7 @@ export function conversationView(state, actions) {
 
 function actionButtons(state, now, actions) {
   const busy = state.busy !== null;
-  const takeText = now.kind === "theirs" ? "Take from them…" : "Take over";
+  const takeText = now.kind === "theirs" ? `Take from ${state.conversation.owner}…` : "Take over";
   return html`
     ${now.kind === "mine" || now.kind === "resolved"
       ? nothing
