@@ -2,12 +2,13 @@
 
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import * as api from "./api.js";
+import { find } from "./find.js";
 import { listenForKeys } from "./keys.js";
 import { Live } from "./live.js";
 import { contextView } from "./view/context.js";
 import { conversationView } from "./view/conversation.js";
 import { dialogView } from "./view/dialogs.js";
-import { VIEWS, queueView, shownLines } from "./view/queue.js";
+import { queueView } from "./view/queue.js";
 import { signInView } from "./view/sign_in.js";
 import { label, standing } from "./words.js";
 
@@ -35,6 +36,7 @@ const state = {
   dialog: null,
   now: Date.now(),
 };
+const SESSION_ENDED = "Your session has ended. Sign in again; what you wrote is kept.";
 const drafts = new Map();
 const root = document.getElementById("desk");
 const announcer = document.getElementById("announce");
@@ -75,7 +77,7 @@ function deskView() {
   return html`
     <header class="bar">
       <a class="brand" href="#/"><img src="/desk/assets/icon.svg" alt="" width="24" height="24"><span>Support desk</span></a>
-      <form class="find" role="search" @submit=${find}>
+      <form class="find" role="search" @submit=${(event) => find(event, ended)}>
         <label class="visually-hidden" for="find">Find a ticket, an e-mail address or a phone number</label>
         <input id="find" name="what" type="search" placeholder="Ticket, e-mail or phone" autocomplete="off" spellcheck="false" aria-keyshortcuts="/">
       </form>
@@ -118,14 +120,19 @@ async function signOut() {
     // The session had ended, or the server is away and ends it in time.
   }
   localStorage.removeItem(NAME_KEY);
+  drafts.clear();
   end("");
 }
 
 function begin(session) {
+  if (session.operator !== state.rememberedName) drafts.clear();
   update({ session, starting: false, signInProblem: "", rememberedName: session.operator });
   route();
-  live.follow(null);
+  followShown();
+  onNews(null);
 }
+
+const ended = () => end(SESSION_ENDED);
 
 function end(problem) {
   live.stop();
@@ -201,7 +208,7 @@ function coalesced(run) {
         try {
           await run();
         } catch (error) {
-          if (error.status === 401 && state.session) end("Your session has ended. Sign in again; what you wrote is kept.");
+          if (error.status === 401 && state.session) ended();
           else if (error.status === undefined) throw error;
         }
       } while (again && state.session);
@@ -221,7 +228,7 @@ async function act(name, run, done) {
     announce(done);
     return true;
   } catch (error) {
-    if (error.status === 401) end("Your session has ended. Sign in again; what you wrote is kept.");
+    if (error.status === 401) ended();
     else if (error.status === undefined) throw error;
     else update({ problem: error.message });
     return false;
@@ -231,10 +238,14 @@ async function act(name, run, done) {
   }
 }
 
+// What is being written in a conversation, and the key under which it was tried to send which text.
 function draft(id) {
-  if (!drafts.has(id)) drafts.set(id, { text: "", key: crypto.randomUUID() });
+  if (!drafts.has(id)) drafts.set(id, { text: "", tried: null, key: "" });
   return drafts.get(id);
 }
+
+// crypto.randomUUID is missing where the page does not come by TLS.
+const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 function ask(dialog) {
   update({ dialog });
@@ -254,7 +265,7 @@ const actions = {
   },
   dismiss: () => update({ problem: "" }),
   ask,
-  closed: () => update({ dialog: null }),
+  closed: (event) => !event.target.open && update({ dialog: null }),
   draft,
   write(text) {
     draft(state.openId).text = text;
@@ -267,10 +278,12 @@ const actions = {
   takeFrom: () => act("take", (id) => api.take(id, state.conversation.owner), "You have this conversation"),
   async reply() {
     const written = draft(state.openId);
-    if (!written.text.trim()) return;
-    const sent = await act("reply", (id) => api.reply(id, written.text.trim(), written.key), "Your reply is on its way");
-    // A text that was not taken keeps its key, so that sending it again sends it once.
-    if (sent) Object.assign(written, { text: "", key: crypto.randomUUID() });
+    const text = written.text.trim();
+    if (!text) return;
+    // The same text again has the same key, so that a lost answer does not send it twice; another text is another reply.
+    if (written.tried !== text) Object.assign(written, { tried: text, key: newKey() });
+    const sent = await act("reply", (id) => api.reply(id, text, written.key), "Your reply is on its way");
+    if (sent) Object.assign(written, { tried: null, text: written.text.trim() === text ? "" : written.text });
     update();
   },
   handBack: (note) => act("handBack", (id) => api.handBack(id, note), "Handed back to the FTE"),
@@ -278,85 +291,7 @@ const actions = {
   triage: (changes) => act("triage", (id) => api.triage(id, changes), "Assigned"),
 };
 
-async function find(event) {
-  event.preventDefault();
-  const input = event.target.elements.what;
-  const what = input.value.trim();
-  if (!what) return;
-  try {
-    const id = /^TF-/i.test(what) ? (await api.findTicket(what.toUpperCase())).conversation_id : await findOfCustomer(what);
-    input.value = "";
-    input.blur();
-    location.hash = `#/c/${id}`;
-  } catch (error) {
-    if (error.status === 401) return end("Your session has ended. Sign in again.");
-    input.setCustomValidity(error.message);
-    input.reportValidity();
-    input.addEventListener("input", () => input.setCustomValidity(""), { once: true });
-  }
-}
-
-// The latest conversation of who proved the address, else of who claimed it last.
-async function findOfCustomer(what) {
-  const found = await api.findCustomer(what.includes("@") ? "email" : "phone", what);
-  const customers = [found.verified, ...found.claimed].filter(Boolean);
-  const lines = customers.flatMap((customer) => customer.conversations);
-  if (lines.length === 0) throw new api.ApiError(404, "No conversation of this customer.");
-  return lines[0].conversation_id;
-}
-
-// Keyboard
-
-function moveInList(step) {
-  const ids = shownLines(state).map((line) => line.conversation_id);
-  if (ids.length === 0) return false;
-  const focused = document.activeElement?.dataset?.line;
-  const from = ids.indexOf(focused ?? state.openId);
-  const to = from < 0 ? (step > 0 ? 0 : ids.length - 1) : Math.min(ids.length - 1, Math.max(0, from + step));
-  const line = document.querySelectorAll("a.line")[to];
-  line?.focus();
-  line?.scrollIntoView({ block: "nearest" });
-}
-
-function focusOn(id) {
-  const element = document.getElementById(id);
-  if (!element) return false;
-  element.focus();
-  element.scrollIntoView({ block: "nearest" });
-}
-
-// Arrows move through the list only from within it: elsewhere they scroll.
-const arrow = (step) => () => (document.activeElement?.closest(".queue") || !state.openId ? moveInList(step) : false);
-
-// A key that comes while the conversation is being read waits for it.
-function inConversation(run, ...kinds) {
-  return () => {
-    if (!state.openId) return false;
-    const openId = state.openId;
-    const act = () => openId === state.openId && (kinds.length === 0 || kinds.includes(standingNow())) && run();
-    if (state.conversation) act();
-    else refreshConversation().then(() => state.conversation && act());
-  };
-}
-
-listenForKeys({
-  j: () => moveInList(1),
-  k: () => moveInList(-1),
-  ArrowDown: arrow(1),
-  ArrowUp: arrow(-1),
-  u: () => document.querySelector("a.line[aria-current=true], a.line")?.focus(),
-  "/": () => focusOn("find"),
-  "?": () => (state.session ? ask("keys") : false),
-  t: inConversation(actions.take, "waiting", "fte", "theirs"),
-  r: inConversation(() => focusOn("reply")),
-  h: inConversation(() => ask("handBack"), "mine", "waiting"),
-  e: inConversation(() => ask("resolve"), "mine", "waiting", "fte"),
-  c: inConversation(() => focusOn("category")),
-  p: inConversation(() => focusOn("priority")),
-  w: inConversation(() => focusOn("seen")),
-  ...Object.fromEntries(VIEWS.map(([name], place) => [String(place + 1), () => (state.session ? actions.show(name) : false)])),
-});
-
+listenForKeys(state, actions, { refreshConversation, standingNow });
 window.addEventListener("hashchange", route);
 setInterval(() => update({ now: Date.now() }), CLOCK_MS);
 

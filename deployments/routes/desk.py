@@ -15,7 +15,8 @@ from agent.records import Category, ConversationId, EscalationStatus, Identifier
 from channels.addresses import parse_email, parse_phone
 from channels.texts import MessageText, NoteText
 from channels.web_form.submission import parse_idempotency_key
-from crm.desk_views import ConversationStanding, ConversationView, CustomerLookup, EscalationLine
+from crm.desk_views import ConversationStanding, ConversationView, CustomerLookup
+from crm.escalations import EscalationLine
 from deployments.web.reference import error_responses, json_body
 from deployments.web.requests import operator_name, read_json, read_optional_json, require_operator
 from deployments.web.services import IngressServices, services_of
@@ -75,7 +76,7 @@ async def list_escalations(
     status: Annotated[list[EscalationStatus], Query(description="May be repeated; none means all")] = [],  # noqa: B006
 ) -> EscalationList:
     """List escalations, of one team and in some statuses if given; at most 500."""
-    return EscalationList(escalations=await services_of(request).desk_views.fetch_escalations(team, status))
+    return EscalationList(escalations=await services_of(request).escalations.fetch(team, status))
 
 
 @router.get("/tickets/{ticket_id}", responses=error_responses(404))

@@ -13,7 +13,7 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
 from agent.errors import RateLimited
 from agent.records import ConversationId
-from crm.desk_views import DeskViews
+from crm.escalations import Escalations
 from crm.work import DELIVERED_CHANNEL, DESK_CHANNEL, OUTBOX_CHANNEL, WORK_CHANNEL, WorkQueue
 from deployments.web.watching import Watcher
 
@@ -42,13 +42,13 @@ class DeskStreams:
 
     def __init__(
         self,
-        views: DeskViews,
+        escalations: Escalations,
         queue: WorkQueue,
         *,
         streams_max: int = DESK_STREAMS_MAX,
         lifetime_s: float = _LIFETIME_S,
     ) -> None:
-        self._views = views
+        self._escalations = escalations
         self._streams_max = streams_max
         self._lifetime_s = lifetime_s
         self._viewers: set[_Viewer] = set()
@@ -106,7 +106,7 @@ class DeskStreams:
 
     async def _look(self) -> None:
         shown = {viewer.shown for viewer in self._viewers if viewer.shown is not None}
-        found = await self._views.fetch_marks(shown)
+        found = await self._escalations.fetch_marks(shown)
         known, self._marks = self._marks, found
         # What nobody had looked at before may be news to a page that read it before this look.
         changed = found.keys() if known is None else {key for key in found | known if found.get(key) != known.get(key)}

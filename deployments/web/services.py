@@ -13,6 +13,7 @@ from channels.web_form.tokens import TicketTokens
 from crm.database import Database
 from crm.desk import Desk
 from crm.desk_views import DeskViews
+from crm.escalations import Escalations
 from crm.inbox import Inbox
 from crm.metrics import Metrics
 from crm.notifier import Notifier
@@ -36,6 +37,7 @@ class IngressServices:
     desk: Desk
     tickets: TicketViews
     desk_views: DeskViews
+    escalations: Escalations
     metrics: Metrics
     totals: SystemTotals
     streams: ReplyStreams
@@ -68,17 +70,18 @@ def connect_services(
     """The services over one database."""
     queue = WorkQueue(database)
     tickets = TicketViews(database)
-    desk_views = DeskViews(database)
+    escalations = Escalations(database)
     metrics = Metrics(database)
     return IngressServices(
         inbox=Inbox(database),
         desk=Desk(database),
         tickets=tickets,
-        desk_views=desk_views,
+        desk_views=DeskViews(database),
+        escalations=escalations,
         metrics=metrics,
         totals=SystemTotals(database),
         streams=ReplyStreams(tickets, queue),
-        desk_streams=DeskStreams(desk_views, queue),
+        desk_streams=DeskStreams(escalations, queue),
         sessions=DeskSessions(operator_key),
         acks=AckLog(metrics.record_acks),
         tokens=TicketTokens(token_secret),

@@ -106,7 +106,7 @@ async def move_back(database: Database, accepted: Accepted, by: timedelta) -> No
 
 async def work(services: IngressServices, database: Database) -> None:
     """What people have done already."""
-    by_customer = {line.customer_name: line.conversation_id for line in await services.desk_views.fetch_escalations()}
+    by_customer = {line.customer_name: line.conversation_id for line in await services.escalations.fetch()}
     await services.desk.take(by_customer["Priya Example"], "Noor")
     await services.desk.take(by_customer["Marta Example"], "Grace")
     await services.desk.reply(

@@ -385,6 +385,15 @@ async def test_reply_whose_answer_was_lost_is_sent_once(browser: Browser, site: 
         await customer.wait_for("Once only")
         assert [message["body"] for message in (await customer.read())["messages"]].count("Once only") == 1
 
+        lost = 0
+        await page.get_by_label("Reply to").fill("Not like this")
+        await page.get_by_role("button", name="Send", exact=True).click()
+        await expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached.")
+        await page.get_by_label("Reply to").fill("But like this")
+        await page.get_by_role("button", name="Send", exact=True).click()
+        await expect(page.get_by_label("Reply to")).to_have_value("")
+        await customer.wait_for("But like this")
+
 
 async def test_desk_is_worked_by_keyboard_alone(browser: Browser, site: str, client: httpx.AsyncClient) -> None:
     first, second = await ask(client), await ask(client, name="Bob Example", subject="Other")

@@ -21,6 +21,7 @@ from agent.records import (
 from crm.database import Database
 from crm.desk import Desk
 from crm.desk_views import DeskViews
+from crm.escalations import Escalations
 from crm.inbox import Inbox
 from crm.merge import merge_customers
 from crm.outbox import Outbox
@@ -37,10 +38,10 @@ async def escalated(database: Database) -> Accepted:
 
 async def test_escalation_is_listed_for_its_team(database: Database) -> None:
     accepted = await escalated(database)
-    views = DeskViews(database)
-    (item,) = await views.fetch_escalations(Team.BILLING, [EscalationStatus.OPEN])
+    escalations = Escalations(database)
+    (item,) = await escalations.fetch(Team.BILLING, [EscalationStatus.OPEN])
     assert (item.conversation_id, item.ticket_id) == (accepted.conversation_id, accepted.ticket_id)
-    assert await views.fetch_escalations(Team.LEGAL) == []
+    assert await escalations.fetch(Team.LEGAL) == []
 
 
 async def test_take_reply_hand_back_and_the_fte_answers_again(database: Database) -> None:
@@ -76,10 +77,10 @@ async def test_conversation_of_who_went_home_is_taken_on_purpose(database: Datab
 
 async def test_waiting_begins_with_what_nobody_answered(database: Database) -> None:
     accepted = await escalated(database)
-    desk, views = Desk(database), DeskViews(database)
+    desk, escalations = Desk(database), Escalations(database)
 
     async def waiting_since() -> object:
-        (item,) = await views.fetch_escalations()
+        (item,) = await escalations.fetch()
         return item.waiting_since
 
     async def message_times() -> list[object]:

@@ -220,12 +220,12 @@ async def test_stream_tells_of_the_conversation_shown_wherever_it_stands(
 async def test_streams_are_capped_and_end_for_the_browser_to_resume(
     database: Database, services: IngressServices
 ) -> None:
-    full = replace(services, desk_streams=DeskStreams(services.desk_views, WorkQueue(database), streams_max=0))
+    full = replace(services, desk_streams=DeskStreams(services.escalations, WorkQueue(database), streams_max=0))
     async with http_client(full) as client:
         refused = await client.get("/desk/events", headers=OPERATOR)
         assert refused.status_code == 429
         assert "Retry-After" in refused.headers
-    short = replace(services, desk_streams=DeskStreams(services.desk_views, WorkQueue(database), lifetime_s=0.2))
+    short = replace(services, desk_streams=DeskStreams(services.escalations, WorkQueue(database), lifetime_s=0.2))
     async with http_client(short) as client:
         answer = await client.get("/desk/events", headers=OPERATOR)
         assert answer.headers["content-type"].startswith("text/event-stream")

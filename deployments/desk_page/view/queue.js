@@ -59,7 +59,7 @@ function lineView(line, state) {
   const mine = line.taken_by === state.session.operator;
   return html`
     <li>
-      <a class="line ${line.closed_at ? "closed" : ""}" href="#/c/${line.conversation_id}" data-line=${line.conversation_id}
+      <a class="line ${line.closed_at ? "closed" : ""}" href="#/c/${line.conversation_id}"
         aria-current=${line.conversation_id === state.openId}>
         <span class="line-top">
           <span class="severity ${line.severity}">${line.severity}</span>
