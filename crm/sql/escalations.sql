@@ -5,10 +5,15 @@
 -- $2 text[]: statuses or null for all
 -- $3 integer: at most so many
 WITH listed AS (
-    SELECT * FROM escalations
-    WHERE ($1::text IS NULL OR team = $1) AND ($2::text[] IS NULL OR status = ANY ($2))
-    ORDER BY closed_at DESC NULLS FIRST, severity, created_at
-    LIMIT $3
+    (SELECT * FROM escalations
+     WHERE status IN ('open', 'taken') AND ($2::text[] IS NULL OR status = ANY ($2)) AND ($1::text IS NULL OR team = $1)
+     ORDER BY severity, created_at LIMIT $3)
+    UNION ALL
+    -- Not even looked at where no closed ones are asked for.
+    (SELECT * FROM escalations
+     WHERE status IN ('handed_back', 'resolved') AND ($2::text[] IS NULL OR $2 && ARRAY['handed_back', 'resolved'])
+       AND ($2::text[] IS NULL OR status = ANY ($2)) AND ($1::text IS NULL OR team = $1)
+     ORDER BY closed_at DESC LIMIT $3)
 )
 SELECT e.escalation_id, e.conversation_id, t.ticket_id, c.channel, u.name AS customer_name, t.subject, t.category,
        t.priority, e.reason_code, e.team, e.severity, e.summary, e.status, e.taken_by, e.created_at, e.taken_at,
@@ -28,6 +33,7 @@ JOIN conversations c ON c.conversation_id = e.conversation_id
 JOIN customers u ON u.customer_id = c.customer_id
 JOIN tickets t ON t.conversation_id = e.conversation_id
 ORDER BY e.closed_at DESC NULLS FIRST, e.severity, e.created_at
+LIMIT $3
 
 -- name: fetch_marks
 -- For the conversations of the gravest live escalations, and for some more, a text that changes whenever there is

@@ -72,8 +72,10 @@ class EscalationList(BaseModel):
 @router.get("/escalations")
 async def list_escalations(
     request: Request,
+    status: Annotated[
+        list[EscalationStatus], Query(default_factory=list, description="May be repeated; none means all")
+    ],
     team: Team | None = None,
-    status: Annotated[list[EscalationStatus], Query(description="May be repeated; none means all")] = [],  # noqa: B006
 ) -> EscalationList:
     """List escalations, of one team and in some statuses if given; at most 500."""
     return EscalationList(escalations=await services_of(request).escalations.fetch(team, status))

@@ -90,7 +90,8 @@ async def follow_desk(
 
 def _came_by_tls(request: Request) -> bool:
     """Whoever forges the header of a proxy only makes the own cookie stricter."""
-    return request.headers.get("x-forwarded-proto", request.url.scheme) == "https"
+    scheme = request.headers.get("x-forwarded-proto", request.url.scheme)
+    return scheme.partition(",")[0].strip().lower() == "https"
 
 
 def _to_answer(session: DeskSession) -> SignedIn:
