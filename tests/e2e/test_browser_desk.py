@@ -52,7 +52,7 @@ TRACE = (
                 },
                 {
                     "article": "billing/invoices",
-                    "section": "Invoices",
+                    "section": f"Invoices, receipts and payment details: {'where to find them ' * 5}> Invoices",
                     "url": "javascript:document.title=3",
                     "similarity": None,
                     "score": 0.0161,
@@ -280,6 +280,7 @@ async def test_desk_shows_what_the_fte_saw(browser: Browser, site: str, client: 
         await pane.get_by_text("Invoices", exact=True).click()
         await expect(pane.get_by_role("link")).to_have_count(1)
         await expect(pane.get_by_text("money: 'a refund'")).to_be_visible()
+        assert await page.locator("aside").evaluate("pane => pane.scrollWidth <= pane.clientWidth"), "all of it fits"
         await expect(page.get_by_role("article").first).to_contain_text("Upset −0.62")
 
 
