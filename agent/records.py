@@ -307,12 +307,17 @@ class EscalationRequest:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """One step of the decision trace: what was called, with what, what came back, and how long it took."""
+    """One step of the decision trace: what was called, with what, what came back, and how long it took.
+
+    `seen` is what a person needs to judge the step: the passages of a search with their scores, what made a rule
+    decide. It holds a customer's data and is for operators only.
+    """
 
     name: str
     arguments: Mapping[str, Any]
     result: str
     duration_ms: float
+    seen: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,25 +365,6 @@ class OutboxItem:
     attempts: int
     lease: int
     was_unknown: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Escalation:
-    """An escalation as the desk lists it."""
-
-    escalation_id: EscalationId
-    conversation_id: ConversationId
-    ticket_id: TicketId
-    channel: Channel
-    customer_name: str
-    reason_code: ReasonCode
-    team: Team
-    severity: Severity
-    summary: str
-    status: EscalationStatus
-    taken_by: str | None
-    created_at: datetime
-    taken_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -127,9 +127,14 @@ class Database:
                 pool.terminate()
 
     async def listen(
-        self, channel: str, on_notify: Callable[[], None], on_lost: Callable[[], None] | None = None
+        self,
+        channel: str,
+        on_notify: Callable[[], None],
+        on_lost: Callable[[], None] | None = None,
+        further: Collection[str] = (),
     ) -> Callable[[], Awaitable[None]]:
-        """Call `on_notify` for every NOTIFY on `channel`; when the connection is lost, `on_lost` and it once.
+        """Call `on_notify` for every NOTIFY on `channel` and the `further` ones; when the connection is lost,
+        `on_lost` and it once.
 
         Uses a connection of its own. Returns a function that stops listening. Raises DatabaseAway.
         """
@@ -139,7 +144,8 @@ class Database:
                 timeout=self._times.acquire_connection_s,
                 server_settings={"application_name": f"{self._application_name}-listen"},
             )
-            await connection.add_listener(channel, lambda *_: on_notify())
+            for each in (channel, *further):
+                await connection.add_listener(each, lambda *_: on_notify())
         except _AWAY as error:
             raise DatabaseAway("the database does not answer") from error
 

@@ -1,5 +1,5 @@
-"""What people do: list, take over, answer, hand back, resolve. None of it waits for a running turn: each raises
-the fence in its own transaction, and the turn loses at its commit."""
+"""What people do: take over, answer, hand back, resolve, assign. None of it waits for a running turn: what changes who
+may answer raises the fence in its own transaction, and the turn loses at its commit."""
 
 from __future__ import annotations
 
@@ -13,17 +13,12 @@ import asyncpg
 
 from agent.errors import Conflict, NotFound
 from agent.records import (
-    Channel,
+    Category,
     ConversationId,
     ConversationState,
     CustomerId,
-    Escalation,
-    EscalationId,
     EscalationStatus,
-    ReasonCode,
-    Severity,
-    Team,
-    TicketId,
+    Priority,
     TicketStatus,
 )
 from crm.database import Connection, Database
@@ -40,25 +35,13 @@ class Desk:
         self._database = database
         self._reminder = timedelta(seconds=database.times.escalation_reminder_s)
 
-    async def list_escalations(
-        self, team: Team | None = None, status: EscalationStatus | None = None, limit: int = 200
-    ) -> list[Escalation]:
-        async with self._database.connection() as connection:
-            rows = await connection.fetch(
-                _QUERIES["fetch_escalations"],
-                team.value if team else None,
-                status.value if status else None,
-                limit,
-            )
-        return [_to_escalation(row) for row in rows]
-
-    async def take(self, conversation_id: ConversationId, operator: str) -> None:
+    async def take(self, conversation_id: ConversationId, operator: str, instead_of: str | None = None) -> None:
         """Take a conversation over; a second time by the same operator changes nothing.
 
-        Raises Conflict when another person has it or it is resolved.
+        Raises Conflict when it is resolved, or when a person has it who is neither `operator` nor `instead_of`.
         """
         async with self._locked(conversation_id) as (connection, row):
-            await self._take(connection, conversation_id, row, operator)
+            await self._take(connection, conversation_id, row, operator, instead_of)
 
     async def reply(
         self, conversation_id: ConversationId, operator: str, text: str, idempotency_key: str | None = None
@@ -75,7 +58,7 @@ class Desk:
                     raise Conflict("this Idempotency-Key was used with another reply; use a new key")
                 return
             await self._take(connection, conversation_id, row, operator)
-            await connection.execute(_QUERIES["record_reply"], conversation_id, text, token)
+            await connection.execute(_QUERIES["record_reply"], conversation_id, text, token, operator)
             await connection.execute(_QUERIES["record_event"], conversation_id, "replied", operator)
 
     async def hand_back(self, conversation_id: ConversationId, operator: str, note: str = "") -> None:
@@ -86,7 +69,7 @@ class Desk:
             _check_owner(row, operator)
             await connection.execute(_QUERIES["record_handed_back"], conversation_id)
             await connection.execute(
-                _QUERIES["close_escalation"], conversation_id, EscalationStatus.HANDED_BACK.value, note
+                _QUERIES["close_escalation"], conversation_id, EscalationStatus.HANDED_BACK.value, note, operator
             )
             await connection.execute(_QUERIES["record_ticket_status"], conversation_id, TicketStatus.IN_PROGRESS.value)
             await connection.execute(_QUERIES["record_event"], conversation_id, "handed_back", operator)
@@ -102,10 +85,25 @@ class Desk:
             await connection.execute(_QUERIES["cancel_pending"], conversation_id)
             await connection.execute(_QUERIES["record_resolved"], conversation_id)
             await connection.execute(
-                _QUERIES["close_escalation"], conversation_id, EscalationStatus.RESOLVED.value, note
+                _QUERIES["close_escalation"], conversation_id, EscalationStatus.RESOLVED.value, note, operator
             )
             await connection.execute(_QUERIES["record_ticket_status"], conversation_id, TicketStatus.RESOLVED.value)
             await connection.execute(_QUERIES["record_event"], conversation_id, "resolved", operator)
+
+    async def triage(
+        self, conversation_id: ConversationId, operator: str, category: Category | None, priority: Priority | None
+    ) -> None:
+        """Assign what is not None. It stands until a person assigns anew, and ends no running turn."""
+        async with self._database.connection() as connection:
+            status: str = await connection.execute(
+                _QUERIES["record_triage"],
+                conversation_id,
+                category.value if category else None,
+                priority.value if priority else None,
+                operator,
+            )
+        if status.endswith(" 0"):
+            raise NotFound("no such conversation")
 
     async def raise_again(self) -> int:
         """Remind of escalations that nobody took in time; returns how many."""
@@ -114,13 +112,18 @@ class Desk:
         return int(status.rsplit(" ", 1)[-1])
 
     async def _take(
-        self, connection: Connection, conversation_id: ConversationId, row: asyncpg.Record, operator: str
+        self,
+        connection: Connection,
+        conversation_id: ConversationId,
+        row: asyncpg.Record,
+        operator: str,
+        instead_of: str | None = None,
     ) -> None:
         if row["state"] == ConversationState.RESOLVED:
             raise Conflict("the conversation is resolved; a new message of the customer reopens it")
         if row["owner"] == operator:
             return
-        _check_owner(row, operator)
+        _check_owner(row, instead_of or operator)
         await connection.execute(_QUERIES["record_owner"], conversation_id, operator)
         await connection.execute(_QUERIES["record_taken"], conversation_id, operator)
         await connection.execute(_QUERIES["cancel_pending"], conversation_id)
@@ -149,28 +152,10 @@ class Desk:
 
 def _check_owner(row: asyncpg.Record, operator: str) -> None:
     if row["owner"] is not None and row["owner"] != operator:
-        raise Conflict("another person has this conversation")
+        raise Conflict(f"{row['owner']} has this conversation")
 
 
 def _reply_token(conversation_id: ConversationId, idempotency_key: str | None) -> str:
     if idempotency_key is None:
         return secrets.token_urlsafe(16)
     return hashlib.sha256(f"{conversation_id}:{idempotency_key}".encode()).hexdigest()[:32]
-
-
-def _to_escalation(row: asyncpg.Record) -> Escalation:
-    return Escalation(
-        escalation_id=EscalationId(row["escalation_id"]),
-        conversation_id=ConversationId(row["conversation_id"]),
-        ticket_id=TicketId(row["ticket_id"]),
-        channel=Channel(row["channel"]),
-        customer_name=row["customer_name"],
-        reason_code=ReasonCode(row["reason_code"]),
-        team=Team(row["team"]),
-        severity=Severity(row["severity"]),
-        summary=row["summary"],
-        status=EscalationStatus(row["status"]),
-        taken_by=row["taken_by"],
-        created_at=row["created_at"],
-        taken_at=row["taken_at"],
-    )

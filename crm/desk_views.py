@@ -43,11 +43,13 @@ _CONVERSATIONS_MAX = 20
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
-    """A message as an operator sees it. `delivery` is the outbox state of an outbound one."""
+    """A message as an operator sees it. `delivery` is the outbox state of an outbound one, `operator` the person who
+    wrote it, if one did."""
 
     message_id: MessageId
     direction: Direction
     author: Author
+    operator: str | None
     body: str
     created_at: datetime
     sentiment: float | None
@@ -57,7 +59,7 @@ class MessageView:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeView:
-    """The end of a burst of messages. `trace` is the turn's steps in order."""
+    """The end of a burst of messages. `trace` is the turn's steps in order, each an agent.records.ToolCall."""
 
     outcome_id: OutcomeId
     kind: OutcomeKind
@@ -75,6 +77,7 @@ class EscalationView:
     summary: str
     status: EscalationStatus
     taken_by: str | None
+    closed_by: str | None
     note: str
     created_at: datetime
     taken_at: datetime | None
@@ -82,8 +85,19 @@ class EscalationView:
 
 
 @dataclass(frozen=True, slots=True)
+class ConversationLine:
+    conversation_id: ConversationId
+    ticket_id: TicketId
+    channel: Channel
+    state: ConversationState
+    subject: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationView:
-    """A conversation with its last messages and outcomes, both oldest first."""
+    """A conversation with its last messages and outcomes, both oldest first, and the customer's other ones, newest
+    first. `assigned_by` is who last assigned the category or the priority, if a person did."""
 
     conversation_id: ConversationId
     ticket_id: TicketId
@@ -93,6 +107,7 @@ class ConversationView:
     ticket_status: TicketStatus
     category: Category
     priority: Priority
+    assigned_by: str | None
     subject: str
     customer_id: CustomerId
     customer_name: str
@@ -106,6 +121,7 @@ class ConversationView:
     messages: Sequence[MessageView]
     outcomes: Sequence[OutcomeView]
     escalations: Sequence[EscalationView]
+    other_conversations: Sequence[ConversationLine]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +133,8 @@ class ConversationStanding:
     state: ConversationState
     owner: str | None
     ticket_status: TicketStatus
+    category: Category
+    priority: Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +143,6 @@ class IdentifierView:
     value: str
     verified: bool
     opted_out: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ConversationLine:
-    conversation_id: ConversationId
-    ticket_id: TicketId
-    channel: Channel
-    state: ConversationState
-    subject: str
-    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +178,11 @@ class DeskViews:
             messages = await connection.fetch(_QUERIES["fetch_messages"], conversation_id, _MESSAGES_MAX)
             outcomes = await connection.fetch(_QUERIES["fetch_outcomes"], conversation_id, _OUTCOMES_MAX)
             escalations = await connection.fetch(_QUERIES["fetch_conversation_escalations"], conversation_id)
-        return _to_conversation(row, messages, outcomes, escalations)
+            lines = await connection.fetch(
+                _QUERIES["fetch_customer_conversations"], [row["customer_id"]], _CONVERSATIONS_MAX
+            )
+        others = [line for line in lines if line["conversation_id"] != conversation_id]
+        return _to_conversation(row, messages, outcomes, escalations, others)
 
     async def fetch_standing(self, conversation_id: ConversationId) -> ConversationStanding:
         """Raises NotFound."""
@@ -184,7 +196,17 @@ class DeskViews:
             state=ConversationState(row["state"]),
             owner=row["owner"],
             ticket_status=TicketStatus(row["ticket_status"]),
+            category=Category(row["category"]),
+            priority=Priority(row["priority"]),
         )
+
+    async def fetch_conversation_of_ticket(self, ticket_id: str) -> ConversationStanding:
+        """Raises NotFound."""
+        async with self._database.connection() as connection:
+            conversation_id = await connection.fetchval(_QUERIES["fetch_conversation_of_ticket"], ticket_id)
+        if conversation_id is None:
+            raise NotFound("no such ticket")
+        return await self.fetch_standing(ConversationId(conversation_id))
 
     async def fetch_customers(self, kind: IdentifierKind, value: str) -> CustomerLookup:
         """Raises NotFound when nobody has or claims the address."""
@@ -207,6 +229,7 @@ def _to_conversation(
     messages: Sequence[asyncpg.Record],
     outcomes: Sequence[asyncpg.Record],
     escalations: Sequence[asyncpg.Record],
+    others: Sequence[asyncpg.Record],
 ) -> ConversationView:
     return ConversationView(
         conversation_id=ConversationId(row["conversation_id"]),
@@ -217,6 +240,7 @@ def _to_conversation(
         ticket_status=TicketStatus(row["ticket_status"]),
         category=Category(row["category"]),
         priority=Priority(row["priority"]),
+        assigned_by=row["assigned_by"],
         subject=row["subject"],
         customer_id=CustomerId(row["customer_id"]),
         customer_name=row["customer_name"],
@@ -239,6 +263,7 @@ def _to_conversation(
             for each in reversed(outcomes)
         ],
         escalations=[_to_escalation(each) for each in reversed(escalations)],
+        other_conversations=[_to_conversation_line(each) for each in others],
     )
 
 
@@ -247,6 +272,7 @@ def _to_message(row: asyncpg.Record) -> MessageView:
         message_id=MessageId(row["message_id"]),
         direction=Direction(row["direction"]),
         author=Author(row["author"]),
+        operator=row["operator"],
         body=row["body"],
         created_at=row["created_at"],
         sentiment=row["sentiment"],
@@ -264,6 +290,7 @@ def _to_escalation(row: asyncpg.Record) -> EscalationView:
         summary=row["summary"],
         status=EscalationStatus(row["status"]),
         taken_by=row["taken_by"],
+        closed_by=row["closed_by"],
         note=row["note"],
         created_at=row["created_at"],
         taken_at=row["taken_at"],
@@ -285,16 +312,16 @@ def _to_customer(
             for each in identifiers
             if each["customer_id"] == customer_id
         ],
-        conversations=[
-            ConversationLine(
-                ConversationId(each["conversation_id"]),
-                TicketId(each["ticket_id"]),
-                Channel(each["channel"]),
-                ConversationState(each["state"]),
-                each["subject"],
-                each["created_at"],
-            )
-            for each in lines
-            if each["customer_id"] == customer_id
-        ],
+        conversations=[_to_conversation_line(each) for each in lines if each["customer_id"] == customer_id],
+    )
+
+
+def _to_conversation_line(row: asyncpg.Record) -> ConversationLine:
+    return ConversationLine(
+        conversation_id=ConversationId(row["conversation_id"]),
+        ticket_id=TicketId(row["ticket_id"]),
+        channel=Channel(row["channel"]),
+        state=ConversationState(row["state"]),
+        subject=row["subject"],
+        created_at=row["created_at"],
     )

@@ -13,6 +13,7 @@ _QUERIES = load_queries("work")
 WORK_CHANNEL = "fte_work"
 OUTBOX_CHANNEL = "fte_outbox"
 DELIVERED_CHANNEL = "fte_delivered"
+DESK_CHANNEL = "fte_desk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class WorkQueue:
         on_notify: Callable[[], None],
         channel: str = WORK_CHANNEL,
         on_lost: Callable[[], None] | None = None,
+        further: Collection[str] = (),
     ) -> Callable[[], Awaitable[None]]:
-        """Call `on_notify` on each wake-up; when the connection is lost, `on_lost` and it once."""
-        return await self._database.listen(channel, on_notify, on_lost)
+        """Call `on_notify` on each wake-up of `channel` and of the `further` ones; when the connection is lost,
+        `on_lost` and it once."""
+        return await self._database.listen(channel, on_notify, on_lost, further)

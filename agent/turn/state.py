@@ -91,12 +91,20 @@ class TurnState:
         finally:
             self.stages[stage] = self.stages.get(stage, 0.0) + (time.perf_counter() - began) * 1000
 
-    def record_step(self, name: str, arguments: Mapping[str, Any], result: str, began: float) -> None:
-        """Add a tool call to the trace; `began` is of time.perf_counter()."""
+    def record_step(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        result: str,
+        began: float,
+        seen: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add a tool call or a decision to the trace; `began` is of time.perf_counter()."""
         if len(self.trace) >= _TRACE_STEPS:
             return
         shown = result if len(result) <= _TRACE_CHARS else f"{result[:_TRACE_CHARS]}… ({len(result)} characters)"
-        self.trace.append(ToolCall(name, dict(arguments), shown, round((time.perf_counter() - began) * 1000, 3)))
+        duration_ms = round((time.perf_counter() - began) * 1000, 3)
+        self.trace.append(ToolCall(name, dict(arguments), shown, duration_ms, seen or {}))
 
     def matches(self, passages: list[Passage], embeddings: Embeddings) -> bool:
         """Whether any passage is close enough in meaning; one that only full text found proves nothing."""

@@ -25,6 +25,8 @@ from agent.turn.triage import Triage
 MAX_DRAFT_CHARS = 8_000
 _HISTORY_CHARS = 600
 _SUMMARY_CHARS = 2_000
+_SEEN_PASSAGES = 8
+_SEEN_CHARS = 280
 
 
 async def create_ticket(
@@ -83,7 +85,8 @@ async def analyze_sentiment(state: TurnState) -> str:
         state.sentiments = tuple(scores[: len(texts)])
         state.sentiment = scores[-1]
     result = _json(score=round(state.sentiment, 3), negative_exchanges_in_a_row=state.negative_streak)
-    state.record_step("analyze_sentiment", {}, result, began)
+    seen = {"score": round(state.sentiment, 3), "negative_streak": state.negative_streak}
+    state.record_step("analyze_sentiment", {}, result, began, seen)
     return result
 
 
@@ -113,7 +116,13 @@ async def search_with(state: TurnState, query: str, embeddings: Embeddings) -> s
         passages=[_passage(passage) for passage in passages],
     )
     slugs = ", ".join(f"{p.slug} {p.similarity:.2f}" for p in passages)
-    state.record_step("search_knowledge_base", {"query": query}, f"matched={found.matched}: {slugs}", began)
+    seen = {
+        "matched": found.matched,
+        "similarity_needed": state.services.policy.match_threshold(embeddings.model_id),
+        "embedding_model": embeddings.model_id,
+        "passages": [_seen_passage(passage) for passage in passages[:_SEEN_PASSAGES]],
+    }
+    state.record_step("search_knowledge_base", {"query": query}, f"matched={found.matched}: {slugs}", began, seen)
     return result
 
 
@@ -168,6 +177,18 @@ def _passage(passage: Passage) -> dict[str, Any]:
         "section": passage.heading_path,
         "similarity": similarity,
         "text": passage.body,
+    }
+
+
+def _seen_passage(passage: Passage) -> dict[str, Any]:
+    """A passage as a person checks it later, when the article may say something else."""
+    return {
+        "article": passage.slug,
+        "section": passage.heading_path,
+        "url": passage.url,
+        "similarity": None if math.isnan(passage.similarity) else round(passage.similarity, 3),
+        "score": round(passage.score, 4),
+        "text": _shortened(" ".join(passage.body.split()), _SEEN_CHARS),
     }
 
 

@@ -73,10 +73,12 @@ async def _take_required_steps(state: TurnState) -> RuleVerdict | None:
     sentiment, embeddings = await _read_message(state, texts)
     state.given.append(("analyze_sentiment", {}, sentiment))
     with state.timed("policy"):
+        began = time.perf_counter()
         judged = Embeddings(embeddings.model_id, embeddings.vectors[: 1 + len(parts)])
         verdict = services.policy.immediate(said, judged) or services.policy.after_attempt(
             negative_streak=state.negative_streak, gap_streak=0
         )
+        _record_verdict(state, verdict, began)
     if verdict is not None:
         return verdict
     state.searches_begun = 1
@@ -107,17 +109,36 @@ def _decided(state: TurnState) -> TurnDecision:
     if len(reply.text) > tools.MAX_DRAFT_CHARS:
         return _handed_over(state, ReasonCode.TOOL_FAILURE, "the language model wrote far too much")
     gap_streak = _gap_streak(state, reply)
+    began = time.perf_counter()
     verdict = state.services.policy.after_attempt(negative_streak=0, gap_streak=_gaps(state, reply, gap_streak))
     if verdict is not None:
+        _record_verdict(state, verdict, began)
         return _escalated(state, verdict)
     with state.timed("guardrails"):
+        began = time.perf_counter()
         violation = check_reply(reply, state.context, state.passages, matched=state.matched, brand=state.services.brand)
+        broken = "kept" if violation is None else f"{violation.rule.value}: {violation.evidence}"
+        state.record_step("guardrails", {}, broken, began, {"kept": violation is None})
     if violation is not None and violation.rule is Rule.UNGROUNDED:
         return _handed_over(state, ReasonCode.KNOWLEDGE_GAP, violation.evidence)
     if violation is not None:
         note = f"A draft was withheld ({violation.rule.value}: {violation.evidence!r}). The draft: {reply.text[:800]}"
         return _handed_over(state, ReasonCode.POLICY_RESTRICTION, note)
     return _replied(state, reply, gap_streak)
+
+
+def _record_verdict(state: TurnState, verdict: RuleVerdict | None, began: float) -> None:
+    """Whether a rule sends the conversation to a person, and what made it match."""
+    if verdict is None:
+        state.record_step("policy", {}, "no rule matched", began)
+        return
+    seen = {
+        "reason_code": verdict.reason_code.value,
+        "team": verdict.team.value,
+        "severity": verdict.severity.value,
+        "matched": verdict.evidence,
+    }
+    state.record_step("policy", {}, f"{verdict.reason_code.value}: {verdict.evidence}", began, seen)
 
 
 def _gap_streak(state: TurnState, reply: ReplyIntent) -> int:

@@ -52,9 +52,10 @@ SELECT m.conversation_id, m.body FROM outbox o JOIN messages m ON m.message_id =
 -- $1 uuid: conversation
 -- $2 text: body
 -- $3 text: send token
+-- $4 text: operator
 WITH message AS (
-    INSERT INTO messages (conversation_id, customer_id, channel, direction, author, body)
-    SELECT conversation_id, customer_id, channel, 'outbound', 'person', $2 FROM conversations WHERE conversation_id = $1
+    INSERT INTO messages (conversation_id, customer_id, channel, direction, author, body, operator)
+    SELECT conversation_id, customer_id, channel, 'outbound', 'person', $2, $4 FROM conversations WHERE conversation_id = $1
     RETURNING message_id, conversation_id
 )
 INSERT INTO outbox (conversation_id, message_id, author, owner_epoch, send_token)
@@ -81,7 +82,8 @@ WHERE conversation_id = $1
 -- $1 uuid: conversation
 -- $2 text: handed_back or resolved
 -- $3 text: note
-UPDATE escalations SET status = $2, note = $3, closed_at = clock_timestamp()
+-- $4 text: operator
+UPDATE escalations SET status = $2, note = $3, closed_by = $4, closed_at = clock_timestamp()
 WHERE conversation_id = $1 AND status IN ('open', 'taken')
 
 -- name: has_queued
@@ -97,20 +99,25 @@ SELECT EXISTS (SELECT FROM messages WHERE conversation_id = $1 AND direction = '
 INSERT INTO events (topic, key, payload)
 VALUES ('fte.escalations', $1::uuid::text, jsonb_build_object('conversation_id', $1::uuid, 'action', $2::text, 'operator', $3::text))
 
--- name: fetch_escalations
--- The desk's list, gravest and oldest first.
--- $1 text: team or null for all
--- $2 text: status or null for all
--- $3 integer: at most so many
-SELECT e.escalation_id, e.conversation_id, t.ticket_id, c.channel, u.name AS customer_name, e.reason_code, e.team,
-       e.severity, e.summary, e.status, e.taken_by, e.created_at, e.taken_at
-FROM escalations e
-JOIN conversations c ON c.conversation_id = e.conversation_id
-JOIN customers u ON u.customer_id = c.customer_id
-JOIN tickets t ON t.conversation_id = e.conversation_id
-WHERE ($1::text IS NULL OR e.team = $1) AND ($2::text IS NULL OR e.status = $2)
-ORDER BY e.status IN ('handed_back', 'resolved'), e.severity, e.created_at
-LIMIT $3
+-- name: record_triage
+-- Assigns a ticket's category, its priority or both, and appends the event; nothing for an unknown conversation.
+-- $1 uuid: conversation
+-- $2 text: category, null to leave it
+-- $3 text: priority, null to leave it
+-- $4 text: operator
+WITH assigned AS (
+    UPDATE tickets SET
+        category = coalesce($2, category), category_assigned = category_assigned OR $2 IS NOT NULL,
+        priority = coalesce($3, priority), priority_assigned = priority_assigned OR $3 IS NOT NULL,
+        assigned_by = $4, assigned_at = clock_timestamp(), updated_at = clock_timestamp()
+    WHERE conversation_id = $1
+    RETURNING conversation_id, category, priority
+)
+INSERT INTO events (topic, key, payload)
+SELECT 'fte.escalations', conversation_id::text,
+       jsonb_build_object('conversation_id', conversation_id, 'action', 'triaged', 'operator', $4,
+                          'category', category, 'priority', priority)
+FROM assigned
 
 -- name: raise_again
 -- Reminds of escalations that nobody took in time, once per period.

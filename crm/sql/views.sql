@@ -47,7 +47,7 @@ ORDER BY o.finished_at, o.position
 -- A conversation with its ticket, its identity and its customer.
 -- $1 uuid: conversation
 SELECT c.conversation_id, c.channel, c.state, c.owner, c.created_at, c.last_message_at, c.resolved_at,
-       t.ticket_id, t.status AS ticket_status, t.category, t.priority, t.subject,
+       t.ticket_id, t.status AS ticket_status, t.category, t.priority, t.subject, t.assigned_by,
        i.kind AS identifier_kind, i.value AS identifier_value, i.verified_at IS NOT NULL AS verified,
        u.customer_id, u.name AS customer_name, u.plan
 FROM conversations c
@@ -60,7 +60,8 @@ WHERE c.conversation_id = $1
 -- The messages of a conversation with what became of each, newest first.
 -- $1 uuid: conversation
 -- $2 integer: at most so many
-SELECT m.message_id, m.direction, m.author, m.body, m.created_at, m.sentiment, m.outcome_id, o.state AS delivery
+SELECT m.message_id, m.direction, m.author, m.operator, m.body, m.created_at, m.sentiment, m.outcome_id,
+       o.state AS delivery
 FROM messages m
 LEFT JOIN outbox o ON o.message_id = m.message_id
 WHERE m.conversation_id = $1
@@ -79,7 +80,8 @@ LIMIT $2
 -- name: fetch_conversation_escalations
 -- What was handed to people from a conversation, newest first.
 -- $1 uuid: conversation
-SELECT escalation_id, reason_code, team, severity, summary, status, taken_by, note, created_at, taken_at, closed_at
+SELECT escalation_id, reason_code, team, severity, summary, status, taken_by, closed_by, note, created_at, taken_at,
+       closed_at
 FROM escalations
 WHERE conversation_id = $1
 ORDER BY created_at DESC
@@ -117,6 +119,11 @@ CROSS JOIN LATERAL (
 ) c
 JOIN tickets t ON t.conversation_id = c.conversation_id
 ORDER BY c.created_at DESC
+
+-- name: fetch_conversation_of_ticket
+-- The conversation that a ticket is of.
+-- $1 text: ticket
+SELECT conversation_id FROM tickets WHERE ticket_id = $1
 
 -- name: fetch_probe
 -- How far one message has come: its outcome, the reply's state, and the measured times of its conversation.

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from agent.errors import BadInput
-from agent.records import ConversationId, Escalation, EscalationStatus, IdentifierKind, Team
+from agent.errors import BadInput, NotFound
+from agent.records import Category, ConversationId, EscalationStatus, IdentifierKind, Priority, Team
 from channels.addresses import parse_email, parse_phone
 from channels.texts import MessageText, NoteText
 from channels.web_form.submission import parse_idempotency_key
 from crm.desk_views import ConversationStanding, ConversationView, CustomerLookup
+from crm.escalations import EscalationLine
 from deployments.web.reference import error_responses, json_body
 from deployments.web.requests import operator_name, read_json, read_optional_json, require_operator
-from deployments.web.services import services_of
+from deployments.web.services import IngressServices, services_of
 
-router = APIRouter(tags=["desk"], dependencies=[Depends(require_operator)], responses=error_responses(401, 422, 503))
+router = APIRouter(
+    tags=["desk"], dependencies=[Depends(require_operator)], responses=error_responses(401, 403, 422, 503)
+)
+
+_TICKET_ID = re.compile(r"^TF-[0-9]{8}-[0-9]{4,12}$")
 
 Operator = Annotated[str, Depends(operator_name)]
 
@@ -40,18 +46,47 @@ class DeskNote(BaseModel):
     note: NoteText = ""
 
 
-class EscalationList(BaseModel):
-    """Most urgent first."""
+class DeskTake(BaseModel):
+    """`instead_of` names the person from whom a conversation is taken on purpose."""
 
-    escalations: Sequence[Escalation]
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    instead_of: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+
+
+class DeskTriage(BaseModel):
+    """What a person assigns; what is left out stays as it is."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    category: Category | None = None
+    priority: Priority | None = None
+
+
+class EscalationList(BaseModel):
+    """Live ones first, gravest and oldest first; then closed ones, the latest first."""
+
+    escalations: Sequence[EscalationLine]
 
 
 @router.get("/escalations")
 async def list_escalations(
-    request: Request, team: Team | None = None, status: EscalationStatus | None = None
+    request: Request,
+    status: Annotated[
+        list[EscalationStatus], Query(default_factory=list, description="May be repeated; none means all")
+    ],
+    team: Team | None = None,
 ) -> EscalationList:
-    """List escalations, of one team and in one status if given."""
-    return EscalationList(escalations=await services_of(request).desk.list_escalations(team, status))
+    """List escalations, of one team and in some statuses if given; at most 500."""
+    return EscalationList(escalations=await services_of(request).escalations.fetch(team, status))
+
+
+@router.get("/tickets/{ticket_id}", responses=error_responses(404))
+async def find_ticket(request: Request, ticket_id: str) -> ConversationStanding:
+    """Find the conversation of a ticket, and who has it."""
+    if not _TICKET_ID.fullmatch(ticket_id):
+        raise NotFound("no such ticket")
+    return await services_of(request).desk_views.fetch_conversation_of_ticket(ticket_id)
 
 
 @router.get("/conversations/{conversation_id}", responses=error_responses(404))
@@ -60,12 +95,17 @@ async def read_conversation(request: Request, conversation_id: UUID) -> Conversa
     return await services_of(request).desk_views.fetch_conversation(ConversationId(conversation_id))
 
 
-@router.post("/conversations/{conversation_id}/take", responses=error_responses(404, 409))
+@router.post(
+    "/conversations/{conversation_id}/take",
+    responses=error_responses(400, 404, 409, 413, 415),
+    openapi_extra=json_body(DeskTake, required=False),
+)
 async def take(request: Request, conversation_id: UUID, operator: Operator) -> ConversationStanding:
     """Take a conversation over: the FTE is silent in it, and what it has not sent is cancelled."""
     services = services_of(request)
-    await services.desk.take(ConversationId(conversation_id), operator)
-    return await services.desk_views.fetch_standing(ConversationId(conversation_id))
+    body = await read_optional_json(request, DeskTake)
+    await services.desk.take(ConversationId(conversation_id), operator, body.instead_of)
+    return await _standing(services, conversation_id)
 
 
 @router.post(
@@ -87,7 +127,7 @@ async def reply(
     key = None if idempotency_key is None else parse_idempotency_key(idempotency_key)
     await services.desk.reply(ConversationId(conversation_id), operator, body.message, key)
     services.wake_courier()
-    return await services.desk_views.fetch_standing(ConversationId(conversation_id))
+    return await _standing(services, conversation_id)
 
 
 @router.post(
@@ -101,7 +141,7 @@ async def hand_back(request: Request, conversation_id: UUID, operator: Operator)
     body = await read_optional_json(request, DeskNote)
     await services.desk.hand_back(ConversationId(conversation_id), operator, body.note)
     services.wake_dispatcher()
-    return await services.desk_views.fetch_standing(ConversationId(conversation_id))
+    return await _standing(services, conversation_id)
 
 
 @router.post(
@@ -114,7 +154,22 @@ async def resolve(request: Request, conversation_id: UUID, operator: Operator) -
     services = services_of(request)
     body = await read_optional_json(request, DeskNote)
     await services.desk.resolve(ConversationId(conversation_id), operator, body.note)
-    return await services.desk_views.fetch_standing(ConversationId(conversation_id))
+    return await _standing(services, conversation_id)
+
+
+@router.post(
+    "/conversations/{conversation_id}/triage",
+    responses=error_responses(400, 404, 413, 415),
+    openapi_extra=json_body(DeskTriage),
+)
+async def triage(request: Request, conversation_id: UUID, operator: Operator) -> ConversationStanding:
+    """Assign a ticket's category, its priority or both. What a person assigned, the FTE leaves as it is."""
+    services = services_of(request)
+    body = await read_json(request, DeskTriage)
+    if body.category is None and body.priority is None:
+        raise BadInput("category", "give a category, a priority or both")
+    await services.desk.triage(ConversationId(conversation_id), operator, body.category, body.priority)
+    return await _standing(services, conversation_id)
 
 
 @router.get("/customers/lookup", responses=error_responses(404))
@@ -133,3 +188,9 @@ async def look_up_customer(
         case _:
             raise BadInput("email", "give either email or phone, and not both")
     return await services_of(request).desk_views.fetch_customers(kind, value)
+
+
+async def _standing(services: IngressServices, conversation_id: UUID) -> ConversationStanding:
+    """Tell the other desks, and answer who has the conversation now."""
+    services.wake_desks()
+    return await services.desk_views.fetch_standing(ConversationId(conversation_id))

@@ -74,7 +74,9 @@ async def _on_invalid_request(request: Request, error: Exception) -> JSONRespons
 
 
 def _to_problem(error: Mapping[str, Any]) -> dict[str, str]:
-    location = [part for part in error["loc"] if part not in ("body", "query", "path", "header")]
+    # A query parameter that is repeated has one name for all its values.
+    given = error["loc"][:2] if error["loc"][:1] == ("query",) else error["loc"]
+    location = [part for part in given if part not in ("body", "query", "path", "header")]
     field = ".".join(str(part) for part in location) or "body"
     context = error.get("ctx", {})
     match error["type"]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
@@ -15,8 +14,7 @@ from agent.errors import DatabaseAway, NotFound, RateLimited
 from agent.records import ConversationId, MessageId
 from crm.views import Reply, TicketHead, TicketViews
 from crm.work import DELIVERED_CHANNEL, WorkQueue
-
-_LOG = logging.getLogger(__name__)
+from deployments.web.watching import Watcher
 
 STREAMS_MAX = 100
 LIFETIME_S = 50.0
@@ -38,14 +36,14 @@ class ReplyStreams:
         lifetime_s: float = LIFETIME_S,
     ) -> None:
         self._tickets = tickets
-        self._queue = queue
         self._streams_max = streams_max
         self._lifetime_s = lifetime_s
         self._watched: dict[asyncio.Event, ConversationId] = {}
-        self._pulse = asyncio.Event()
+        self._marks: dict[ConversationId, str] = {}
         self._closing = asyncio.Event()
-        self._watcher: asyncio.Task[None] | None = None
-        self._stop_listening: Callable[[], Awaitable[None]] | None = None
+        self._watcher = Watcher(
+            queue, [DELIVERED_CHANNEL], self._look, lambda: bool(self._watched), pause_s=_PAUSE_S, poll_s=_POLL_S
+        )
 
     @property
     def open(self) -> int:
@@ -87,61 +85,26 @@ class ReplyStreams:
         self._closing.set()
         for changed in self._watched:
             changed.set()
-        if self._watcher is not None:
-            self._watcher.cancel()
-            await asyncio.wait([self._watcher])
-        await self._unlisten()
+        await self._watcher.close()
 
     @contextmanager
     def _watch(self, conversation_id: ConversationId) -> Iterator[asyncio.Event]:
         changed = asyncio.Event()
         changed.set()  # the first look is at once
         self._watched[changed] = conversation_id
-        if self._watcher is None or self._watcher.done():
-            self._watcher = asyncio.create_task(self._watch_all())
+        self._watcher.wake()
         try:
             yield changed
         finally:
             del self._watched[changed]
 
-    async def _watch_all(self) -> None:
-        """While streams are open: look at every delivery, and every second in case one was not heard of."""
-        marks: dict[ConversationId, str] = {}
-        while True:
-            if not self._watched:
-                await self._unlisten()
-                if not self._watched:  # none joined meanwhile
-                    return
-            try:
-                await self._listen()
-                found = await self._tickets.fetch_marks(list(set(self._watched.values())))
-            except DatabaseAway:
-                await asyncio.sleep(_POLL_S)
-                continue
-            for changed, conversation_id in self._watched.items():
-                # Unknown to the last look: delivered, perhaps, between the stream's own look and this one.
-                if found.get(conversation_id) != marks.get(conversation_id):
-                    changed.set()
-            marks = found
-            await asyncio.sleep(_PAUSE_S)
-            try:
-                await asyncio.wait_for(self._pulse.wait(), _POLL_S)
-            except TimeoutError:
-                continue
-            finally:
-                self._pulse.clear()
-
-    async def _listen(self) -> None:
-        if self._stop_listening is None:
-            self._stop_listening = await self._queue.listen(self._pulse.set, DELIVERED_CHANNEL, self._on_lost)
-
-    def _on_lost(self) -> None:
-        self._stop_listening = None
-
-    async def _unlisten(self) -> None:
-        stop, self._stop_listening = self._stop_listening, None
-        if stop is not None:
-            await stop()
+    async def _look(self) -> None:
+        found = await self._tickets.fetch_marks(list(set(self._watched.values())))
+        for changed, conversation_id in self._watched.items():
+            # Unknown to the last look: delivered, perhaps, between the stream's own look and this one.
+            if found.get(conversation_id) != self._marks.get(conversation_id):
+                changed.set()
+        self._marks = found
 
 
 def _reply_event(reply: Reply) -> bytes:

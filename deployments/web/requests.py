@@ -7,11 +7,12 @@ import re
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Header, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 
 from agent.errors import BadInput, FteError, NotAuthorized, PayloadTooLarge
 from deployments.web.services import services_of
+from deployments.web.sessions import CSRF_HEADER, SESSION_COOKIE, DeskSession
 
 BODY_MAX_BYTES = 64 * 1024
 _OPERATOR = re.compile(r"^[A-Za-z0-9][A-Za-z0-9 ._@+-]{0,63}$")
@@ -23,6 +24,12 @@ class UnsupportedMediaType(FteError):
     """The body is not declared to be JSON in UTF-8."""
 
     http_status = 415
+
+
+class ForgeryRefused(FteError):
+    """A request with a session's cookie that changes something, but not from the desk's own page."""
+
+    http_status = 403
 
 
 async def read_json(request: Request, model: type[Body]) -> Body:
@@ -67,24 +74,61 @@ bearer_of_operator = HTTPBearer(
 )
 
 
+session_of_desk = APIKeyCookie(
+    name=SESSION_COOKIE,
+    auto_error=False,
+    scheme_name="desk session",
+    description=f"Set by `POST /desk/session`; requests that change something need `{CSRF_HEADER}` beside it",
+)
+_HARMLESS = frozenset({"GET", "HEAD"})
+
+
+def is_operator_key(request: Request, given: str) -> bool:
+    """Compare in constant time."""
+    key = services_of(request).operator_key.get_secret_value()
+    # An empty key would be everybody's.
+    return bool(key) and hmac.compare_digest(given.encode("utf-8", "surrogatepass"), key.encode())
+
+
 def require_operator(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_of_operator)],
-) -> None:
-    """Raises NotAuthorized unless the bearer token is the operator key."""
-    given = credentials.credentials if credentials else ""
-    key = services_of(request).operator_key.get_secret_value()
-    # An empty key would be everybody's.
-    if not key or not hmac.compare_digest(given.encode("utf-8", "surrogatepass"), key.encode()):
+    cookie: Annotated[str | None, Depends(session_of_desk)],
+) -> DeskSession | None:
+    """The desk's session, None for who sends the operator key. Raises NotAuthorized without either, ForgeryRefused."""
+    if cookie is not None and "authorization" not in request.headers:
+        session = services_of(request).sessions.read(cookie)
+        if session is None:
+            raise NotAuthorized("the session has ended; sign in again")
+        _check_origin(request, session)
+        return session
+    if not is_operator_key(request, credentials.credentials if credentials else ""):
         raise NotAuthorized("the operator key is missing or wrong; send it as Authorization: Bearer KEY")
+    return None
+
+
+def _check_origin(request: Request, session: DeskSession) -> None:
+    """The cookie is SameSite=Strict already; this also keeps out other origins of the same site, and old browsers."""
+    if request.method in _HARMLESS:
+        return
+    given = request.headers.get(CSRF_HEADER, "")
+    if not hmac.compare_digest(given.encode("utf-8", "surrogatepass"), session.csrf_token.encode()):
+        raise ForgeryRefused(f"{CSRF_HEADER} is missing or wrong; reload the page")
 
 
 def operator_name(
+    session: Annotated[DeskSession | None, Depends(require_operator)],
     name: Annotated[
-        str, Header(alias="X-Operator", description="Who acts: letters, digits, spaces and . _ @ + -")
+        str,
+        Header(
+            alias="X-Operator",
+            description="Who acts, for those without a session: letters, digits, spaces and . _ @ + -",
+        ),
     ] = "operator",
 ) -> str:
-    """Raises BadInput."""
+    """Who acts: the session's person, or whom the header names. Raises BadInput."""
+    if session is not None:
+        return session.operator
     if not _OPERATOR.fullmatch(name):
         raise BadInput("X-Operator", "must be 1 to 64 letters, digits, spaces or . _ @ + -, without a leading sign")
     return name

@@ -14,16 +14,19 @@ from crm.attachments import Attachments
 from crm.database import Database
 from crm.desk import Desk
 from crm.desk_views import DeskViews
+from crm.escalations import Escalations
 from crm.inbox import Inbox
 from crm.metrics import Metrics
 from crm.notifier import Notifier
 from crm.quarantine import Quarantine
 from crm.totals import SystemTotals
 from crm.views import TicketViews
-from crm.work import OUTBOX_CHANNEL, WorkQueue
+from crm.work import DESK_CHANNEL, OUTBOX_CHANNEL, WorkQueue
 from deployments.web.ack_log import AckLog
+from deployments.web.desk_streams import DeskStreams
 from deployments.web.reply_streams import ReplyStreams
 from deployments.web.senders import Senders
+from deployments.web.sessions import DeskSessions
 
 HealthProbe = Callable[[], Awaitable[Mapping[str, Any]]]
 """Answers plain values about one part of the system; what it raises is shown as that part's problem."""
@@ -39,7 +42,7 @@ class FormLimits:
 
 @dataclass(frozen=True, slots=True)
 class IngressServices:
-    """One per replica. `wake_dispatcher` and `wake_courier` return at once."""
+    """One per replica. `wake_dispatcher`, `wake_courier` and `wake_desks` return at once."""
 
     inbox: Inbox
     desk: Desk
@@ -47,15 +50,19 @@ class IngressServices:
     desk_views: DeskViews
     quarantine: Quarantine
     attachments: Attachments
+    escalations: Escalations
     metrics: Metrics
     totals: SystemTotals
     streams: ReplyStreams
+    desk_streams: DeskStreams
+    sessions: DeskSessions
     acks: AckLog
     tokens: TicketTokens
     senders: Senders
     form_limits: FormLimits
     wake_dispatcher: Callable[[], None]
     wake_courier: Callable[[], None]
+    wake_desks: Callable[[], None]
     operator_key: SecretStr
     allowed_origins: tuple[str, ...] = ()
     probes: Mapping[str, HealthProbe] = field(default_factory=dict)
@@ -63,6 +70,7 @@ class IngressServices:
     async def close(self) -> None:
         """End what runs in the background; the database stays open, it belongs to the caller."""
         await self.streams.close()
+        await self.desk_streams.close()
         await self.acks.close()
 
 
@@ -79,6 +87,7 @@ def connect_services(
     """The services over one database."""
     queue = WorkQueue(database)
     tickets = TicketViews(database)
+    escalations = Escalations(database)
     metrics = Metrics(database)
     return IngressServices(
         inbox=Inbox(database),
@@ -87,15 +96,19 @@ def connect_services(
         desk_views=DeskViews(database),
         quarantine=Quarantine(database),
         attachments=Attachments(database),
+        escalations=escalations,
         metrics=metrics,
         totals=SystemTotals(database),
         streams=ReplyStreams(tickets, queue),
+        desk_streams=DeskStreams(escalations, queue),
+        sessions=DeskSessions(operator_key),
         acks=AckLog(metrics.record_acks),
         tokens=TicketTokens(token_secret),
         senders=Senders(trusted_proxies, token_secret),
         form_limits=form_limits,
         wake_dispatcher=Notifier(queue).notify,
         wake_courier=Notifier(queue, OUTBOX_CHANNEL).notify,
+        wake_desks=Notifier(queue, DESK_CHANNEL).notify,
         operator_key=operator_key,
         allowed_origins=allowed_origins,
         probes=probes or {},

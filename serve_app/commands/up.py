@@ -42,6 +42,7 @@ def _greet(console: Console, settings: Settings, supervisor: Supervisor) -> None
     key = given.get_secret_value() if given else ensure_key(key_files(settings.home)["operator_key"])
     console.print()
     console.print(f"[bold]Support form[/bold]   {supervisor.running_copy().form_url}", highlight=False)
+    console.print(f"[bold]Support desk[/bold]   {supervisor.running_copy().form_url}desk", highlight=False)
     console.print(f"[bold]Operator key[/bold]   {key}", highlight=False)
     console.print(
         f"[bold]Ray dashboard[/bold]  {supervisor.dashboard_url}  (it asks for the token: {supervisor.ray_token})",

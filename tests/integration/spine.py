@@ -48,6 +48,18 @@ def whatsapp_message(sender: str, body: str = "hi", key: str | None = None) -> I
     )
 
 
+def mail_message(sender: str = "ada@example.com", body: str = "hello") -> InboundMessage:
+    """A mail of a verified sender that begins a thread."""
+    return InboundMessage(
+        channel=Channel.EMAIL,
+        provider_message_id=uuid.uuid4().hex,
+        thread_key=uuid.uuid4().hex,
+        identity=Identity(IdentifierKind.EMAIL, sender, verified=True, display_name="Ada"),
+        body=body,
+        subject="Boards",
+    )
+
+
 def reply_to(context: TurnContext, text: str | None = None) -> TurnDecision:
     """Answers with the burst's numbers, so that a test sees what the reply covers."""
     return TurnDecision(

@@ -9,14 +9,16 @@ import httpx
 
 from crm.database import Database
 from crm.inbox import Inbox
+from crm.merge import merge_customers
 from tests.integration.http_spine import (
     OPERATOR,
     SUBMISSION,
     answer_due,
     deliver_due,
 )
-from tests.integration.spine import escalate, reply_to, whatsapp_message
+from tests.integration.spine import escalate, form_message, reply_to, whatsapp_message
 
+SIGN_IN = ("post", "/desk/session")
 GRACE = {**OPERATOR, "X-Operator": "Grace"}
 EDGAR = {**OPERATOR, "X-Operator": "edgar@example.com"}
 
@@ -40,7 +42,14 @@ async def test_escalation_is_listed_by_team_and_status(client: httpx.AsyncClient
     assert escalation["ticket_id"] == answer["ticket_id"]
     assert escalation["customer_name"] == SUBMISSION["name"]
     assert (escalation["reason_code"], escalation["team"]) == ("refund_request", "billing")
-    for query, found in (("team=billing", 1), ("team=legal", 0), ("status=taken", 0), ("team=billing&status=open", 1)):
+    for query, found in (
+        ("team=billing", 1),
+        ("team=legal", 0),
+        ("status=taken", 0),
+        ("team=billing&status=open", 1),
+        ("status=taken&status=open", 1),
+        ("status=handed_back&status=resolved", 0),
+    ):
         listed = (await client.get(f"/escalations?{query}", headers=OPERATOR)).json()["escalations"]
         assert len(listed) == found, query
 
@@ -78,7 +87,73 @@ async def test_another_person_cannot_interfere(client: httpx.AsyncClient, databa
     for action, body in (("take", None), ("reply", {"message": "x"}), ("hand-back", None), ("resolve", None)):
         response = await client.post(f"{path}/{action}", json=body, headers=EDGAR)
         assert response.status_code == 409, action
-        assert isinstance(response.json()["detail"], str)
+        assert response.json()["detail"] == "Grace has this conversation"
+
+
+async def test_who_went_home_is_replaced_on_purpose_only(client: httpx.AsyncClient, database: Database) -> None:
+    path, _ = await make_escalation(client, database)
+    await client.post(f"{path}/take", headers=GRACE)
+    for body, status in (({"instead_of": "Ada"}, 409), ({"instead_of": ""}, 422), ({"instead_of": "Grace"}, 200)):
+        response = await client.post(f"{path}/take", json=body, headers=EDGAR)
+        assert response.status_code == status, body
+    assert response.json()["owner"] == "edgar@example.com"
+    assert (await client.post(f"{path}/reply", json={"message": "x"}, headers=GRACE)).status_code == 409
+
+
+async def test_category_and_priority_are_assigned(client: httpx.AsyncClient, database: Database) -> None:
+    path, answer = await make_escalation(client, database)
+    assigned = await client.post(f"{path}/triage", json={"category": "billing", "priority": "urgent"}, headers=GRACE)
+    assert assigned.status_code == 200
+    assert (assigned.json()["category"], assigned.json()["priority"]) == ("billing", "urgent")
+    only_one = await client.post(f"{path}/triage", json={"priority": "low"}, headers=EDGAR)
+    assert (only_one.json()["category"], only_one.json()["priority"]) == ("billing", "low")
+    view = (await client.get(path, headers=OPERATOR)).json()
+    assert (view["category"], view["priority"], view["assigned_by"]) == ("billing", "low", "edgar@example.com")
+    ticket = await client.get(f"/support/ticket/{answer['ticket_id']}", params={"token": answer["access_token"]})
+    assert (ticket.json()["category"], ticket.json()["priority"]) == ("billing", "low")
+    async with database.connection() as connection:
+        events = await connection.fetch("SELECT payload FROM events WHERE payload ->> 'action' = 'triaged' ORDER BY 1")
+    assert [event["payload"]["operator"] for event in events] == ["Grace", "edgar@example.com"]
+    for body, field in (
+        ({}, "category"),
+        ({"category": "sales"}, "category"),
+        ({"priority": 1}, "priority"),
+        ({"severity": "P1"}, "severity"),
+    ):
+        refused = await client.post(f"{path}/triage", json=body, headers=GRACE)
+        assert refused.status_code == 422, body
+        assert refused.json()["detail"][0]["field"] == field
+
+
+async def test_conversation_tells_who_did_what(client: httpx.AsyncClient, database: Database) -> None:
+    path, _ = await make_escalation(client, database)
+    await client.post(f"{path}/reply", json={"message": "On its way."}, headers=GRACE)
+    await client.post(f"{path}/hand-back", json={"note": "refunded"}, headers=GRACE)
+    view = (await client.get(path, headers=OPERATOR)).json()
+    assert [message["operator"] for message in view["messages"]] == [None, None, "Grace"]
+    (escalation,) = view["escalations"]
+    assert (escalation["taken_by"], escalation["closed_by"], escalation["note"]) == ("Grace", "Grace", "refunded")
+
+
+async def test_conversation_is_found_by_its_ticket(client: httpx.AsyncClient, database: Database) -> None:
+    path, answer = await make_escalation(client, database)
+    found = await client.get(f"/tickets/{answer['ticket_id']}", headers=OPERATOR)
+    assert f"/conversations/{found.json()['conversation_id']}" == path
+    for other in ("TF-20200101-0001", "nonsense", "%00"):
+        assert (await client.get(f"/tickets/{other}", headers=OPERATOR)).status_code == 404, other
+
+
+async def test_other_conversations_of_a_verified_customer_are_shown(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    inbox = Inbox(database)
+    first = await inbox.accept(whatsapp_message("+15550100124"))
+    path = f"/conversations/{first.conversation_id}"
+    assert (await client.get(path, headers=OPERATOR)).json()["other_conversations"] == []
+    form = await inbox.accept(form_message("from the form"))
+    await merge_customers(database, form.customer_id, first.customer_id, "test")
+    (other,) = (await client.get(path, headers=OPERATOR)).json()["other_conversations"]
+    assert other["conversation_id"] == str(form.conversation_id)
 
 
 async def test_handed_back_conversation_is_answered_by_the_fte_again(
@@ -158,6 +233,11 @@ async def test_operator_key_is_asked_for_on_everything_of_operators(
         ("POST", f"{path}/reply"),
         ("POST", f"{path}/hand-back"),
         ("POST", f"{path}/resolve"),
+        ("POST", f"{path}/triage"),
+        ("GET", f"/tickets/{answer['ticket_id']}"),
+        ("GET", "/desk/session"),
+        ("DELETE", "/desk/session"),
+        ("GET", "/desk/events"),
         ("GET", "/customers/lookup?email=ada@example.com"),
         ("GET", "/metrics/channels"),
         ("GET", "/health/detailed"),
@@ -172,8 +252,8 @@ async def test_operator_key_is_asked_for_on_everything_of_operators(
             assert response.headers["WWW-Authenticate"] == "Bearer"
             assert "ada@example.com" not in response.text
     description = (await client.get("/openapi.json")).json()
-    public = {"/", "/health", "/metrics"}
+    public = {"/", "/health", "/metrics", "/desk"}
     for target, item in description["paths"].items():
         for method, operation in item.items():
-            guarded = "security" in operation or target == "/support/submit"
+            guarded = "security" in operation or target == "/support/submit" or (method, target) == SIGN_IN
             assert guarded or target in public, f"{method} {target} is open to everybody"

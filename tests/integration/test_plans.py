@@ -32,6 +32,11 @@ INSERT INTO outbox (conversation_id, message_id, outcome_id, author, owner_epoch
                     provider_message_id, finished_at)
     SELECT customer_id, customer_id, customer_id, 'fte', 0, customer_id::text, 'sent', customer_id::text, now()
     FROM customers;
+INSERT INTO escalations (conversation_id, reason_code, team, severity, summary, status, closed_at)
+    SELECT customer_id, 'refund_request', 'billing', 'P2', 's', 'resolved', now() FROM customers;
+INSERT INTO escalations (conversation_id, reason_code, team, severity, summary)
+    SELECT customer_id, 'refund_request', 'billing', 'P2', 's' FROM customers
+    WHERE customer_id < '00000000-0000-7000-8000-000000000020'::uuid;
 INSERT INTO work (customer_id, seq) SELECT customer_id, 1 FROM customers;
 UPDATE work SET due_at = now() WHERE customer_id < '00000000-0000-7000-8000-000000000020'::uuid;
 ANALYZE;
@@ -51,6 +56,11 @@ HOT: dict[tuple[str, str], tuple[list[Any], set[str]]] = {
     ("outbox", "expire_sending"): ([], {"outbox_open"}),
     ("outbox", "claim_outbox"): ([10, _LEASE, _LEASE], {"outbox_open"}),
     ("outbox", "fetch_next_send"): ([], {"outbox_open"}),
+    ("escalations", "fetch_escalations"): (
+        [None, ["open", "taken"], 500],
+        {"escalations_live", "messages_conversation"},
+    ),
+    ("escalations", "fetch_marks"): ([[_ONE], 500], {"escalations_live", "messages_conversation"}),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -71,11 +72,41 @@ async def test_the_required_steps_come_first_and_in_order() -> None:
         "create_ticket",
         "get_customer_history",
         "analyze_sentiment",
+        "policy",
         "search_knowledge_base",
         "send_response",
+        "guardrails",
     ]
     assert {"embed", "sentiment", "search", "model", "guardrails"} <= set(decision.stages)
     assert all(value >= 0 for value in decision.stages.values())
+
+
+async def test_the_trace_keeps_what_the_fte_saw() -> None:
+    decision = await run_turn(context(), services(model=scripted(says(GOOD))))
+    steps = {call.name: call for call in decision.trace}
+    search = steps["search_knowledge_base"].seen
+    assert search["matched"] is True
+    passage = search["passages"][0]
+    assert passage["article"] == "projects/export"
+    assert passage["similarity"] >= search["similarity_needed"]
+    assert passage["text"]
+    assert steps["analyze_sentiment"].seen == {"score": 0.0, "negative_streak": 0}
+    assert (steps["policy"].result, steps["policy"].seen) == ("no rule matched", {})
+    assert steps["guardrails"].seen == {"kept": True}
+    # It goes into the database as JSON, where a number that is none has no place.
+    json.dumps([asdict(call) for call in decision.trace], allow_nan=False)
+
+
+async def test_the_trace_says_which_rule_matched_and_by_what() -> None:
+    policy = FakePolicy(FakeVerdict(ReasonCode.REFUND_REQUEST, Team.BILLING, Severity.P2))
+    decision = await run_turn(context("I want my money back"), services(model=scripted(), policy=policy))
+    (step,) = [call for call in decision.trace if call.name == "policy"]
+    assert step.seen == {
+        "reason_code": "refund_request",
+        "team": "billing",
+        "severity": "P2",
+        "matched": "the words of the rule",
+    }
 
 
 async def test_the_model_is_given_the_steps_as_completed_tool_calls() -> None:

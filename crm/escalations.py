@@ -1,0 +1,104 @@
+"""What waits for people: the desk's list, and what has changed in it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from agent.records import (
+    Category,
+    Channel,
+    ConversationId,
+    EscalationId,
+    EscalationStatus,
+    Priority,
+    ReasonCode,
+    Severity,
+    Team,
+    TicketId,
+)
+from crm.database import Database
+from crm.queries import load_queries
+
+_QUERIES = load_queries("escalations")
+LISTED_MAX = 500
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationLine:
+    """An escalation as the desk lists it. `waiting_since` is when the customer wrote what nobody has answered yet,
+    None when it is answered or the escalation has ended."""
+
+    escalation_id: EscalationId
+    conversation_id: ConversationId
+    ticket_id: TicketId
+    channel: Channel
+    customer_name: str
+    subject: str
+    category: Category
+    priority: Priority
+    reason_code: ReasonCode
+    team: Team
+    severity: Severity
+    summary: str
+    status: EscalationStatus
+    taken_by: str | None
+    created_at: datetime
+    taken_at: datetime | None
+    closed_at: datetime | None
+    last_message_at: datetime
+    waiting_since: datetime | None
+
+
+class Escalations:
+    """Every method raises DatabaseAway."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def fetch(
+        self, team: Team | None = None, statuses: Collection[EscalationStatus] = (), limit: int = LISTED_MAX
+    ) -> list[EscalationLine]:
+        """Live ones first, gravest and oldest first; then closed ones, the latest first. No status means all."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                _QUERIES["fetch_escalations"],
+                team.value if team else None,
+                [status.value for status in statuses] or None,
+                limit,
+            )
+        return [_to_line(row) for row in rows]
+
+    async def fetch_marks(self, conversation_ids: Collection[ConversationId]) -> dict[ConversationId, str]:
+        """For the conversations of live escalations and for the given ones a text that changes when there is
+        something new to see."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_QUERIES["fetch_marks"], list(conversation_ids), LISTED_MAX)
+        return {ConversationId(row["conversation_id"]): row["mark"] for row in rows}
+
+
+def _to_line(row: asyncpg.Record) -> EscalationLine:
+    return EscalationLine(
+        escalation_id=EscalationId(row["escalation_id"]),
+        conversation_id=ConversationId(row["conversation_id"]),
+        ticket_id=TicketId(row["ticket_id"]),
+        channel=Channel(row["channel"]),
+        customer_name=row["customer_name"],
+        subject=row["subject"],
+        category=Category(row["category"]),
+        priority=Priority(row["priority"]),
+        reason_code=ReasonCode(row["reason_code"]),
+        team=Team(row["team"]),
+        severity=Severity(row["severity"]),
+        summary=row["summary"],
+        status=EscalationStatus(row["status"]),
+        taken_by=row["taken_by"],
+        created_at=row["created_at"],
+        taken_at=row["taken_at"],
+        closed_at=row["closed_at"],
+        last_message_at=row["last_message_at"],
+        waiting_since=row["waiting_since"],
+    )

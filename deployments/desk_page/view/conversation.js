@@ -1,0 +1,176 @@
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { repeat } from "../vendor/lit-html/directives/repeat.js";
+import { live } from "../vendor/lit-html/directives/live.js";
+import { BY_CHANNEL, CHANNELS, clock, day, label, mood, moodText, standing, whole } from "../words.js";
+
+const MESSAGE_MAX = 5_000;
+
+export function conversationView(state, actions) {
+  const { conversation } = state;
+  if (!state.openId) {
+    return html`<section class="talk blank" id="conversation" tabindex="-1" aria-label="Conversation">
+      <p>Choose a conversation: <kbd>j</kbd> and <kbd>k</kbd> move, <kbd>Enter</kbd> opens, <kbd>?</kbd> shows all shortcuts.</p>
+    </section>`;
+  }
+  if (!conversation) {
+    return html`<section class="talk blank" id="conversation" tabindex="-1" aria-label="Conversation">
+      <p role="status">${state.conversationProblem || "Loading…"}</p>
+    </section>`;
+  }
+  const now = standing(conversation, state.session.operator);
+  return html`
+    <section class="talk" id="conversation" tabindex="-1" aria-labelledby="conversation-title">
+      <header class="talk-head">
+        <a class="back" href="#/">‹ List</a>
+        <div class="talk-title">
+          <h1 id="conversation-title">${conversation.subject || "No subject"}</h1>
+          <p class="soft">
+            <span>${conversation.customer_name || "No name"}</span> · <span class="mono">${conversation.ticket_id}</span> ·
+            <span>${CHANNELS[conversation.channel]}</span>
+          </p>
+        </div>
+        <span class="pill ${now.kind}" id="standing">${now.text}</span>
+        <div class="actions">${actionButtons(state, now, actions)}</div>
+      </header>
+      ${state.problem ? html`<p class="banner" role="alert">${state.problem}<button type="button" class="link" @click=${actions.dismiss}>Dismiss</button></p>` : nothing}
+      <ol class="timeline" id="timeline" tabindex="0" aria-label="Messages and what was done">
+        ${repeat(timeline(conversation), (entry) => entry.key, (entry) => entryView(entry, state, actions))}
+      </ol>
+      ${composerView(state, now, actions)}
+    </section>
+  `;
+}
+
+function actionButtons(state, now, actions) {
+  const busy = state.busy !== null;
+  const takeText = now.kind === "theirs" ? `Take from ${state.conversation.owner}…` : "Take over";
+  return html`
+    ${now.kind === "mine" || now.kind === "resolved"
+      ? nothing
+      : html`<button type="button" class=${now.kind === "theirs" ? "" : "primary"} ?disabled=${busy} @click=${actions.take} aria-keyshortcuts="t">${takeText}</button>`}
+    ${now.kind === "mine" || now.kind === "waiting"
+      ? html`<button type="button" ?disabled=${busy} @click=${() => actions.ask("handBack")} aria-keyshortcuts="h">Hand back…</button>`
+      : nothing}
+    ${now.kind === "theirs" || now.kind === "resolved"
+      ? nothing
+      : html`<button type="button" ?disabled=${busy} @click=${() => actions.ask("resolve")} aria-keyshortcuts="e">Resolve…</button>`}
+  `;
+}
+
+// Messages and what people and the FTE did between them, in order.
+export function timeline(conversation) {
+  const entries = [];
+  let lastDay = "";
+  const lastOfOutcome = new Map();
+  for (const message of conversation.messages) {
+    if (message.outcome_id) lastOfOutcome.set(message.outcome_id, message.message_id);
+  }
+  const outcomes = new Map(conversation.outcomes.map((outcome) => [outcome.outcome_id, outcome]));
+  for (const message of conversation.messages) {
+    entries.push({ key: message.message_id, at: message.created_at, kind: "message", message });
+    const outcome = lastOfOutcome.get(message.outcome_id) === message.message_id ? outcomes.get(message.outcome_id) : null;
+    if (outcome) entries.push({ key: outcome.outcome_id, at: message.created_at, kind: "outcome", outcome });
+  }
+  for (const each of conversation.escalations) {
+    if (each.taken_at) {
+      entries.push({ key: `${each.escalation_id} taken`, at: each.taken_at, kind: "act", text: `${each.taken_by} took over` });
+    }
+    if (each.closed_at) {
+      const who = each.closed_by ?? "Somebody";
+      const did = each.status === "resolved" ? "resolved it" : "handed it back to the FTE";
+      entries.push({ key: `${each.escalation_id} closed`, at: each.closed_at, kind: "act", text: `${who} ${did}`, note: each.note });
+    }
+  }
+  entries.sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
+  for (const entry of entries) {
+    const name = day(entry.at);
+    if (name !== lastDay) entry.day = name;
+    lastDay = name;
+  }
+  return entries;
+}
+
+function entryView(entry, state, actions) {
+  const heading = entry.day ? html`<p class="day">${entry.day}</p>` : nothing;
+  if (entry.kind === "message") return html`<li class="entry">${heading}${messageView(entry.message)}</li>`;
+  if (entry.kind === "outcome") return html`<li class="entry">${heading}${outcomeView(entry.outcome, state, actions)}</li>`;
+  return html`<li class="entry">${heading}
+    <p class="act"><span>${entry.text}</span> <time datetime=${entry.at} title=${whole(entry.at)}>${clock(entry.at)}</time></p>
+    ${entry.note ? html`<p class="note">${entry.note}</p>` : nothing}
+  </li>`;
+}
+
+const DELIVERY = {
+  pending: "Waits to be sent",
+  sending: "Being sent",
+  sent: "Delivered",
+  unknown: "Delivery is being checked",
+  failed: "Could not be delivered",
+  cancelled: "Not sent: a person took over first",
+};
+
+function messageView(message) {
+  const who = { customer: "Customer", fte: "FTE", person: message.operator ?? "A person" }[message.author];
+  const delivery = message.direction === "outbound" ? (message.delivery ?? "pending") : null;
+  return html`
+    <article class="message ${message.author} ${delivery ?? ""}">
+      <header>
+        <strong>${who}</strong>
+        <time datetime=${message.created_at} title=${whole(message.created_at)}>${clock(message.created_at)}</time>
+        ${message.sentiment === null
+          ? nothing
+          : html`<span class="mood ${mood(message.sentiment)}" title="Sentiment, from −1 to +1">${moodText(message.sentiment)}</span>`}
+        ${delivery ? html`<span class="delivery">${DELIVERY[delivery]}</span>` : nothing}
+      </header>
+      <p class="body" dir="auto">${message.body}</p>
+    </article>
+  `;
+}
+
+function outcomeView(outcome, state, actions) {
+  const text = {
+    reply: "FTE answered",
+    escalation: `FTE handed over: ${label(outcome.reason).toLowerCase()}`,
+    held: "Left for the person who has it",
+    suppressed: `Not answered: ${label(outcome.reason).toLowerCase()}`,
+    dead_letter: "Could not be processed; left for a person",
+  }[outcome.kind];
+  if (outcome.trace.length === 0) return html`<p class="act"><span>${text}</span></p>`;
+  const selected = state.outcomeId === outcome.outcome_id;
+  return html`<p class="act">
+    <button type="button" class="link" aria-pressed=${selected} @click=${() => actions.showOutcome(outcome.outcome_id)}>${text} <span class="soft">what it saw</span></button>
+  </p>`;
+}
+
+function composerView(state, now, actions) {
+  const { conversation } = state;
+  if (now.kind === "resolved") {
+    return html`<p class="composer closed soft">Resolved. A new message of the customer within 72 hours opens it again.</p>`;
+  }
+  if (now.kind === "theirs") {
+    return html`<p class="composer closed" id="theirs"><strong>${conversation.owner}</strong> has this conversation and answers here.</p>`;
+  }
+  const draft = actions.draft(conversation.conversation_id);
+  const submit = (event) => {
+    event.preventDefault();
+    actions.reply();
+  };
+  const onKey = (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    actions.reply();
+  };
+  const button = now.kind === "mine" ? "Send" : "Take over and send";
+  return html`
+    <form class="composer" @submit=${submit}>
+      <label for="reply">Reply to ${conversation.customer_name || "the customer"} <span class="soft">${BY_CHANNEL[conversation.channel]}, as ${state.session.operator}</span></label>
+      <textarea id="reply" rows="4" maxlength=${MESSAGE_MAX} dir="auto" .value=${live(draft.text)} aria-keyshortcuts="r"
+        @input=${(event) => actions.write(event.target.value)} @keydown=${onKey}></textarea>
+      <div class="composer-foot">
+        <span class="hint">${now.kind === "fte" ? "The FTE has this conversation; your reply takes it over." : "Ctrl Enter sends"}</span>
+        <button class="primary" type="submit" ?disabled=${state.busy !== null || !draft.text.trim()}>${button}</button>
+      </div>
+    </form>
+  `;
+}
+

@@ -1,0 +1,96 @@
+import { html, nothing } from "../vendor/lit-html/lit-html.js";
+import { repeat } from "../vendor/lit-html/directives/repeat.js";
+import { CHANNELS, LATE_MINUTES, TEAMS, gist, initials, label, minutesSince, since, whole } from "../words.js";
+
+export const VIEWS = [
+  ["waiting", "Waiting", (line) => line.status === "open"],
+  ["mine", "Mine", (line, me) => line.status === "taken" && line.taken_by === me],
+  ["live", "All live", (line) => line.closed_at === null],
+  ["closed", "Closed", (line) => line.closed_at !== null],
+];
+
+// The lines that a view and a team leave, in the server's order.
+export function shownLines(state) {
+  const [, , belongs] = VIEWS.find(([name]) => name === state.view);
+  return state.lines.filter((line) => belongs(line, state.session.operator) && (!state.team || line.team === state.team));
+}
+
+export function queueView(state, actions) {
+  const lines = shownLines(state);
+  return html`
+    <nav class="queue" aria-label="Escalations">
+      <div class="tabs" role="group" aria-label="Which escalations">
+        ${VIEWS.map(([name, text, belongs], place) => {
+          const count = state.lines.filter((line) => belongs(line, state.session.operator)).length;
+          return html`<button type="button" aria-pressed=${state.view === name} @click=${() => actions.show(name)}
+            aria-keyshortcuts=${place + 1}>${text}${name === "closed" ? nothing : html` <span class="count">${count}</span>`}</button>`;
+        })}
+      </div>
+      <div class="teams">
+        <label for="team">Team</label>
+        <select id="team" @change=${(event) => actions.showTeam(event.target.value)}>
+          <option value="" .selected=${state.team === ""}>All teams</option>
+          ${Object.entries(TEAMS).map(([code, text]) => {
+            const count = state.lines.filter((line) => line.team === code && line.closed_at === null).length;
+            return html`<option value=${code} .selected=${state.team === code}>${text} (${count})</option>`;
+          })}
+        </select>
+      </div>
+      <ul class="lines" id="lines">
+        ${repeat(lines, (line) => line.escalation_id, (line) => lineView(line, state))}
+      </ul>
+      ${lines.length === 0 ? emptyView(state) : nothing}
+    </nav>
+  `;
+}
+
+function emptyView(state) {
+  if (!state.loaded) return html`<p class="empty">Loading…</p>`;
+  const text = {
+    waiting: "Nobody waits for a person.",
+    mine: "You have no conversation. Take one over with t.",
+    live: "No live escalation.",
+    closed: "Nothing has been closed yet.",
+  }[state.view];
+  return html`<p class="empty">${text}</p>`;
+}
+
+function lineView(line, state) {
+  const mine = line.taken_by === state.session.operator;
+  return html`
+    <li>
+      <a class="line ${line.closed_at ? "closed" : ""}" href="#/c/${line.conversation_id}"
+        aria-current=${line.conversation_id === state.openId}>
+        <span class="line-top">
+          <span class="severity ${line.severity}">${line.severity}</span>
+          <span class="line-name">${line.customer_name || "No name"}</span>
+          ${waitView(line, state.now)}
+        </span>
+        ${aboutView(line)}
+        <span class="line-foot">
+          <span class="line-facts"><span class="reason">${label(line.reason_code)}</span> · ${TEAMS[line.team]} · ${CHANNELS[line.channel]}</span>
+          ${line.taken_by
+            ? html`<span class="who ${mine ? "me" : ""}" title="Taken by ${line.taken_by}"><span aria-hidden="true">${initials(line.taken_by)}</span><span class="visually-hidden">Taken by ${mine ? "you" : line.taken_by}</span></span>`
+            : nothing}
+        </span>
+      </a>
+    </li>
+  `;
+}
+
+// The subject and what was written; once only where the subject is how the text begins.
+function aboutView(line) {
+  const text = gist(line.summary);
+  const repeats = text.startsWith(line.subject.replace(/…$/, ""));
+  return html`${repeats ? nothing : html`<span class="line-subject">${line.subject}</span>`}<span class="line-gist">${text}</span>`;
+}
+
+function waitView(line, now) {
+  if (line.closed_at) {
+    return html`<time class="wait" datetime=${line.closed_at} title=${whole(line.closed_at)}>${label(line.status)}</time>`;
+  }
+  if (!line.waiting_since) return html`<span class="wait answered">Answered</span>`;
+  const late = minutesSince(line.waiting_since, now) >= LATE_MINUTES;
+  return html`<time class="wait ${late ? "late" : ""}" datetime=${line.waiting_since}
+    title="Waits since ${whole(line.waiting_since)}"><span class="visually-hidden">waits </span>${since(line.waiting_since, now)}</time>`;
+}
