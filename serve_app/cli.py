@@ -9,7 +9,7 @@ import typer
 
 from agent.errors import FteError
 
-_COMMANDS = ("up", "down", "status", "migrate", "escalations", "quarantine", "kb", "eval")
+_COMMANDS = ("up", "down", "status", "migrate", "escalations", "quarantine", "kb", "eval", "seed")
 
 app = typer.Typer(
     name="fte", help="A customer-success employee that works around the clock.", no_args_is_help=True,

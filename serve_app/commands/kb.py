@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated
@@ -16,16 +13,11 @@ import typer
 
 from agent.errors import BadInput
 from serve_app.commands.batch_files import check_can_hold, read_lines, write_whole
+from serve_app.commands.progress import show_progress
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
-
     from agent.records import Passage
-    from serve_app.knowledge import OnProgress, Query
-
-
-# Between two lines of progress in a log.
-_LINE_EVERY_S = 5.0
+    from serve_app.knowledge import Query
 
 
 def register(app: typer.Typer) -> None:
@@ -43,7 +35,7 @@ def sync(
     from serve_app.knowledge import sync_configured
     from serve_app.settings import load_settings
 
-    with _progress() as show:
+    with show_progress() as show:
         report = asyncio.run(sync_configured(load_settings(), folder, show))
     _report_unreadable(report.errors)
     counts = {
@@ -82,7 +74,7 @@ def search(
         raise BadInput("fte kb search", "give a question, or --queries with a file of them")
     check_can_hold(out)
     settings = load_settings()
-    with _progress() as show:
+    with show_progress() as show:
         if kb is None:
             found = asyncio.run(search_configured(settings, asked, k, SearchMode(mode), show))
         else:
@@ -134,29 +126,3 @@ def _show(passages: list[Passage]) -> None:
             f"{passage.similarity:.2f}", *map(escape, (passage.slug, passage.heading_path, shorten(opening, 160)))
         )
     console.print(table)
-
-
-@contextmanager
-def _progress() -> Iterator[OnProgress]:
-    """A bar for a person; for a log a line now and then."""
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn
-
-    console = Console(stderr=True)
-    last = time.monotonic()
-    with Progress(
-        SpinnerColumn(), *Progress.get_default_columns(), MofNCompleteColumn(), console=console, transient=True,
-        disable=not console.is_terminal,
-    ) as progress:  # fmt: skip
-        bars: dict[str, TaskID] = {}
-
-        def show(stage: str, done: int, total: int) -> None:
-            nonlocal last
-            if stage not in bars:
-                bars[stage] = progress.add_task(stage, total=None)
-            progress.update(bars[stage], completed=done, total=max(total, 1))
-            if not console.is_terminal and time.monotonic() - last > _LINE_EVERY_S:
-                last = time.monotonic()
-                typer.echo(f"{stage}: {done} of {total}", err=True)
-
-        yield show
