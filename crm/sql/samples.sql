@@ -123,15 +123,17 @@ UPDATE events SET
 WHERE key IN (SELECT $1::uuid::text UNION ALL SELECT ticket_id FROM tickets WHERE conversation_id = $1)
 
 -- name: lock_customers
--- Locks the work of the customers of messages under a new fence, so that a running turn of theirs loses.
+-- Locks the work of the customers of messages, and of those merged into them, under a new fence, so that a running
+-- turn of theirs loses.
 -- $1 text[]: channels
 -- $2 text[]: provider message ids
 SELECT customer_id, raise_fence(customer_id)
 FROM (
-    SELECT DISTINCT m.customer_id
+    SELECT DISTINCT u.customer_id
     FROM unnest($1::text[], $2::text[]) AS s (channel, key)
     JOIN messages m ON m.channel = s.channel AND m.provider_message_id = s.key AND m.direction = 'inbound'
-    ORDER BY m.customer_id
+    JOIN customers u ON m.customer_id IN (u.customer_id, u.merged_into)
+    ORDER BY u.customer_id
 ) AS samples
 
 -- name: delete_customers
