@@ -102,12 +102,19 @@ class Samples:
     async def remove(self, keys: Sequence[Key]) -> int:
         """Remove the customers of the messages with all that is stored of them; returns how many conversations.
 
-        Raises Conflict when something is stored of them that this does not know.
+        Raises Conflict, and removes nothing, when one of them wrote anything else (a real customer was merged with a
+        sample), or has rows that this does not know.
         """
         try:
             async with self._database.transaction() as connection:
                 rows = await connection.fetch(_QUERIES["lock_customers"], *_to_columns(keys))
                 customers = [row["customer_id"] for row in rows]
+                others = await connection.fetchval(_QUERIES["count_others"], customers, *_to_columns(keys))
+                if others:
+                    raise Conflict(
+                        f"sample customers also have {others} messages that are no samples: nothing was removed; "
+                        "undo the merge of a real customer with a sample, if there was one"
+                    )
                 number: int = await connection.fetchval(_QUERIES["delete_customers"], customers)
         except asyncpg.ForeignKeyViolationError as error:
             raise Conflict(

@@ -136,6 +136,18 @@ FROM (
     ORDER BY u.customer_id
 ) AS samples
 
+-- name: count_others
+-- Messages of customers beside the given ones.
+-- $1 uuid[]: customers
+-- $2 text[]: channels
+-- $3 text[]: provider message ids
+SELECT count(*)
+FROM messages m
+WHERE m.customer_id = ANY ($1::uuid[]) AND m.direction = 'inbound'
+    AND NOT EXISTS (
+        SELECT FROM unnest($2::text[], $3::text[]) AS s (channel, key)
+        WHERE s.channel = m.channel AND s.key = m.provider_message_id)
+
 -- name: delete_customers
 -- Removes customers with all that is stored of them; returns how many conversations went.
 -- $1 uuid[]: customers
@@ -145,6 +157,10 @@ WITH gone AS (
     WHERE c.customer_id = ANY ($1::uuid[])
 ), merges AS (
     DELETE FROM customer_merges WHERE source_id = ANY ($1::uuid[]) OR target_id = ANY ($1::uuid[])
+), attached AS (
+    DELETE FROM attachments a USING gone WHERE a.conversation_id = gone.conversation_id
+), suspected AS (
+    DELETE FROM quarantine q USING gone WHERE q.conversation_id = gone.conversation_id
 ), metrics AS (
     DELETE FROM agent_metrics g USING gone WHERE g.conversation_id = gone.conversation_id
 ), told AS (

@@ -219,14 +219,26 @@ async def test_reset_removes_the_samples_and_nobody_else(database: Database) -> 
     sample, own = whatsapp_message("+15550107", key="sample"), form_message(key="own")
     phone = await answer(database, sample, with_escalation=True)
     await answer(database, own, with_escalation=False)
-    form = await answer(database, form_message(key="second address"), with_escalation=False)
+    second = form_message(key="second address")
+    form = await answer(database, second, with_escalation=False)
     await merge_customers(database, form, phone, "link opened")
     samples = Samples(database)
-    assert await samples.remove([(sample.channel, sample.provider_message_id)]) == 2
-    assert await samples.remove([(sample.channel, sample.provider_message_id)]) == 0
+    keys = [(each.channel, each.provider_message_id) for each in (sample, second)]
+    assert await samples.remove(keys) == 2
+    assert await samples.remove(keys) == 0
     report = await audit(database, [SentMessage.of(own, acknowledged=True)], settled=False, complete=True)
     assert report.findings == ()
     assert report.counts["conversations"] == 1
+
+
+async def test_reset_removes_nothing_where_a_real_customer_was_merged_with_a_sample(database: Database) -> None:
+    sample, own = whatsapp_message("+15550107", key="sample"), form_message(key="own")
+    phone = await answer(database, sample, with_escalation=False)
+    real = await answer(database, own, with_escalation=False)
+    await merge_customers(database, real, phone, "link opened")
+    with pytest.raises(Conflict, match="1 messages that are no samples"):
+        await Samples(database).remove([(sample.channel, sample.provider_message_id)])
+    assert await fetch_value(database, "SELECT count(*) FROM messages WHERE direction = 'inbound'") == 2
 
 
 async def test_what_hinders_is_one_sentence(database: Database, database_url: str) -> None:
