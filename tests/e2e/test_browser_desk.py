@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from importlib.util import find_spec
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, Route, expect
 
 from agent.records import ToolCall, TurnContext, TurnDecision
 from crm.database import Database
 from deployments.web.app import create_app
 from deployments.web.services import IngressServices
-from tests.e2e.browser import CHROMIUM, PATIENCE_MS, Visit, chromium, visit
-from tests.integration.http_spine import OPERATOR, OPERATOR_KEY, SUBMISSION, responder, services_for
+from tests.e2e.browser import CHROMIUM, PATIENCE_MS, Visit, visit
+from tests.e2e.sites import serving
+from tests.integration.http_spine import OPERATOR, OPERATOR_KEY, SUBMISSION, responder
 from tests.integration.spine import escalate, hold, reply_to
 from tests.waiting import until
 
@@ -77,31 +76,11 @@ def decide(context: TurnContext) -> TurnDecision:
     return reply_to(context, f"You asked: {context.burst[-1].body}")
 
 
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-async def services(database: Database) -> IngressServices:
-    return services_for(database)
-
-
 @pytest.fixture
 async def site(database: Database, services: IngressServices) -> AsyncIterator[str]:
-    """The address of the application with something that answers."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        config = uvicorn.Config(create_app(services), log_level="warning", ws="none", timeout_graceful_shutdown=1)
-        server = uvicorn.Server(config)
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        await until(lambda: server.started or serving.done())
-        async with responder(database, decide):
-            yield address
-        server.should_exit = True
-        await serving
+    """The address of the application with something that answers, and hands refunds over."""
+    async with serving(create_app(services)) as address, responder(database, decide):
+        yield address
 
 
 class Customer:
@@ -481,11 +460,8 @@ async def test_desk_fits_narrow_screens(browser: Browser, site: str, client: htt
             await expect(page.get_by_label("Reply to")).to_be_hidden()
 
 
-@pytest.mark.skipif(find_spec("axe_playwright_python") is None, reason="needs axe-playwright-python")
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 async def test_axe_finds_nothing(browser: Browser, site: str, client: httpx.AsyncClient, dark: bool) -> None:
-    from axe_playwright_python.async_playwright import Axe
-
     async def violations(page: Page) -> list[str]:
         found = await Axe().run(page)
         return [

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+# A process whose parent's group is not of its PID namespace has none that it could join.
+joins_a_group = pytest.mark.skipif(os.getpgid(0) == 0, reason="the process group is outside of the PID namespace")
 
 _REPORT = """
 import json, os, sys
@@ -32,12 +36,14 @@ def after(calls: str, **how: Any) -> dict[str, Any]:
     return report
 
 
+@joins_a_group
 def test_a_leader_of_a_process_group_as_rays_workers_are_gets_a_session_and_keeps_its_group() -> None:
     report = after("take_a_session()", process_group=0)
     assert report["session"] == report["group"] == report["pid"]
     assert report["niceness"] == 0
 
 
+@joins_a_group
 @pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="the kernel has no autogroups")
 def test_a_nice_session_weighs_less_as_a_whole() -> None:
     report = after("take_a_session(nice=True); take_a_session(nice=True)", process_group=0)
@@ -54,6 +60,7 @@ def test_yielding_is_for_good_and_not_twice() -> None:
     assert after("yield_to_the_door(); yield_to_the_door()")["niceness"] == 10
 
 
+@joins_a_group
 def test_the_first_replica_starts_with_all_it_can_get_and_yields_when_it_has_loaded() -> None:
     report = after("asyncio.run(start_beside_others(0))", process_group=0)
     assert report["session"] == report["pid"]
@@ -64,6 +71,7 @@ def test_the_first_replica_starts_with_all_it_can_get_and_yields_when_it_has_loa
     assert report["session_niceness"] in (10, None)
 
 
+@joins_a_group
 def test_another_replica_yields_from_the_beginning() -> None:
     report = after("asyncio.run(start_beside_others(1))", process_group=0)
     assert report["session"] == report["pid"]
