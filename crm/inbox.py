@@ -69,14 +69,13 @@ class Inbox:
         raise DatabaseAway("the message kept colliding with deliveries of its twin; try again")
 
     async def _accept_together(self, messages: list[InboundMessage]) -> list[asyncpg.Record]:
-        # Everybody takes the locks of threads in one order, so that shared transactions do not wait for each other
-        # in a circle. Messages of one thread keep theirs.
+        # Everybody takes the locks of threads in one order, so that shared transactions seldom wait for each other in
+        # a circle; where customers have several threads they may, but not for long. Messages of one thread keep theirs.
         order = sorted(range(len(messages)), key=lambda n: (messages[n].channel, messages[n].thread_key))
+        query = _QUERIES["accept_message" if len(messages) == 1 else "accept_in_company"]
         async with self._database.connection() as connection:
             try:
-                rows = await connection.fetchmany(
-                    _QUERIES["accept_message"], [self._to_arguments(messages[n]) for n in order]
-                )
+                rows = await connection.fetchmany(query, [self._to_arguments(messages[n]) for n in order])
             except asyncpg.PostgresError as error:
                 if isinstance(error, _EVERYBODYS):
                     raise

@@ -20,3 +20,25 @@
 -- $17 bytea: who sent it, or null where that is not known
 -- $18 integer: requests an hour that one sender may make, or null as above
 SELECT * FROM accept_screened($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+
+-- name: accept_in_company
+-- As accept_message, for one of several messages of a transaction: it waits for nobody's lock for long.
+-- $1 text: channel
+-- $2 text: the provider's message id, the deduplication key within the channel
+-- $3 text: thread key
+-- $4 text: identifier kind
+-- $5 text: identifier value
+-- $6 boolean: whether the channel proved the identifier
+-- $7 text: display name
+-- $8 text: subject
+-- $9 text: body
+-- $10 text: category or null
+-- $11 text: priority or null
+-- $12 bytea: hash of the request or null
+-- $13 boolean: synthetic
+-- $14 interval: how long after its end a resolved conversation is reopened
+-- $15 text[]: reasons for quarantine that the form saw, or null for what is not screened
+-- $16 integer: requests an hour that one address may be named in, or null as above
+-- $17 bytea: who sent it, or null where that is not known
+-- $18 integer: requests an hour that one sender may make, or null as above
+SELECT * FROM accept_in_company($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)

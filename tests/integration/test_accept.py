@@ -192,3 +192,30 @@ async def test_an_outage_refuses_all_who_wait_together(times: Times) -> None:
     results = await asyncio.gather(*(inbox.accept(form_message()) for _ in range(5)), return_exceptions=True)
     assert [type(result) for result in results] == [DatabaseAway] * 5
     await away.close()
+
+
+async def test_a_person_is_never_the_victim_of_messages_that_share_a_transaction(
+    database: Database, database_url: str, times: Times
+) -> None:
+    """They hold one customer and wait for another, whom somebody holds who waits for the first."""
+    inbox, desk = Inbox(database), Database(database_url, times, "desk")
+    first, second = [await inbox.accept(form_message(thread=thread)) for thread in ("first", "second")]
+    lock = "SELECT FROM work WHERE customer_id = $1 FOR UPDATE"
+    async with desk.transaction() as connection:
+        # Of those who wait in a circle the server ends the one who looks first.
+        await connection.execute("SET LOCAL deadlock_timeout = '400ms'")
+        await connection.execute(lock, second.customer_id)
+        # Two take the lanes; the others then share a transaction.
+        threads = (None, None, "first", "second")
+        accepting = asyncio.gather(*(inbox.accept(form_message(thread=thread)) for thread in threads))
+        while not await count_waiting(database):  # noqa: ASYNC110  # the server tells nobody
+            await asyncio.sleep(0)
+        await connection.execute(lock, first.customer_id)
+    assert not any(accepted.duplicate for accepted in await accepting)
+    assert await count(database, "messages") == 6
+    await desk.close()
+
+
+async def count_waiting(database: Database) -> int:
+    async with database.connection() as connection:
+        return await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted")

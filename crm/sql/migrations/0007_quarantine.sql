@@ -83,6 +83,22 @@ BEGIN
     RETURN r;
 END $$;
 
+-- For messages that share a transaction, which so holds the locks of several customers. Who holds one and waits for
+-- another must not wait long: somebody else may hold that one and wait for this one, and the server would end either,
+-- a person's takeover too, after a second. SQLSTATE 55P03: nothing is written; accept each alone.
+CREATE FUNCTION accept_in_company(
+    p_channel text, p_provider_message_id text, p_thread_key text,
+    p_identifier_kind text, p_identifier_value text, p_verified boolean, p_name text,
+    p_subject text, p_body text, p_category text, p_priority text,
+    p_request_hash bytea, p_synthetic boolean, p_reopen interval,
+    p_reasons text[], p_per_recipient integer, p_sender bytea, p_per_sender integer
+) RETURNS accepted LANGUAGE sql SET lock_timeout = '100ms' AS $$
+    SELECT * FROM accept_screened(
+        p_channel, p_provider_message_id, p_thread_key, p_identifier_kind, p_identifier_value, p_verified, p_name,
+        p_subject, p_body, p_category, p_priority, p_request_hash, p_synthetic, p_reopen,
+        p_reasons, p_per_recipient, p_sender, p_per_sender)
+$$;
+
 -- A person's word on a request that waits here: 'released' to the next turn, or 'discarded' as spam, which ends its
 -- messages with a recorded reason. False when it does not wait (any more).
 CREATE FUNCTION end_quarantine(p_conversation uuid, p_ending text, p_operator text) RETURNS boolean LANGUAGE plpgsql AS $$
