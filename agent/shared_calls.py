@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -16,6 +16,10 @@ Answer = TypeVar("Answer")
 class _Request(Generic[Item, Answer]):
     items: list[Item]
     answer: asyncio.Future[Answer]
+
+
+def _cut(answer: Any, part: slice) -> Any:
+    return answer[part]
 
 
 class SharedCalls(Generic[Item, Answer]):
@@ -28,7 +32,7 @@ class SharedCalls(Generic[Item, Answer]):
     def __init__(
         self,
         call: Callable[[list[Item]], Awaitable[Answer]],
-        take: Callable[[Answer, slice], Answer],
+        take: Callable[[Answer, slice], Answer] = _cut,
         *,
         alone: type[Exception],
         in_flight: int = 2,

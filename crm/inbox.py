@@ -46,7 +46,7 @@ class Inbox:
         self._database = database
         self._reopen = timedelta(seconds=database.times.reopen_s)
         self._calls: SharedCalls[InboundMessage, list[asyncpg.Record]] = SharedCalls(
-            self._accept_together, _part, alone=_GoAlone, in_flight=_LANES, max_items=_TOGETHER
+            self._accept_together, alone=_GoAlone, in_flight=_LANES, max_items=_TOGETHER
         )
 
     async def accept(self, message: InboundMessage) -> Accepted:
@@ -112,10 +112,6 @@ def _to_screening(screening: Screening | None) -> tuple[object, ...]:
         return None, None, None, None
     reasons = [suspicion.value for suspicion in screening.suspicions]
     return reasons, screening.per_recipient, screening.sender, screening.per_sender
-
-
-def _part(rows: list[asyncpg.Record], part: slice) -> list[asyncpg.Record]:
-    return rows[part]
 
 
 def _to_accepted(row: asyncpg.Record) -> Accepted:

@@ -42,7 +42,7 @@ class SentimentHandle:
     def __init__(self, handle: DeploymentHandle, timeout_s: float) -> None:
         self._handle = handle
         self._timeout_s = timeout_s
-        self._calls: SharedCalls[str, list[float]] = SharedCalls(self._call, _part, alone=TextTooLong)
+        self._calls: SharedCalls[str, list[float]] = SharedCalls(self._call, alone=TextTooLong)
 
     async def score(self, texts: Sequence[str]) -> list[float]:
         return await self._calls.ask(texts)
@@ -58,7 +58,3 @@ class SentimentHandle:
 
 def _rows(embeddings: Embeddings, part: slice) -> Embeddings:
     return Embeddings(embeddings.model_id, embeddings.vectors[part])
-
-
-def _part(scores: list[float], part: slice) -> list[float]:
-    return scores[part]

@@ -31,7 +31,7 @@ class InProcessEmbedder:
         self._model = model
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embed")
         # Whatever the model raises may be one request's fault.
-        self._calls = SharedCalls(self._encode, _rows, alone=Exception, in_flight=1, max_items=max_batch)
+        self._calls = SharedCalls(self._encode, alone=Exception, in_flight=1, max_items=max_batch)
         self._closed = False
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
@@ -52,7 +52,3 @@ class InProcessEmbedder:
     def _check_open(self) -> None:
         if self._closed:
             raise EmbeddingAway("the embedder is closed")
-
-
-def _rows(vectors: Float32Array, part: slice) -> Float32Array:
-    return vectors[part]

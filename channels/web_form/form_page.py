@@ -6,7 +6,6 @@ language and in one place: the style sheet, the rules of the fields, the languag
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -37,11 +36,10 @@ CONTENT_SECURITY_POLICY = (
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A static file; `etag` changes with its content."""
+    """What is served under one address."""
 
     content: bytes
     media_type: str
-    etag: str
 
 
 def form_rules() -> dict[str, dict[str, Any]]:
@@ -67,14 +65,14 @@ def load_modules() -> dict[str, Asset]:
         "languages.js": {language: each["direction"] for language, each in texts.items()},
         **{f"texts/{language}.js": each for language, each in texts.items()},
     }
-    modules = {path.name: _asset(path.read_bytes(), _SCRIPT) for path in sorted(_ELEMENT.glob("*.js"))}
-    return modules | {name: _asset(_module(value), _SCRIPT) for name, value in made.items()}
+    modules = {path.name: Asset(path.read_bytes(), _SCRIPT) for path in sorted(_ELEMENT.glob("*.js"))}
+    return modules | {name: Asset(_module(value), _SCRIPT) for name, value in made.items()}
 
 
 def load_page_files() -> dict[str, Asset]:
     """The page's own style sheet, script and icon, by name."""
     found = (path for path in sorted(_PAGE.iterdir()) if path.suffix in _MEDIA_TYPES)
-    return {path.name: _asset(path.read_bytes(), _MEDIA_TYPES[path.suffix]) for path in found}
+    return {path.name: Asset(path.read_bytes(), _MEDIA_TYPES[path.suffix]) for path in found}
 
 
 def render_pages() -> dict[str, Asset]:
@@ -89,7 +87,7 @@ def render_pages() -> dict[str, Asset]:
             "languages": "\n".join(_language_links(language)),
             "preloads": "\n".join(f'  <link rel="modulepreload" href="/assets/{name}">' for name in modules),
         }
-        pages[language] = _asset(_fill(template, values).encode(), "text/html; charset=utf-8")
+        pages[language] = Asset(_fill(template, values).encode(), "text/html; charset=utf-8")
     return pages
 
 
@@ -107,7 +105,3 @@ def _fill(template: str, values: Mapping[str, str]) -> str:
 def _module(value: str | Mapping[str, Any]) -> bytes:
     """JSON is JavaScript since ECMAScript 2019."""
     return f"export default {json.dumps(value, ensure_ascii=False)};\n".encode()
-
-
-def _asset(content: bytes, media_type: str) -> Asset:
-    return Asset(content, media_type, f'"{hashlib.sha256(content).hexdigest()[:20]}"')

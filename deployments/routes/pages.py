@@ -18,14 +18,13 @@ from channels.web_form.form_page import (
 )
 from channels.web_form.form_texts import choose_language
 from deployments.web.reference import REFERENCE_POLICY, render_reference
-
-_NO_HEADERS: Mapping[str, str] = {}
+from deployments.web.static_files import StaticFile, answer_file
 
 
 def build_router() -> APIRouter:
     """The files are read and rendered once, here."""
     router = APIRouter(tags=["pages"])
-    pages, modules, page_files = render_pages(), load_modules(), load_page_files()
+    pages, modules, page_files = map(_to_files, (render_pages(), load_modules(), load_page_files()))
     entry = modules.pop(ENTRY)
 
     @router.head("/", include_in_schema=False)
@@ -38,19 +37,19 @@ def build_router() -> APIRouter:
             "Content-Language": language,
             "Vary": "Accept-Language",
         }
-        return _answer(request, pages[language], headers)
+        return answer_file(request, pages[language], headers)
 
     @router.get(f"/{ENTRY}", include_in_schema=False)
     async def element(request: Request) -> Response:
-        return _answer(request, entry)
+        return answer_file(request, entry)
 
     @router.get("/assets/{name:path}", include_in_schema=False)
     async def asset(request: Request, name: str) -> Response:
         # Which sites may load a module is the cross-origin middleware's to say; the page's own files are for it alone.
         if name in modules:
-            return _answer(request, modules[name])
+            return answer_file(request, modules[name])
         if name in page_files:
-            return _answer(request, page_files[name], {"Cross-Origin-Resource-Policy": "same-origin"})
+            return answer_file(request, page_files[name], {"Cross-Origin-Resource-Policy": "same-origin"})
         raise NotFound("no such file")
 
     @router.get("/docs", include_in_schema=False)
@@ -62,9 +61,5 @@ def build_router() -> APIRouter:
     return router
 
 
-def _answer(request: Request, asset: Asset, headers: Mapping[str, str] = _NO_HEADERS) -> Response:
-    """The file, or 304 when the browser has this version; it asks each time, so a new version shows at once."""
-    sent = {"ETag": asset.etag, "Cache-Control": "no-cache", **headers}
-    if asset.etag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=sent)
-    return Response(asset.content, media_type=asset.media_type, headers=sent)
+def _to_files(assets: Mapping[str, Asset]) -> dict[str, StaticFile]:
+    return {name: StaticFile.of(asset.content, asset.media_type) for name, asset in assets.items()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,14 +14,11 @@ from agent.errors import RateLimited
 from agent.records import ConversationId
 from crm.escalations import Escalations
 from crm.work import DELIVERED_CHANNEL, DESK_CHANNEL, OUTBOX_CHANNEL, WORK_CHANNEL, WorkQueue
-from deployments.web.watching import Watcher
+from deployments.web.watching import LIFETIME_S, RETRY_MS, Watcher, pulses
 
 DESK_STREAMS_MAX = 50
-_LIFETIME_S = 50.0
-_KEEPALIVE_S = 15.0
 _POLL_S = 2.0
 _PAUSE_S = 0.25
-_RETRY_MS = 1_000
 # Accepted messages, committed turns, deliveries, and what other operators do.
 _CHANNELS = (DESK_CHANNEL, WORK_CHANNEL, OUTBOX_CHANNEL, DELIVERED_CHANNEL)
 
@@ -46,7 +42,7 @@ class DeskStreams:
         queue: WorkQueue,
         *,
         streams_max: int = DESK_STREAMS_MAX,
-        lifetime_s: float = _LIFETIME_S,
+        lifetime_s: float = LIFETIME_S,
     ) -> None:
         self._escalations = escalations
         self._streams_max = streams_max
@@ -70,17 +66,13 @@ class DeskStreams:
 
     async def stream(self, shown: ConversationId | None) -> AsyncIterator[bytes]:
         """Events `ready` (from now on nothing is missed) and `changed` with the conversations that have news."""
-        yield format_sse_event(retry=_RETRY_MS)
-        until = time.monotonic() + self._lifetime_s
+        yield format_sse_event(retry=RETRY_MS)
         with self._watch(shown) as viewer:
             yield format_sse_event(event="ready", data_str="{}")
-            while not self._closing.is_set() and (left_s := until - time.monotonic()) > 0:
-                try:
-                    await asyncio.wait_for(viewer.has_news.wait(), min(left_s, _KEEPALIVE_S))
-                except TimeoutError:
+            async for has_news in pulses(viewer.has_news, self._closing, self._lifetime_s):
+                if not has_news:
                     yield KEEPALIVE_COMMENT
                     continue
-                viewer.has_news.clear()
                 news, viewer.news = sorted(map(str, viewer.news)), set()
                 if news:
                     yield format_sse_event(event="changed", data_str=json.dumps({"conversations": news}))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
@@ -14,14 +13,11 @@ from agent.errors import DatabaseAway, NotFound, RateLimited
 from agent.records import ConversationId, MessageId
 from crm.views import Reply, TicketHead, TicketViews
 from crm.work import DELIVERED_CHANNEL, WorkQueue
-from deployments.web.watching import Watcher
+from deployments.web.watching import LIFETIME_S, RETRY_MS, Watcher, pulses
 
 STREAMS_MAX = 100
-LIFETIME_S = 50.0
-_KEEPALIVE_S = 15.0
 _POLL_S = 1.0
 _PAUSE_S = 0.05
-_RETRY_MS = 1_000
 
 
 class ReplyStreams:
@@ -57,17 +53,13 @@ class ReplyStreams:
 
     async def stream(self, head: TicketHead, seen: MessageId | None) -> AsyncIterator[bytes]:
         """Events `reply` (the delivered message) and `status` (the ticket's), from after `seen` on."""
-        yield format_sse_event(retry=_RETRY_MS)
-        until = time.monotonic() + self._lifetime_s
+        yield format_sse_event(retry=RETRY_MS)
         status = ""
         with self._watch(head.conversation_id) as changed:
-            while not self._closing.is_set() and (left_s := until - time.monotonic()) > 0:
-                try:
-                    await asyncio.wait_for(changed.wait(), min(left_s, _KEEPALIVE_S))
-                except TimeoutError:
+            async for has_news in pulses(changed, self._closing, self._lifetime_s):
+                if not has_news:
                     yield KEEPALIVE_COMMENT
                     continue
-                changed.clear()
                 try:
                     replies = await self._tickets.fetch_replies_after(head.conversation_id, seen)
                     now = await self._tickets.fetch_ticket(head.ticket_id)

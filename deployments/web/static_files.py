@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from fastapi import Request, Response
 
@@ -15,6 +16,7 @@ _MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+_NO_HEADERS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,24 +27,23 @@ class StaticFile:
     media_type: str
     etag: str
 
+    @classmethod
+    def of(cls, content: bytes, media_type: str) -> Self:
+        return cls(content, media_type, f'"{hashlib.sha256(content).hexdigest()[:20]}"')
+
 
 def load_folder(folder: Path) -> dict[str, StaticFile]:
     """The files of a folder and of those in it, by their path from it; others than a page is made of are left out."""
     return {
-        path.relative_to(folder).as_posix(): _load(path)
+        path.relative_to(folder).as_posix(): StaticFile.of(path.read_bytes(), _MEDIA_TYPES[path.suffix])
         for path in sorted(folder.rglob("*"))
         if path.suffix in _MEDIA_TYPES
     }
 
 
-def answer_file(request: Request, file: StaticFile, headers: Mapping[str, str]) -> Response:
+def answer_file(request: Request, file: StaticFile, headers: Mapping[str, str] = _NO_HEADERS) -> Response:
     """The file, or 304 when the browser has this version; it asks each time, so a new version shows at once."""
     headers = {"ETag": file.etag, "Cache-Control": "no-cache", **headers}
     if file.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return Response(file.content, media_type=file.media_type, headers=headers)
-
-
-def _load(path: Path) -> StaticFile:
-    content = path.read_bytes()
-    return StaticFile(content, _MEDIA_TYPES[path.suffix], f'"{hashlib.sha256(content).hexdigest()[:20]}"')

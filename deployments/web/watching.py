@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from agent.errors import DatabaseAway
 from crm.work import WorkQueue
+
+LIFETIME_S = 50.0
+RETRY_MS = 1_000
+"""After which a browser resumes a stream that has ended."""
+_KEEPALIVE_S = 15.0
 
 
 class Watcher:
@@ -77,3 +83,17 @@ class Watcher:
         stop, self._stop_listening = self._stop_listening, None
         if stop is not None:
             await stop()
+
+
+async def pulses(changed: asyncio.Event, closing: asyncio.Event, lifetime_s: float) -> AsyncIterator[bool]:
+    """For an event stream of `lifetime_s`, shorter than any proxy's patience: True for news, False when it is time to
+    show that the line lives. Ends early when `closing` is set, for which `changed` must be set too."""
+    until = time.monotonic() + lifetime_s
+    while not closing.is_set() and (left_s := until - time.monotonic()) > 0:
+        try:
+            await asyncio.wait_for(changed.wait(), min(left_s, _KEEPALIVE_S))
+        except TimeoutError:
+            yield False
+            continue
+        changed.clear()
+        yield True
