@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from playwright.async_api import Browser, Page, Request, async_playwright, expect
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, Request, Route, async_playwright, expect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 PATIENCE_MS = 120_000
@@ -66,3 +67,28 @@ async def visit(
     page.on("console", lambda line: seen.complaints.append(line.text) if line.type == "error" else None)
     yield seen
     await context.close()
+
+
+async def violations(page: Page) -> list[str]:
+    """What axe says, of its best practices too, in the whole page."""
+    found = await Axe().run(page)
+    return [
+        f"{each['id']}: {node['target']} {node['failureSummary']}"
+        for each in found.response["violations"]
+        for node in each["nodes"]
+    ]
+
+
+@dataclass
+class FirstAnswerLost:
+    """A route on which the first request reaches the server and its answer does not come back."""
+
+    asked: int = 0
+
+    async def __call__(self, route: Route) -> None:
+        self.asked += 1
+        if self.asked == 1:
+            await route.fetch(timeout=PATIENCE_MS)
+            await route.abort()
+        else:
+            await route.continue_()

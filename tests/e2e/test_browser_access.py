@@ -5,23 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
-from tests.e2e.browser import CHROMIUM, Visit, visit
+from tests.e2e.browser import CHROMIUM, Visit, violations, visit
 from tests.e2e.sites import fill, said, send
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Debian's chromium")
-
-
-async def violations(page: Page) -> list[str]:
-    """What axe says, of its best practices too, in the whole page."""
-    found = await Axe().run(page)
-    return [
-        f"{each['id']}: {node['target']} {node['failureSummary']}"
-        for each in found.response["violations"]
-        for node in each["nodes"]
-    ]
 
 
 async def empty_form(page: Page, site: str) -> None:

@@ -6,13 +6,13 @@ import json
 import re
 
 import pytest
-from playwright.async_api import Browser, Route, expect
+from playwright.async_api import Browser, expect
 from pydantic import ValidationError
 
 from channels.web_form.submission import Submission
 from crm.database import Database
 from deployments.web.services import IngressServices
-from tests.e2e.browser import CHROMIUM, PATIENCE_MS, Visit, visit
+from tests.e2e.browser import CHROMIUM, FirstAnswerLost, Visit, visit
 from tests.e2e.sites import fill, send
 from tests.integration.http_spine import SUBMISSION, deliver_due
 from tests.waiting import until
@@ -146,23 +146,13 @@ async def test_answer_lost_on_the_way_is_asked_for_again_and_nothing_doubles(
     site: str, seen: Visit, database: Database
 ) -> None:
     page = seen.page
-    lost = 0
-
-    async def lose_first(route: Route) -> None:
-        nonlocal lost
-        lost += 1
-        if lost == 1:
-            await route.fetch(timeout=PATIENCE_MS)
-            await route.abort()
-        else:
-            await route.continue_()
-
-    await page.route("**/support/submit", lose_first)
+    lost = FirstAnswerLost()
+    await page.route("**/support/submit", lost)
     await page.goto(site)
     await fill(page)
     await send(page)
     await expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(2)
-    assert lost == 2
+    assert lost.asked == 2
     assert await count(database, "tickets") == 1
 
 
