@@ -27,10 +27,12 @@ from agent.records import (
     OutcomeKind,
     Priority,
     Severity,
+    Suspicion,
     Team,
     TicketId,
     TicketStatus,
 )
+from crm.attachments import Attachment, fetch_attachments
 from crm.database import Database
 from crm.queries import load_queries
 
@@ -85,6 +87,18 @@ class EscalationView:
 
 
 @dataclass(frozen=True, slots=True)
+class QuarantineView:
+    """Why a request looked like spam. `waits` while nobody decided; `ending` is released or discarded, and by whom."""
+
+    reasons: Sequence[Suspicion]
+    waits: bool
+    created_at: datetime
+    ending: str | None
+    ended_by: str | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationLine:
     conversation_id: ConversationId
     ticket_id: TicketId
@@ -121,6 +135,8 @@ class ConversationView:
     messages: Sequence[MessageView]
     outcomes: Sequence[OutcomeView]
     escalations: Sequence[EscalationView]
+    attachments: Sequence[Attachment]
+    quarantine: QuarantineView | None
     other_conversations: Sequence[ConversationLine]
 
 
@@ -178,11 +194,13 @@ class DeskViews:
             messages = await connection.fetch(_QUERIES["fetch_messages"], conversation_id, _MESSAGES_MAX)
             outcomes = await connection.fetch(_QUERIES["fetch_outcomes"], conversation_id, _OUTCOMES_MAX)
             escalations = await connection.fetch(_QUERIES["fetch_conversation_escalations"], conversation_id)
+            attachments = await fetch_attachments(connection, conversation_id)
+            quarantine = await connection.fetchrow(_QUERIES["fetch_conversation_quarantine"], conversation_id)
             lines = await connection.fetch(
                 _QUERIES["fetch_customer_conversations"], [row["customer_id"]], _CONVERSATIONS_MAX
             )
         others = [line for line in lines if line["conversation_id"] != conversation_id]
-        return _to_conversation(row, messages, outcomes, escalations, others)
+        return _to_conversation(row, messages, outcomes, escalations, attachments, quarantine, others)
 
     async def fetch_standing(self, conversation_id: ConversationId) -> ConversationStanding:
         """Raises NotFound."""
@@ -229,6 +247,8 @@ def _to_conversation(
     messages: Sequence[asyncpg.Record],
     outcomes: Sequence[asyncpg.Record],
     escalations: Sequence[asyncpg.Record],
+    attachments: Sequence[Attachment],
+    quarantine: asyncpg.Record | None,
     others: Sequence[asyncpg.Record],
 ) -> ConversationView:
     return ConversationView(
@@ -263,6 +283,8 @@ def _to_conversation(
             for each in reversed(outcomes)
         ],
         escalations=[_to_escalation(each) for each in reversed(escalations)],
+        attachments=attachments,
+        quarantine=None if quarantine is None else _to_quarantine(quarantine),
         other_conversations=[_to_conversation_line(each) for each in others],
     )
 
@@ -295,6 +317,17 @@ def _to_escalation(row: asyncpg.Record) -> EscalationView:
         created_at=row["created_at"],
         taken_at=row["taken_at"],
         closed_at=row["closed_at"],
+    )
+
+
+def _to_quarantine(row: asyncpg.Record) -> QuarantineView:
+    return QuarantineView(
+        reasons=[Suspicion(reason) for reason in row["reasons"]],
+        waits=row["waits"],
+        created_at=row["created_at"],
+        ending=row["ending"],
+        ended_by=row["ended_by"],
+        ended_at=row["ended_at"],
     )
 
 

@@ -205,6 +205,7 @@ def _to_context(claim: Claim, rows: list[asyncpg.Record], history: list[asyncpg.
         gap_streak=first["gap_streak"],
         held_notice_sent=first["held_notice_at"] is not None,
         opted_out=first["opted_out_at"] is not None,
+        colleague_note=first["handed_back_note"] or "",
         burst_began_at=first["burst_began_at"],
         queue_wait_ms=max(0.0, (claim.claimed_at - burst[0].created_at).total_seconds() * 1000),
     )

@@ -16,7 +16,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from agent.errors import BadInput, FteError, NotAuthorized
 
 _LOG = logging.getLogger(__name__)
-_RETRY_AFTER_S = 2
 _FIELD_MAX = 64
 _PROBLEMS_MAX = 20
 
@@ -50,7 +49,7 @@ async def _on_fte_error(request: Request, error: Exception) -> JSONResponse:
         return problem_response(error.http_status, [{"field": error.field, "problem": error.problem}])
     headers = {}
     if error.retryable:
-        headers["Retry-After"] = str(_RETRY_AFTER_S)
+        headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, NotAuthorized):
         headers["WWW-Authenticate"] = "Bearer"
     if error.http_status >= 500:

@@ -37,6 +37,13 @@ INSERT INTO escalations (conversation_id, reason_code, team, severity, summary, 
 INSERT INTO escalations (conversation_id, reason_code, team, severity, summary)
     SELECT customer_id, 'refund_request', 'billing', 'P2', 's' FROM customers
     WHERE customer_id < '00000000-0000-7000-8000-000000000020'::uuid;
+INSERT INTO attachments (conversation_id, name, media_type, sha256, content)
+    SELECT customer_id, 'a.png', 'image/png', sha256(customer_id::text::bytea), 'x' FROM customers;
+INSERT INTO quarantine (conversation_id, reasons, ending, ended_by, ended_at)
+    SELECT customer_id, '{too_fast}', 'released', 'grace', now() FROM customers
+    WHERE customer_id > '00000000-0000-7000-8000-000000000020'::uuid;
+INSERT INTO quarantine (conversation_id, reasons)
+    SELECT customer_id, '{too_fast}' FROM customers WHERE customer_id < '00000000-0000-7000-8000-000000000020'::uuid;
 INSERT INTO work (customer_id, seq) SELECT customer_id, 1 FROM customers;
 UPDATE work SET due_at = now() WHERE customer_id < '00000000-0000-7000-8000-000000000020'::uuid;
 ANALYZE;
@@ -47,7 +54,7 @@ _LEASE = timedelta(seconds=10)
 HOT: dict[tuple[str, str], tuple[list[Any], set[str]]] = {
     ("turns", "claim_work"): ([_ONE, _LEASE], {"work_pkey"}),
     ("turns", "renew_work"): ([_ONE, 1, _LEASE], {"work_pkey"}),
-    ("turns", "fetch_turn"): ([_ONE, 0], {"work_pkey", "messages_queued"}),
+    ("turns", "fetch_turn"): ([_ONE, 0], {"work_pkey", "messages_queued", "escalations_conversation"}),
     ("turns", "fetch_customer_history"): ([_ONE, 20], {"messages_customer"}),
     ("turns", "fetch_conversation_history"): ([_ONE, 20], {"messages_conversation"}),
     ("work", "fetch_due"): ([[], 10], {"work_due"}),
@@ -60,7 +67,10 @@ HOT: dict[tuple[str, str], tuple[list[Any], set[str]]] = {
         [None, ["open", "taken"], 500],
         {"escalations_live", "messages_conversation"},
     ),
-    ("escalations", "fetch_marks"): ([[_ONE], 500], {"escalations_live", "messages_conversation"}),
+    ("escalations", "fetch_marks"): (
+        [[_ONE], 500],
+        {"escalations_live", "messages_conversation", "attachments_conversation_key", "quarantine_open"},
+    ),
 }
 
 
