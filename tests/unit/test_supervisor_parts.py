@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -116,6 +118,28 @@ def test_what_serve_says_about_its_own_work_is_not_shown(tmp_path: Path) -> None
         "the model m is live",
         "Deploying app 'fte' failed with exception:",
         "Traceback (most recent call last):",
+    ]
+
+
+def test_records_in_json_are_shown_as_short_text(tmp_path: Path) -> None:
+    shown: list[str] = []
+    here = datetime(2026, 1, 1, 10, tzinfo=UTC).astimezone().strftime("%H:%M:%S")
+    common = {"at": "2026-01-01T10:00:00.123+00:00", "level": "INFO", "logger": "agent.workers.turn_worker", "pid": 7}
+    replica = {"deployment": "Agent", "replica": "abc", "conversation_id": "0000"}
+    turn = {"message": "a turn was committed", "ticket_id": "TF-20260101-0001", "outcome": "reply", "ms": 41.6}
+    failed = {"message": "it failed", "level": "ERROR", "error": "  File a.py, line 1\nValueError"}
+    serve = {"message": "Started HTTP server", "logger": "ray.serve"}
+    (tmp_path / "worker-a.err").write_text(
+        "".join(json.dumps({**common, **record}) + "\n" for record in (replica | turn, serve, failed, serve | failed))
+        + "a stray line\n{not JSON}\n"
+    )
+    LogTail(tmp_path, shown.append).poll()
+    assert shown == [
+        f"{here} Agent      a turn was committed  TF-20260101-0001 reply 42 ms",
+        f"{here} agent.workers.turn_worker ERROR it failed\n      File a.py, line 1\n    ValueError",
+        f"{here} ray.serve  ERROR it failed\n      File a.py, line 1\n    ValueError",
+        "a stray line",
+        "{not JSON}",
     ]
 
 
