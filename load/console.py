@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
 
@@ -53,7 +54,7 @@ def print_result(console: Console, result: Result) -> None:
         targets.add_row(figure.name, figure.shown, figure.target_shown, verdict)
     console.print(targets)
     for failure in result.failures:
-        console.print(f"[red]not measured[/red] {failure}", highlight=False, markup=True)
+        console.print(f"[red]✗[/red] {escape(failure)}", highlight=False)
 
 
 def _to_rich(table: Table) -> RichTable:
