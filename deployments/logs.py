@@ -73,7 +73,8 @@ def describe_exception(error: BaseException) -> str:
 
 
 class JsonFormatter(logging.Formatter):
-    """A line of JSON with `at`, `level`, `logger`, `message`, the fields, and `error` with what an exception tells."""
+    """A line of JSON. What Serve writes too is called as there, which is how the Ray dashboard reads it; besides there
+    are `logger` and the fields. `asctime` is UTC, `exc_text` what an exception tells."""
 
     def __init__(self, process_fields: Mapping[str, str]) -> None:
         super().__init__()
@@ -81,16 +82,16 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname,
+            "asctime": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "levelname": record.levelname,
             "logger": record.name,
             "message": blot_out(record.getMessage()),
             **self._process_fields,
-            "pid": record.process,
+            "process": record.process,
             **fields_of(record),
         }
         if record.exc_text:
-            line["error"] = blot_out(record.exc_text)
+            line["exc_text"] = blot_out(record.exc_text)
         return json.dumps(line, default=_plain, ensure_ascii=False)
 
 

@@ -39,7 +39,7 @@ GAUGES = {
     "fte_replica_loop_beat_age_seconds": "Time since the loop of the dispatcher or the courier began its last round",
 }
 COUNTERS = {"fte_replica_locks_given_up": "Turns that went on without a lock, kept apart by Postgres alone"}
-HISTOGRAMS = {
+HISTOGRAMS: dict[str, tuple[str, list[float]]] = {
     "fte_replica_embed_texts": ("Texts in one call of the embedding model", [1, 2, 4, 8, 16, 32, 64, 128, 256]),
     "fte_replica_embed_seconds": (
         "Time of one call of the embedding model",
@@ -86,7 +86,7 @@ class EmbedMeasures:
 
     def __init__(self) -> None:
         self._texts, self._seconds = (
-            metrics.Histogram(name, description=HISTOGRAMS[name][0], boundaries=list(map(float, HISTOGRAMS[name][1])))
+            metrics.Histogram(name, description=HISTOGRAMS[name][0], boundaries=HISTOGRAMS[name][1])
             for name in ("fte_replica_embed_texts", "fte_replica_embed_seconds")
         )
 

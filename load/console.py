@@ -62,5 +62,5 @@ def _to_rich(table: Table) -> RichTable:
     for number, column in enumerate(table.columns):
         shown.add_column(column, justify="left" if number == 0 else "right")
     for row in table.rows:
-        shown.add_row(*table.shown(row))
+        shown.add_row(*map(escape, table.shown(row)))
     return shown

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import csv
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from crm.audit import AuditReport
 from load.figures import STAGES, Recorded
@@ -15,7 +16,6 @@ from load.percentiles import percentiles
 from load.results import Cell, Figure, Result, Section, Table
 
 _REPLY = "REPLY"
-_TOTAL = "Aggregated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,13 @@ class RequestRow:
     most: float
 
     @classmethod
-    def parse(cls, row: Mapping[str, str]) -> RequestRow:
+    def parse(cls, entry: Mapping[str, Any]) -> RequestRow:
+        """`response_times` has how often each time was measured, rounded as Locust does."""
+        times = [float(ms) for ms, count in entry["response_times"].items() for _ in range(count)]
+        found = percentiles(times)
         return cls(
-            row["Type"], row["Name"], int(row["Request Count"]), int(row["Failure Count"]),
-            *(float(row[column]) for column in ("50%", "95%", "99%", "100%")),
+            entry["method"], entry["name"], entry["num_requests"], entry["num_failures"],
+            found.p50, found.p95, found.p99, float(entry["max_response_time"] or 0),
         )  # fmt: skip
 
 
@@ -53,11 +56,11 @@ class LoadRun:
 
 
 def read_requests(file: Path) -> list[RequestRow]:
-    """Locust's `_stats.csv`, without the line of its totals; nothing where Locust did not come to write it."""
+    """What Locust wrote with `--json-file`, by name; nothing where it did not come to write it."""
     if not file.exists():
         return []
-    with file.open(encoding="utf-8", newline="") as stream:
-        return [RequestRow.parse(row) for row in csv.DictReader(stream) if row["Name"] != _TOTAL]
+    entries = json.loads(file.read_text(encoding="utf-8"))
+    return sorted((RequestRow.parse(entry) for entry in entries), key=lambda row: (row.name, row.kind))
 
 
 def to_result(run: LoadRun, problems: Sequence[str]) -> Result:

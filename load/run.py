@@ -48,11 +48,11 @@ async def run(console: Console, *, users: int, seconds: int, report: Path) -> li
             if not settled:
                 problems.append(f"messages were still unanswered {_ANSWER_PATIENCE_S:g} s after the run")
             threads = await figures.thread_keys()
-            lines = await asyncio.to_thread(lambda: read_sent(sent.glob("*.jsonl")))
+            lines = await asyncio.to_thread(lambda: read_sent(sent.glob("sent-*.jsonl")))
             messages = [line.as_message(threads) for line in [*first, *lines]]
             found = await audit(system.database, messages, settled=settled, complete=True)
             problems += found.findings
-            requests = await asyncio.to_thread(read_requests, sent / "locust_stats.csv")
+            requests = await asyncio.to_thread(read_requests, sent / "requests.json")
             recorded = await figures.recorded_since(mark)
             ended = LoadRun(users, seconds, requests, recorded, found, settled_after_s, locust_page.name)
             result = to_result(ended, problems)
@@ -71,7 +71,7 @@ async def _run_locust(system: System, users: int, seconds: int, page: Path, sent
         sys.executable, "-m", "locust", "-f", str(CHECKOUT / "load" / "locustfile.py"), "--headless",
         "--host", f"http://127.0.0.1:{system.port}", "--users", str(users), "--spawn-rate", str(max(1, users // 5)),
         "--run-time", f"{seconds}s", "--stop-timeout", "40", "--html", str(page), "--only-summary",
-        "--csv", str(sent / "locust"), "--sent", str(sent), "--exit-code-on-error", "1",
+        "--json-file", str(sent / "requests"), "--sent", str(sent), "--exit-code-on-error", "1",
     ]  # fmt: skip
     environment = inherited_environment({"FTE_OPERATOR_KEY": system.operator_key, "PYTHONPATH": str(CHECKOUT)})
     process = await asyncio.create_subprocess_exec(*command, env=environment, stdin=asyncio.subprocess.DEVNULL)

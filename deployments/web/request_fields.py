@@ -11,8 +11,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from agent.log_fields import log_fields
 
 _HEADER = b"x-request-id"
-# What a load balancer or Serve makes. Anything else is a stranger's text, which gets into no log.
-_REQUEST_ID = re.compile(rb"(?:Root=)?[0-9a-fA-F]{1,32}(?:-[0-9a-fA-F]{1,32}){0,7}")
+# What Serve and load balancers make: a UUID, with dashes or without, or a trace of Amazon's. Anything else is a
+# stranger's text, which gets into no log.
+_REQUEST_ID = re.compile(
+    rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}|Root=1-[0-9a-f]{8}-[0-9a-f]{24}", re.IGNORECASE
+)
 
 
 class RequestFields:

@@ -16,6 +16,7 @@ from serve_app.options import APP_NAME
 from serve_app.settings import Settings
 from serve_app.status.snapshot import WINDOW_MIN, Figures, Replicas, Snapshot
 from serve_app.supervisor.lock import HomeLock, RunningCopy
+from serve_app.supervisor.run_folder import Ports
 from serve_app.supervisor.serve_client import Rollout, ServeClient
 
 _PATIENCE_S = 3.0
@@ -45,7 +46,7 @@ class StatusReader:
         now = datetime.now(UTC)
         if pid is None:
             return Snapshot(now)
-        if copy is None:  # it is starting
+        if copy is None or copy.pid != pid:  # it is starting; what a killed one announced is not its own
             return Snapshot(now, pid=pid)
         answers, rollout, figures = await asyncio.gather(self._answers(copy), self._rollout(copy), self._figures())
         return Snapshot(
@@ -53,6 +54,7 @@ class StatusReader:
             pid=pid,
             form=copy.form_url,
             dashboard=copy.dashboard_url,
+            replica_metrics=f"http://127.0.0.1:{Ports(copy.first_port).ray_metrics}/metrics",
             answers=answers,
             application=None if rollout is None else rollout.status,
             deployments={} if rollout is None else _replicas(rollout),

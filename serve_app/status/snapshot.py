@@ -45,6 +45,8 @@ class Snapshot:
     pid: int | None = None
     form: str | None = None
     dashboard: str | None = None
+    replica_metrics: str | None = None
+    """Where this node's replicas are scraped."""
     answers: bool = False
     """Whether the HTTP port does."""
     application: str | None = None

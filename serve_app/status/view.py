@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
+from rich import box
 from rich.console import Group, RenderableType
-from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
@@ -61,6 +61,8 @@ def _addresses(snapshot: Snapshot) -> RenderableType:
         ("form", snapshot.form),
         ("desk", f"{snapshot.form}desk" if snapshot.form else None),
         ("Ray dashboard", snapshot.dashboard),
+        ("metrics", f"{snapshot.form}metrics" if snapshot.form else None),
+        ("of replicas", snapshot.replica_metrics),
     ):
         if address:
             grid.add_row(Text(name, "dim"), address)
@@ -69,25 +71,24 @@ def _addresses(snapshot: Snapshot) -> RenderableType:
 
 def _work(figures: Figures, course: Course) -> RenderableType:
     queue, activity, escalations = figures.health.queue, figures.activity, figures.escalations
-    grid = Table.grid(padding=(0, 3))
+    grid = Table.grid(padding=(0, 2))
     waiting = f"{queue.depth} waiting" + (f", the oldest for {in_words(queue.oldest_s)}" if queue.depth else "")
     if queue.quarantined:
         waiting += f"; {queue.quarantined} in quarantine"
     grid.add_row(Text("queue", "dim"), waiting, _line(course.depth))
     turns = f"{activity.turns_last_minute} a minute, {queue.turns_running} running"
     grid.add_row(Text("turns", "dim"), turns, _line(course.turns))
-    grid.add_row(Text("one turn", "dim"), _times(activity.turn), Text(f"of the last {WINDOW_MIN} minutes", "dim"))
-    grid.add_row(Text("message to reply", "dim"), _times(activity.end_to_end), "")
-    people = f"{escalations.open} waiting for a person"
+    grid.add_row(Text("one turn", "dim"), _times(activity.turn))
+    grid.add_row(Text("message to reply", "dim"), _times(activity.end_to_end))
+    people = f"{escalations.open} waiting"
     if escalations.open:
         people += f", the oldest for {in_words(escalations.oldest_open_s)}"
-    grid.add_row(Text("escalations", "dim"), f"{people}; {escalations.taken} taken", "")
-    return Panel(grid, title="work", title_align="left", border_style="dim", expand=False)
+    grid.add_row(Text("escalations", "dim"), f"{people}; {escalations.taken} taken")
+    return Group(Text(), grid)
 
 
 def _deployments(snapshot: Snapshot) -> RenderableType:
-    table = Table(title_justify="left", title=f"application {(snapshot.application or 'unknown').lower()}")
-    table.add_column("deployment")
+    table = _table(f"application {(snapshot.application or 'unknown').lower()}", "deployment")
     for name in ("running", "wanted", "least", "most"):
         table.add_column(name, justify="right")
     table.add_column("")
@@ -99,10 +100,9 @@ def _deployments(snapshot: Snapshot) -> RenderableType:
 
 
 def _channels(channels: Iterable[ChannelMetrics]) -> RenderableType:
-    table = Table(title_justify="left", title=f"channels, last {WINDOW_MIN} minutes")
-    table.add_column("channel")
-    for name in ("messages", "replies", "escalated", "accept", "turn", "message to reply", "sentiment"):
-        table.add_column(name, justify="right")
+    table = _table(f"channels, last {WINDOW_MIN} minutes; times are p50 / p95", "channel")
+    for name in ("in", "out", "people", "accept", "turn", "to reply", "mood"):
+        table.add_column(name, justify="right", no_wrap=True)
     for each in channels:
         mood = "–" if each.sentiment is None else f"{each.sentiment:+.2f}"
         table.add_row(
@@ -110,17 +110,31 @@ def _channels(channels: Iterable[ChannelMetrics]) -> RenderableType:
             f"{each.escalated} ({each.escalation_rate:.0%})", _times(each.ack), _times(each.turn),
             _times(each.end_to_end), mood,
         )  # fmt: skip
-    table.caption = "times are p50 / p95"
-    table.caption_justify = "left"
+    return table
+
+
+def _table(title: str, first: str) -> Table:
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title=f"\n{title}",
+        title_justify="left",
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
+    )
+    table.add_column(first, no_wrap=True)
     return table
 
 
 def _times(times: Percentiles | None) -> str:
-    return "–" if times is None else f"{_ms(times.p50_ms)} / {_ms(times.p95_ms)}"
+    if times is None:
+        return "–"
+    (median, unit), (slow, slow_unit) = _scaled(times.p50_ms), _scaled(times.p95_ms)
+    return f"{median} / {slow} {unit}" if unit == slow_unit else f"{median} {unit} / {slow} {slow_unit}"
 
 
-def _ms(ms: float) -> str:
-    return f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.1f} s"
+def _scaled(ms: float) -> tuple[str, str]:
+    return (f"{ms:.0f}", "ms") if ms < 1000 else (f"{ms / 1000:.1f}", "s")
 
 
 def _marks(replicas: Replicas) -> Text:

@@ -36,7 +36,7 @@ async def run_locust(address: str, folder: Path) -> list[RequestRow]:
     command = [
         sys.executable, "-m", "locust", "-f", str(CHECKOUT / "load" / "locustfile.py"), "--headless",
         "--host", address, "--users", "12", "--spawn-rate", "12", "--run-time", "8s", "--stop-timeout", "40",
-        "--only-summary", "--skip-log", "--csv", str(folder / "locust"), "--sent", str(folder),
+        "--only-summary", "--skip-log", "--json-file", str(folder / "requests"), "--sent", str(folder),
     ]  # fmt: skip
     environment = inherited_environment({"FTE_OPERATOR_KEY": OPERATOR_KEY, "PYTHONPATH": str(CHECKOUT)})
     process = await asyncio.create_subprocess_exec(
@@ -44,7 +44,7 @@ async def run_locust(address: str, folder: Path) -> list[RequestRow]:
         stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     output, _ = await process.communicate()
-    rows = read_requests(folder / "locust_stats.csv")
+    rows = read_requests(folder / "requests.json")
     assert process.returncode == 0, output.decode()
     return rows
 

@@ -52,10 +52,10 @@ def test_a_record_says_where_it_comes_from_and_what_it_is_about(stderr: io.Strin
     with log_fields(conversation_id=CONVERSATION, fence=3):
         logging.getLogger("agent.test").info("a turn %s", "ended", extra=log_extra(message_ids=[message], ms=4.25))
     [record] = records(stderr)
-    assert record.pop("at").endswith("+00:00")
-    assert isinstance(record.pop("pid"), int)
+    assert record.pop("asctime").endswith("+00:00")
+    assert isinstance(record.pop("process"), int)
     assert record == {
-        "level": "INFO",
+        "levelname": "INFO",
         "logger": "agent.test",
         "message": "a turn ended",
         "deployment": "Agent",
@@ -74,9 +74,9 @@ def test_an_exception_is_told_without_the_words_that_are_not_ours(stderr: io.Str
         except ValueError:
             logging.getLogger(name).exception("it failed")
     for record in records(stderr):
-        assert "KeyError\nwhich led to:" in record["error"]
-        assert record["error"].endswith("ValueError")
-        assert "in fail_with" in record["error"], "the place is what leads to the fault"
+        assert "KeyError\nwhich led to:" in record["exc_text"]
+        assert record["exc_text"].endswith("ValueError")
+        assert "in fail_with" in record["exc_text"], "the place is what leads to the fault"
     assert SECRET not in stderr.getvalue()
 
 
@@ -95,7 +95,7 @@ async def test_a_lost_task_is_reported_without_its_exceptions_words(stderr: io.S
     del task
     [record] = records(stderr)
     assert record["message"] == "Task exception was never retrieved"
-    assert "ValueError" in record["error"]
+    assert "ValueError" in record["exc_text"]
     assert SECRET not in stderr.getvalue()
 
 
@@ -129,7 +129,7 @@ def test_warnings_are_records_too(stderr: io.StringIO) -> None:
         configure_logging("INFO", "json")
         warnings.warn("old", DeprecationWarning, stacklevel=1)
     [record] = records(stderr)
-    assert (record["logger"], record["level"]) == ("py.warnings", "WARNING")
+    assert (record["logger"], record["levelname"]) == ("py.warnings", "WARNING")
 
 
 def test_libraries_do_not_talk_more_when_we_debug(stderr: io.StringIO) -> None:

@@ -124,10 +124,11 @@ def test_what_serve_says_about_its_own_work_is_not_shown(tmp_path: Path) -> None
 def test_records_in_json_are_shown_as_short_text(tmp_path: Path) -> None:
     shown: list[str] = []
     here = datetime(2026, 1, 1, 10, tzinfo=UTC).astimezone().strftime("%H:%M:%S")
-    common = {"at": "2026-01-01T10:00:00.123+00:00", "level": "INFO", "logger": "agent.workers.turn_worker", "pid": 7}
+    common = {"asctime": "2026-01-01T10:00:00.123+00:00", "levelname": "INFO", "logger": "agent.workers.turn_worker"}
     replica = {"deployment": "Agent", "replica": "abc", "conversation_id": "0000"}
     turn = {"message": "a turn was committed", "ticket_id": "TF-20260101-0001", "outcome": "reply", "ms": 41.6}
-    failed = {"message": "it failed", "level": "ERROR", "error": "  File a.py, line 1\nValueError"}
+    turn |= {"attempts": 1}
+    failed = {"message": "it failed", "levelname": "ERROR", "exc_text": "  File a.py, line 1\nValueError"}
     serve = {"message": "Started HTTP server", "logger": "ray.serve"}
     (tmp_path / "worker-a.err").write_text(
         "".join(json.dumps({**common, **record}) + "\n" for record in (replica | turn, serve, failed, serve | failed))
@@ -141,6 +142,25 @@ def test_records_in_json_are_shown_as_short_text(tmp_path: Path) -> None:
         "a stray line",
         "{not JSON}",
     ]
+
+
+def test_records_of_several_replicas_are_shown_in_the_order_of_their_times(tmp_path: Path) -> None:
+    shown: list[str] = []
+    for file, seconds in (("a", (1, 4)), ("b", (2, 3))):
+        lines = [
+            json.dumps(
+                {
+                    "asctime": f"2026-01-01T10:00:0{each}+00:00",
+                    "levelname": "INFO",
+                    "logger": "x",
+                    "message": f"m{each}",
+                }
+            )
+            for each in seconds
+        ]
+        (tmp_path / f"worker-{file}.err").write_text("\n".join([*lines, f"under m{seconds[-1]}", ""]))
+    LogTail(tmp_path, shown.append).poll()
+    assert [line.split()[-1] for line in shown] == ["m1", "m2", "m3", "m3", "m4", "m4"]
 
 
 def test_the_knowledge_counts_as_changed_with_any_file_or_the_model(tmp_path: Path) -> None:
