@@ -40,13 +40,13 @@ _make_record = logging.getLogRecordFactory()
 
 def configure_logging(level: str, encoding: str = "json", process_fields: Mapping[str, str] | None = None) -> None:
     """Log to stderr, where Ray keeps each process's lines. `encoding` is `json` or `text`; `process_fields` are the
-    deployment and the replica. `level` is that of our own loggers; libraries say no more than INFO."""
+    deployment and the replica. `level` is that of our own loggers; libraries are heard from WARNING on."""
     formatter = JsonFormatter(process_fields or {}) if encoding == "json" else TextFormatter()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(max(logging.getLevelNamesMapping()[level], logging.INFO))
+    root.setLevel(max(logging.getLevelNamesMapping()[level], logging.WARNING))
     for name in _OURS:
         logging.getLogger(name).setLevel(level)
     for name in _QUOTING:
