@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import secrets
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import asyncpg
 
 from agent.errors import FenceLost
+from agent.log_fields import log_extra
 from agent.records import (
     Author,
     Category,
@@ -41,6 +43,7 @@ from agent.reply.notices import received_notice
 from crm.database import Connection, Database
 from crm.queries import load_queries
 
+_LOG = logging.getLogger(__name__)
 _QUERIES = load_queries("turns")
 HISTORY_LIMIT = 20
 _FENCE_LOST = "fence_lost"
@@ -125,6 +128,12 @@ class PostgresTurns:
             await self.commit(claim, context, _last_decision(context, error), allow_rerun=False)
         except FenceLost:
             return
+        about = log_extra(
+            conversation_id=context.conversation_id,
+            ticket_id=context.ticket.ticket_id,
+            message_ids=[message.message_id for message in context.burst],
+        )
+        _LOG.error("a burst was given up and goes to a person", extra=about)
 
 
 def _last_decision(context: TurnContext, error: str) -> TurnDecision:

@@ -13,6 +13,7 @@ from crm.database import Database
 from crm.work import WorkQueue
 from deployments.background import BackgroundLoop
 from deployments.capacity import AgentCapacity
+from deployments.measures import ReplicaMeasures, of_database
 from deployments.startup import start_replica
 
 _DRAIN_S = 5.0
@@ -34,6 +35,14 @@ class Dispatcher:
         self._watch = asyncio.create_task(capacity.watch(_CAPACITY_PERIOD_S))
         self._dispatch = DispatchLoop(WorkQueue(self._database), self._run_turn, capacity.credits, times)
         self._background = BackgroundLoop("dispatcher", self._dispatch)
+        self._measures = ReplicaMeasures(
+            {
+                **of_database(self._database),
+                "fte_replica_customers_in_hand": lambda: self._dispatch.in_hand,
+                "fte_replica_turn_credits": capacity.credits,
+                "fte_replica_loop_beat_age_seconds": self._dispatch.heartbeat.age_s,
+            }
+        )
 
     def check_health(self) -> None:
         self._background.check()
@@ -43,6 +52,7 @@ class Dispatcher:
 
     async def __del__(self) -> None:
         self._watch.cancel()
+        self._measures.stop()
         await self._background.drain(_DRAIN_S)
         await self._database.close()
 

@@ -11,6 +11,7 @@ from deployments.routes import attachments, desk, desk_page, desk_session, opera
 from deployments.web.embedding_sites import EmbeddingSites
 from deployments.web.errors import UnexpectedErrors, add_error_handlers
 from deployments.web.headers import SecurityHeaders
+from deployments.web.request_fields import RequestFields
 from deployments.web.services import IngressServices
 
 _DESCRIPTION = "Support by e-mail, WhatsApp and web form: the customers' form, the desk, and operations."
@@ -44,4 +45,5 @@ def create_app(services: IngressServices) -> FastAPI:
     if services.allowed_origins:
         app.add_middleware(EmbeddingSites, origins=services.allowed_origins)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestFields)
     return app
