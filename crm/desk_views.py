@@ -26,6 +26,7 @@ from agent.records import (
     OutcomeId,
     OutcomeKind,
     Priority,
+    ResolutionKind,
     Severity,
     Team,
     TicketId,
@@ -35,8 +36,10 @@ from crm.database import Database
 from crm.queries import load_queries
 
 _QUERIES = load_queries("views")
+_RESOLUTION_QUERIES = load_queries("resolutions")
 _MESSAGES_MAX = 500
 _OUTCOMES_MAX = 100
+_RESOLUTIONS_MAX = 20
 _CUSTOMERS_MAX = 50
 _CONVERSATIONS_MAX = 20
 
@@ -85,6 +88,21 @@ class EscalationView:
 
 
 @dataclass(frozen=True, slots=True)
+class ResolutionView:
+    """One end of a conversation; it stands until `reopened_at`. `solved` and `comment` are what its customer said when
+    asked."""
+
+    kind: ResolutionKind
+    resolved_by: str
+    resolved_at: datetime
+    confirmed_at: datetime | None
+    reopened_at: datetime | None
+    solved: bool | None
+    comment: str
+    surveyed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationLine:
     conversation_id: ConversationId
     ticket_id: TicketId
@@ -96,8 +114,8 @@ class ConversationLine:
 
 @dataclass(frozen=True, slots=True)
 class ConversationView:
-    """A conversation with its last messages and outcomes, both oldest first, and the customer's other ones, newest
-    first. `assigned_by` is who last assigned the category or the priority, if a person did."""
+    """A conversation with its last messages, outcomes and ends, each oldest first, and the customer's other ones,
+    newest first. `assigned_by` is who last assigned the category or the priority, if a person did."""
 
     conversation_id: ConversationId
     ticket_id: TicketId
@@ -121,6 +139,7 @@ class ConversationView:
     messages: Sequence[MessageView]
     outcomes: Sequence[OutcomeView]
     escalations: Sequence[EscalationView]
+    resolutions: Sequence[ResolutionView]
     other_conversations: Sequence[ConversationLine]
 
 
@@ -178,11 +197,14 @@ class DeskViews:
             messages = await connection.fetch(_QUERIES["fetch_messages"], conversation_id, _MESSAGES_MAX)
             outcomes = await connection.fetch(_QUERIES["fetch_outcomes"], conversation_id, _OUTCOMES_MAX)
             escalations = await connection.fetch(_QUERIES["fetch_conversation_escalations"], conversation_id)
+            resolutions = await connection.fetch(
+                _RESOLUTION_QUERIES["fetch_resolutions"], conversation_id, _RESOLUTIONS_MAX
+            )
             lines = await connection.fetch(
                 _QUERIES["fetch_customer_conversations"], [row["customer_id"]], _CONVERSATIONS_MAX
             )
         others = [line for line in lines if line["conversation_id"] != conversation_id]
-        return _to_conversation(row, messages, outcomes, escalations, others)
+        return _to_conversation(row, messages, outcomes, escalations, resolutions, others)
 
     async def fetch_standing(self, conversation_id: ConversationId) -> ConversationStanding:
         """Raises NotFound."""
@@ -229,6 +251,7 @@ def _to_conversation(
     messages: Sequence[asyncpg.Record],
     outcomes: Sequence[asyncpg.Record],
     escalations: Sequence[asyncpg.Record],
+    resolutions: Sequence[asyncpg.Record],
     others: Sequence[asyncpg.Record],
 ) -> ConversationView:
     return ConversationView(
@@ -263,6 +286,7 @@ def _to_conversation(
             for each in reversed(outcomes)
         ],
         escalations=[_to_escalation(each) for each in reversed(escalations)],
+        resolutions=[ResolutionView(**{**each, "kind": ResolutionKind(each["kind"])}) for each in resolutions],
         other_conversations=[_to_conversation_line(each) for each in others],
     )
 

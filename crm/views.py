@@ -19,6 +19,7 @@ from agent.records import (
     MessageId,
     OutboxState,
     OutcomeKind,
+    Plan,
     Priority,
     TicketId,
     TicketStatus,
@@ -43,6 +44,7 @@ class TicketHead:
     channel: Channel
     thread_key: str
     identity: Identity
+    plan: Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ def _to_head(row: asyncpg.Record) -> TicketHead:
         identity=Identity(
             IdentifierKind(row["identifier_kind"]), row["identifier_value"], row["verified"], row["name"]
         ),
+        plan=Plan(row["plan"]),
     )
 
 

@@ -3,7 +3,7 @@
 -- $1 text: ticket
 SELECT t.ticket_id, t.status, t.category, t.priority, t.created_at,
        c.conversation_id, c.channel, c.thread_key,
-       i.kind AS identifier_kind, i.value AS identifier_value, i.verified_at IS NOT NULL AS verified, u.name
+       i.kind AS identifier_kind, i.value AS identifier_value, i.verified_at IS NOT NULL AS verified, u.name, u.plan
 FROM tickets t
 JOIN conversations c ON c.conversation_id = t.conversation_id
 JOIN customer_identifiers i ON i.identifier_id = c.identifier_id

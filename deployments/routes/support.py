@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Sequence
@@ -27,6 +28,8 @@ from agent.records import (
     TicketId,
     TicketStatus,
 )
+from agent.service.hours import utc_now
+from agent.service.rules import ServiceRules
 from channels.web_form.screening import suspicions_of
 from channels.web_form.submission import (
     FollowUp,
@@ -74,8 +77,15 @@ class TicketMessage(BaseModel):
     created_at: datetime
 
 
+class SurveyQuestion(BaseModel):
+    """Whether a resolved request is solved; `solved` is null until the customer says."""
+
+    solved: bool | None
+
+
 class TicketAnswer(BaseModel):
-    """A ticket as its customer sees it: own messages, and replies that were delivered, oldest first."""
+    """A ticket as its customer sees it: own messages, and replies that were delivered, oldest first. `survey` is null
+    where there is nothing to ask."""
 
     ticket_id: TicketId
     status: TicketStatus
@@ -83,6 +93,7 @@ class TicketAnswer(BaseModel):
     priority: Priority
     created_at: datetime
     messages: Sequence[TicketMessage]
+    survey: SurveyQuestion | None
 
 
 async def open_ticket(
@@ -131,7 +142,7 @@ async def submit(request: Request) -> Response:
     accepted = await services.inbox.accept(replace(to_inbound(submission, key), screening=screening))
     services.wake_dispatcher()
     # The ticket is open when it is made; a repetition answers the same, whatever became of it since.
-    answer = _to_answer(services, accepted, TicketStatus.OPEN)
+    answer = _to_answer(services, accepted, TicketStatus.OPEN, accepted.expected_response_minutes)
     services.acks.record(Channel.WEB_FORM, (time.perf_counter() - began) * 1000)
     return answer
 
@@ -150,9 +161,13 @@ async def write_on(request: Request, head: OpenTicket) -> Response:
     follow_up = await read_json(request, FollowUp)
     key = parse_idempotency_key(request.headers.get("idempotency-key"))
     message = to_follow_up(follow_up, key, channel=head.channel, thread_key=head.thread_key, identity=head.identity)
+    rules = await services.remembered_rules.of(head.channel)
     accepted = await services.inbox.accept(message)
     services.wake_dispatcher()
-    answer = _to_answer(services, accepted, accepted.ticket_status)
+    minutes = accepted.expected_response_minutes
+    if accepted.ticket_status is TicketStatus.ESCALATED:
+        minutes = person_minutes(rules, head)
+    answer = _to_answer(services, accepted, accepted.ticket_status, minutes)
     services.acks.record(head.channel, (time.perf_counter() - began) * 1000)
     return answer
 
@@ -160,7 +175,11 @@ async def write_on(request: Request, head: OpenTicket) -> Response:
 @router.get("/ticket/{ticket_id}", response_model=TicketAnswer, responses=error_responses(404, 503))
 async def read_ticket(request: Request, head: OpenTicket) -> Response:
     """Read a ticket and its conversation."""
-    shown = await services_of(request).tickets.fetch_shown_messages(head.conversation_id)
+    services = services_of(request)
+    shown = await services.tickets.fetch_shown_messages(head.conversation_id)
+    asked = None
+    if head.status is TicketStatus.RESOLVED:
+        asked = await services.surveys.fetch(head.conversation_id)
     answer = TicketAnswer(
         ticket_id=head.ticket_id,
         status=head.status,
@@ -170,6 +189,7 @@ async def read_ticket(request: Request, head: OpenTicket) -> Response:
         messages=[
             TicketMessage(direction=each.direction, body=each.body, created_at=each.created_at) for each in shown
         ],
+        survey=SurveyQuestion(solved=asked.solved) if asked else None,
     )
     return Response(answer.model_dump_json(), media_type="application/json")
 
@@ -208,8 +228,14 @@ def _parse_event_id(text: str) -> MessageId | None:
         return None
 
 
-def _to_answer(services: IngressServices, accepted: Accepted, status: TicketStatus) -> Response:
-    expected = _to_words(accepted.expected_response_minutes)
+def person_minutes(rules: ServiceRules, head: TicketHead) -> int:
+    """How long from now until a person should have answered, nights and days off included."""
+    now = utc_now()
+    return math.ceil((rules.person_answers_at(now, head.plan, head.priority) - now).total_seconds() / 60)
+
+
+def _to_answer(services: IngressServices, accepted: Accepted, status: TicketStatus, minutes: int) -> Response:
+    expected = to_words(minutes)
     answer = SubmitAnswer(
         ticket_id=accepted.ticket_id,
         access_token=services.tokens.issue(accepted.ticket_id, accepted.conversation_id),
@@ -220,7 +246,7 @@ def _to_answer(services: IngressServices, accepted: Accepted, status: TicketStat
     return Response(answer.model_dump_json(), 201, media_type="application/json")
 
 
-def _to_words(minutes: int) -> str:
+def to_words(minutes: int) -> str:
     """A length of time in the largest unit that it fills, rounded up."""
     size, unit = next(each for each in _UNITS if minutes >= each[0] or each[0] == 1)
     count = max(1, -(-minutes // size))
