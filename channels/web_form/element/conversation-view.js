@@ -5,6 +5,7 @@ import { busyButton, h, isBusy, linked, setBusy } from "./dom.js";
 import { FileChooser } from "./files.js";
 import { explanation } from "./form-view.js";
 import { clean, problemOf } from "./rules.js";
+import { SurveyPanel } from "./survey-panel.js";
 
 const OPEN = ["open", "in_progress"];
 const same = (a, b) => a && a.direction === b.direction && a.created_at === b.created_at && a.body === b.body;
@@ -32,6 +33,7 @@ export class ConversationView {
     this.node = this.#build(options);
     this.#box.value = options.values.draft ?? "";
     if (options.values.files) this.#chooser.list = options.values.files;
+    if (options.values.comment) this.#survey.comment = options.values.comment;
   }
 
   /** Shows the conversation and follows it. Raises ApiError when it cannot be opened. */
@@ -42,7 +44,7 @@ export class ConversationView {
   }
 
   state() {
-    return { draft: this.#box.value, files: this.#chooser.list };
+    return { draft: this.#box.value, files: this.#chooser.list, comment: this.#survey.comment };
   }
 
   focus() {
@@ -93,6 +95,7 @@ export class ConversationView {
   #thread;
   #waiting;
   #attached;
+  #survey;
   #chooser;
   #box;
   #problem;
@@ -109,6 +112,10 @@ export class ConversationView {
     this.#box = h("textarea", { id: "more", name: "message", rows: 3, dir: "auto", part: "input", "aria-describedby": "more-problem" });
     this.#attached = h("ul", { class: "attached", id: "attached", "aria-label": t("files.list"), hidden: true });
     this.#chooser = new FileChooser(this.#texts, "more-files");
+    this.#survey = new SurveyPanel({
+      texts: this.#texts, level: Math.min(level + 1, 6), answer: (solved, comment) => this.#api.answerSurvey(solved, comment),
+      announce: this.#options.announce, onAnswered: () => this.refresh(),
+    });
     this.#problem = h("p", { class: "problem", id: "more-problem", role: "alert", part: "error" });
     this.#button = busyButton("write", t("talk.send"));
     const copy = h("button", { ...quiet, id: "copy", onclick: () => this.#copy(copy) }, t("talk.copy"));
@@ -127,6 +134,7 @@ export class ConversationView {
       h("div", log, this.#thread),
       this.#attached,
       this.#waiting,
+      this.#survey.node,
       h(
         "form", { class: "composer", id: "composer", novalidate: true, onsubmit: (event) => this.#write(event) },
         h("div", { class: "field" }, h("label", { for: "more", part: "label" }, t("talk.write")), this.#box, this.#problem),
@@ -151,6 +159,7 @@ export class ConversationView {
     this.#facts.sent.textContent = this.#texts.when(view.created_at);
     this.#renderThread(view.messages);
     this.#renderWaiting(view.status, answered);
+    this.#survey.show(view.survey);
   }
 
   #renderThread(messages) {
