@@ -64,6 +64,7 @@ class AftercareLoop(WakingLoop):
         rules = await self._rules()
         again = False
         for channel, each in rules.items():
+            self.heartbeat.beat()
             raised = await self._raise_again(channel, each)
             found, escalated = await self._close(channel, each)
             if raised or escalated:

@@ -114,7 +114,7 @@ export class ConversationView {
     this.#chooser = new FileChooser(this.#texts, "more-files");
     this.#survey = new SurveyPanel({
       texts: this.#texts, level: Math.min(level + 1, 6), answer: (solved, comment) => this.#api.answerSurvey(solved, comment),
-      announce: this.#options.announce, onAnswered: () => this.refresh(),
+      announce: this.#options.announce, onAnswered: (kept) => this.#surveyed(kept),
     });
     this.#problem = h("p", { class: "problem", id: "more-problem", role: "alert", part: "error" });
     this.#button = busyButton("write", t("talk.send"));
@@ -147,6 +147,18 @@ export class ConversationView {
   #fact(name, value = "") {
     this.#facts[name] = h("dd", {}, value);
     return h("div", {}, h("dt", {}, this.#texts.get(`talk.${name}`)), this.#facts[name]);
+  }
+
+  async #surveyed(kept) {
+    this.#expect(kept);
+    if (kept?.solved === false) this.focus(); // the question goes, and the focus must not go with it
+    await this.refresh();
+  }
+
+  /** What is with a person has another expected time than what it began with. */
+  #expect(answer) {
+    if (answer?.status !== "escalated" || !this.#facts.expected) return;
+    this.#facts.expected.textContent = this.#texts.get("talk.within", { time: this.#texts.duration(answer.estimated_response_time) });
   }
 
   #render(view) {
@@ -235,6 +247,7 @@ export class ConversationView {
         await this.#options.onMoved(answer, files);
         return;
       }
+      this.#expect(answer);
       await this.refresh();
       await this.attach(files);
     } catch (error) {

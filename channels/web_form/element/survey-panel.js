@@ -16,7 +16,7 @@ export class SurveyPanel {
   #more;
   #send;
 
-  /** `answer(solved, comment)` sends; `onAnswered()` follows what was kept. */
+  /** `answer(solved, comment)` sends; `onAnswered(kept)` follows what was kept, null where nothing was asked any more. */
   constructor(options) {
     this.#options = options;
     this.#texts = options.texts;
@@ -33,8 +33,8 @@ export class SurveyPanel {
 
   /** Shows the question of a ticket, null for none; an answer that is known is said instead. */
   show(survey) {
-    this.node.hidden = survey === null;
-    if (survey === null) this.#openBox(false);
+    this.node.hidden = !survey;
+    if (!survey) this.#openBox(false);
     const solved = survey?.solved === true;
     this.#thanks.textContent = solved ? this.#texts.get("survey.thanks") : "";
     this.#yes.setAttribute("aria-pressed", String(solved));
@@ -79,13 +79,13 @@ export class SurveyPanel {
     this.#problem.textContent = "";
     setBusy(this.#send, true);
     try {
-      await this.#options.answer(solved, comment);
+      const kept = await this.#options.answer(solved, comment);
       this.#box.value = "";
       this.#options.announce(this.#texts.get(solved ? "survey.thanks" : "survey.sorry"));
-      await this.#options.onAnswered();
+      await this.#options.onAnswered(kept);
     } catch (error) {
       // Whatever was refused is not asked any more: what stands now is shown.
-      if (error.status === 409) await this.#options.onAnswered();
+      if (error.status === 409) await this.#options.onAnswered(null);
       else this.#problem.textContent = explanation(this.#texts, error);
     } finally {
       setBusy(this.#send, false);
