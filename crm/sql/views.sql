@@ -21,6 +21,11 @@ WHERE m.conversation_id = $1 AND (m.direction = 'inbound' OR o.state = 'sent')
 ORDER BY m.created_at DESC, m.message_id DESC
 LIMIT $2
 
+-- name: fetch_handed_over_at
+-- Since when a conversation waits for, or belongs to, a person.
+-- $1 uuid: conversation
+SELECT created_at FROM escalations WHERE conversation_id = $1 AND status IN ('open', 'taken')
+
 -- name: fetch_marks
 -- For watched conversations a text that changes when there is something new to show.
 -- $1 uuid[]: conversations

@@ -84,8 +84,8 @@ class SurveyQuestion(BaseModel):
 
 
 class TicketAnswer(BaseModel):
-    """A ticket as its customer sees it: own messages, and replies that were delivered, oldest first. `survey` is null
-    where there is nothing to ask."""
+    """A ticket as its customer sees it: own messages, and replies that were delivered, oldest first. `expected_by` is
+    when a person should have answered, null when it is with none; `survey` is null where there is nothing to ask."""
 
     ticket_id: TicketId
     status: TicketStatus
@@ -93,6 +93,7 @@ class TicketAnswer(BaseModel):
     priority: Priority
     created_at: datetime
     messages: Sequence[TicketMessage]
+    expected_by: datetime | None
     survey: SurveyQuestion | None
 
 
@@ -189,6 +190,7 @@ async def read_ticket(request: Request, head: OpenTicket) -> Response:
         messages=[
             TicketMessage(direction=each.direction, body=each.body, created_at=each.created_at) for each in shown
         ],
+        expected_by=await _expected_by(services, head),
         survey=SurveyQuestion(solved=asked.solved) if asked else None,
     )
     return Response(answer.model_dump_json(), media_type="application/json")
@@ -226,6 +228,15 @@ def _parse_event_id(text: str) -> MessageId | None:
         return MessageId(UUID(text))
     except ValueError:
         return None
+
+
+async def _expected_by(services: IngressServices, head: TicketHead) -> datetime | None:
+    if head.status is not TicketStatus.ESCALATED:
+        return None
+    since = await services.tickets.fetch_handed_over_at(head.conversation_id)
+    if since is None:
+        return None
+    return (await services.remembered_rules.of(head.channel)).person_answers_at(since, head.plan, head.priority)
 
 
 def person_minutes(rules: ServiceRules, head: TicketHead) -> int:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
+from agent.errors import DatabaseAway
 from agent.records import Channel, Priority
+from agent.times import Times
 from crm.aftercare import Aftercare, Closing
 from crm.audit import audit
-from crm.database import Database
+from crm.database import Connection, Database
+from crm.desk import Desk
+from crm.escalations import Escalations
 from crm.service_rules import RememberedRules, ServiceRulesStore
 from deployments.web.services import IngressServices
 from tests.integration.http_spine import OPERATOR, answer_due, deliver_due
@@ -98,14 +105,41 @@ async def test_rules_are_the_operators(client: httpx.AsyncClient) -> None:
     assert (await client.put("/service-rules", json={})).status_code == 401
 
 
-async def test_rules_that_were_read_hold_during_an_outage(database: Database, database_url: str) -> None:
+class Leaving(Database):
+    """A database that goes away when it is told to."""
+
+    away = False
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        if self.away:
+            raise DatabaseAway("away")
+        async with super().connection() as connection:
+            yield connection
+
+
+async def test_rules_that_were_read_hold_during_an_outage(database_url: str, times: Times) -> None:
+    database = Leaving(database_url, times)
     remembered = RememberedRules(database)
+    database.away = True
+    with pytest.raises(DatabaseAway):
+        await remembered.of(Channel.EMAIL)
+    database.away = False
     before = await remembered.of(Channel.EMAIL)
+    database.away = True
     remembered.forget()
-    await database.close()
-    broken = Database("postgresql://127.0.0.1:1/nowhere", database.times)
-    remembered._store = ServiceRulesStore(broken)
     assert await remembered.of(Channel.EMAIL) == before
+    await database.close()
+
+
+async def test_rules_are_read_anew_when_they_are_old(database: Database) -> None:
+    store, remembered = ServiceRulesStore(database), RememberedRules(database)
+    before = await remembered.of(Channel.EMAIL)
+    changed = before.model_copy(update={"close_after_hours": 7})
+    await store.replace({Channel.EMAIL: changed}, "Grace")
+    assert await remembered.of(Channel.EMAIL) == before
+    remembered.forget()
+    assert await remembered.of(Channel.EMAIL) == changed
 
 
 async def test_who_writes_on_to_a_person_is_told_the_persons_time(
@@ -124,12 +158,19 @@ async def test_who_writes_on_to_a_person_is_told_the_persons_time(
     written = await client.post(path, json={"message": "Hello?"}, headers=bearer(answer))
     assert (written.json()["status"], written.json()["estimated_response_time"]) == ("escalated", "2 days")
 
+    view = await read(client, answer)
+    async with database.connection() as connection:
+        since = await connection.fetchval("SELECT created_at FROM escalations")
+    assert datetime.fromisoformat(view["expected_by"]) == since + timedelta(days=2)
+
     async with database.connection() as connection:
         customer_id = await connection.fetchval("SELECT customer_id FROM customers")
     assigned = await client.post(f"/customers/{customer_id}/plan", json={"plan": "enterprise"}, headers=OPERATOR)
     assert (assigned.status_code, assigned.json()) == (200, {"plan": "enterprise"})
     written = await client.post(path, json={"message": "Hello??"}, headers=bearer(answer))
     assert written.json()["estimated_response_time"] == "45 minutes"
+    await Desk(database).hand_back((await Escalations(database).fetch())[0].conversation_id, "grace")
+    assert (await read(client, answer))["expected_by"] is None
 
 
 async def test_a_plan_is_one_of_those_that_there_are(client: httpx.AsyncClient) -> None:

@@ -101,7 +101,7 @@ export class ConversationView {
   #problem;
   #button;
 
-  #build({ level, ticket, expected, onAgain }) {
+  #build({ level, ticket, onAgain }) {
     const t = (key, values) => this.#texts.get(key, values);
     const quiet = { type: "button", class: "quiet", part: "secondary-button" };
     this.#heading = h(`h${level}`, { id: "ticket", class: "title", part: "heading", tabindex: "-1", dir: "ltr" }, ticket);
@@ -124,8 +124,7 @@ export class ConversationView {
       h("div", { class: "talk-head" }, h("div", {}, h("p", { class: "eyebrow" }, t("talk.title")), this.#heading), this.#status),
       h(
         "dl", { class: "facts" },
-        expected ? this.#fact("expected", t("talk.within", { time: this.#texts.duration(expected) })) : null,
-        this.#fact("category"), this.#fact("priority"), this.#fact("sent"),
+        this.#fact("expected"), this.#fact("category"), this.#fact("priority"), this.#fact("sent"),
       ),
       h(
         "div", { class: "keep" }, h("p", {}, t("talk.keep")),
@@ -144,21 +143,14 @@ export class ConversationView {
     );
   }
 
-  #fact(name, value = "") {
-    this.#facts[name] = h("dd", {}, value);
+  #fact(name) {
+    this.#facts[name] = h("dd", {});
     return h("div", {}, h("dt", {}, this.#texts.get(`talk.${name}`)), this.#facts[name]);
   }
 
   async #surveyed(kept) {
-    this.#expect(kept);
     if (kept?.solved === false) this.focus(); // the question goes, and the focus must not go with it
     await this.refresh();
-  }
-
-  /** What is with a person has another expected time than what it began with. */
-  #expect(answer) {
-    if (answer?.status !== "escalated" || !this.#facts.expected) return;
-    this.#facts.expected.textContent = this.#texts.get("talk.within", { time: this.#texts.duration(answer.estimated_response_time) });
   }
 
   #render(view) {
@@ -166,12 +158,22 @@ export class ConversationView {
     const status = answered ? "answered" : view.status;
     this.#status.textContent = this.#texts.get(`status.${status}`);
     this.#status.dataset.status = status;
+    this.#renderExpected(view.expected_by);
     this.#facts.category.textContent = this.#texts.get(`category.${view.category}`);
     this.#facts.priority.textContent = this.#texts.get(`priority.${view.priority}`);
     this.#facts.sent.textContent = this.#texts.when(view.created_at);
     this.#renderThread(view.messages);
     this.#renderWaiting(view.status, answered);
     this.#survey.show(view.survey);
+  }
+
+  /** The time that was told when it was sent; while it is with a person, when that one should have answered. */
+  #renderExpected(by) {
+    const { expected } = this.#options;
+    const within = expected ? this.#texts.get("talk.within", { time: this.#texts.duration(expected) }) : "";
+    const fact = this.#facts.expected;
+    fact.textContent = by ? this.#texts.get("talk.by", { time: this.#texts.when(by) }) : within;
+    fact.parentElement.hidden = fact.textContent === "";
   }
 
   #renderThread(messages) {
@@ -247,7 +249,6 @@ export class ConversationView {
         await this.#options.onMoved(answer, files);
         return;
       }
-      this.#expect(answer);
       await this.refresh();
       await this.attach(files);
     } catch (error) {
