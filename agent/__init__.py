@@ -8,6 +8,7 @@ The packages import downwards only, and those on one line do not know each other
     turn | policy | knowledge   what a turn decides | when a person must | documents to articles and chunks
     reply                       what a customer reads
     text                        how a customer's words are read
+    service                     when people are there, and what an operator rules about service
     ports | times | shared_calls
     records | errors
 

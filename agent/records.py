@@ -65,6 +65,15 @@ class Priority(StrEnum):
     URGENT = "urgent"
 
 
+class Plan(StrEnum):
+    """What a customer has of the product; people answer sooner on some."""
+
+    FREE = "free"
+    PRO = "pro"
+    BUSINESS = "business"
+    ENTERPRISE = "enterprise"
+
+
 class Category(StrEnum):
     GENERAL = "general"
     TECHNICAL = "technical"
@@ -91,7 +100,11 @@ class ReasonCode(StrEnum):
     TOOL_FAILURE = "tool_failure"
     POLICY_RESTRICTION = "policy_restriction"
     TAKEN_OVER = "taken_over"
-    """A person took the conversation over unasked; no rule leads here."""
+    """A person took the conversation over unasked. No rule of the policy leads to this one or those below."""
+    UNHAPPY_SILENCE = "unhappy_silence"
+    """The customer's last word was an upset one, and nothing came since our answer."""
+    NOT_SOLVED = "not_solved"
+    """Asked whether a resolved request is solved, the customer said no."""
 
 
 class Team(StrEnum):
@@ -344,6 +357,17 @@ class TurnDecision:
     trace: tuple[ToolCall, ...] = ()
     stages: Mapping[str, float] = field(default_factory=dict)
     model_calls: int = 0
+    resolves: bool = False
+    """The customer confirms that it is solved: the reply ends the conversation."""
+
+
+class ResolutionKind(StrEnum):
+    """How sure it is that a resolved conversation is solved."""
+
+    ASSUMED = "assumed"
+    """A person ended it, or nothing came any more."""
+    CONFIRMED = "confirmed"
+    """The customer said so."""
 
 
 class CommitStatus(StrEnum):

@@ -51,8 +51,10 @@ class Times:
     """Between the two looks for an ambiguous send at its provider."""
     poll_s: float = 2.0
     """Longest sleep of a loop that also wakes on NOTIFY: the bound on a lost wake-up."""
-    escalation_reminder_s: float = 1800.0
-    """An escalation that nobody takes is raised again after this time."""
+    aftercare_s: float = 30.0
+    """How often a dispatcher looks for escalations to raise again and quiet conversations to close."""
+    service_rules_s: float = 30.0
+    """How long a replica keeps the service rules that it has read."""
     reopen_s: float = 72 * 3600.0
     """A new message reopens a resolved conversation within this time."""
     acquire_connection_s: float = 2.0

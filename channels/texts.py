@@ -14,6 +14,7 @@ VISIBLE = r"[^\s\u00ad\u200b-\u200f\u2060\ufeff]"
 
 MESSAGE_MAX = 5_000
 NOTE_MAX = 2_000
+COMMENT_MAX = 1_000
 _LINE_ENDS = re.compile(r"\r\n?")
 
 
@@ -53,4 +54,8 @@ MessageText = Annotated[
 
 NoteText = Annotated[
     str, StringConstraints(max_length=NOTE_MAX), BeforeValidator(_unify_line_ends), LINES, Field(title="Note")
+]
+
+CommentText = Annotated[
+    str, StringConstraints(max_length=COMMENT_MAX), BeforeValidator(_unify_line_ends), LINES, Field(title="Comment")
 ]

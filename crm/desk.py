@@ -7,7 +7,6 @@ import hashlib
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 import asyncpg
 
@@ -18,9 +17,12 @@ from agent.records import (
     ConversationState,
     CustomerId,
     EscalationStatus,
+    Plan,
     Priority,
+    ResolutionKind,
     TicketStatus,
 )
+from agent.text.confirmation import confirms_solution
 from crm.database import Connection, Database
 from crm.queries import load_queries
 
@@ -29,11 +31,10 @@ _ATTEMPTS = 3
 
 
 class Desk:
-    """Every method raises DatabaseAway, and those on one conversation NotFound."""
+    """Every method raises DatabaseAway, and NotFound for what it is told to act on."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._reminder = timedelta(seconds=database.times.escalation_reminder_s)
 
     async def take(self, conversation_id: ConversationId, operator: str, instead_of: str | None = None) -> None:
         """Take a conversation over; a second time by the same operator changes nothing.
@@ -84,6 +85,9 @@ class Desk:
                 raise Conflict("a new message of the customer has just arrived; read it, then resolve")
             await connection.execute(_QUERIES["cancel_pending"], conversation_id)
             await connection.execute(_QUERIES["record_resolved"], conversation_id)
+            said = [each["body"] for each in await connection.fetch(_QUERIES["fetch_last_words"], conversation_id)]
+            kind = ResolutionKind.CONFIRMED if confirms_solution("\n".join(said)) else ResolutionKind.ASSUMED
+            await connection.execute(_QUERIES["record_resolution"], conversation_id, kind.value, operator)
             await connection.execute(
                 _QUERIES["close_escalation"], conversation_id, EscalationStatus.RESOLVED.value, note, operator
             )
@@ -105,11 +109,12 @@ class Desk:
         if status.endswith(" 0"):
             raise NotFound("no such conversation")
 
-    async def raise_again(self) -> int:
-        """Remind of escalations that nobody took in time; returns how many."""
+    async def assign_plan(self, customer_id: CustomerId, plan: Plan) -> None:
+        """Say what a customer has of the product; people answer sooner on some plans."""
         async with self._database.connection() as connection:
-            status: str = await connection.execute(_QUERIES["raise_again"], self._reminder)
-        return int(status.rsplit(" ", 1)[-1])
+            status: str = await connection.execute(_QUERIES["record_plan"], customer_id, plan.value)
+        if status.endswith(" 0"):
+            raise NotFound("no such customer")
 
     async def _take(
         self,

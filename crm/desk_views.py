@@ -26,6 +26,7 @@ from agent.records import (
     OutcomeId,
     OutcomeKind,
     Priority,
+    ResolutionKind,
     Severity,
     Suspicion,
     Team,
@@ -37,8 +38,10 @@ from crm.database import Database
 from crm.queries import load_queries
 
 _QUERIES = load_queries("views")
+_RESOLUTION_QUERIES = load_queries("resolutions")
 _MESSAGES_MAX = 500
 _OUTCOMES_MAX = 100
+_RESOLUTIONS_MAX = 20
 _CUSTOMERS_MAX = 50
 _CONVERSATIONS_MAX = 20
 
@@ -99,6 +102,21 @@ class QuarantineView:
 
 
 @dataclass(frozen=True, slots=True)
+class ResolutionView:
+    """One end of a conversation; it stands until `reopened_at`. `solved` and `comment` are what its customer said when
+    asked."""
+
+    kind: ResolutionKind
+    resolved_by: str
+    resolved_at: datetime
+    confirmed_at: datetime | None
+    reopened_at: datetime | None
+    solved: bool | None
+    comment: str
+    surveyed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationLine:
     conversation_id: ConversationId
     ticket_id: TicketId
@@ -110,8 +128,8 @@ class ConversationLine:
 
 @dataclass(frozen=True, slots=True)
 class ConversationView:
-    """A conversation with its last messages and outcomes, both oldest first, and the customer's other ones, newest
-    first. `assigned_by` is who last assigned the category or the priority, if a person did."""
+    """A conversation with its last messages, outcomes and ends, each oldest first, and the customer's other ones,
+    newest first. `assigned_by` is who last assigned the category or the priority, if a person did."""
 
     conversation_id: ConversationId
     ticket_id: TicketId
@@ -137,6 +155,7 @@ class ConversationView:
     escalations: Sequence[EscalationView]
     attachments: Sequence[Attachment]
     quarantine: QuarantineView | None
+    resolutions: Sequence[ResolutionView]
     other_conversations: Sequence[ConversationLine]
 
 
@@ -196,11 +215,14 @@ class DeskViews:
             escalations = await connection.fetch(_QUERIES["fetch_conversation_escalations"], conversation_id)
             attachments = await fetch_attachments(connection, conversation_id)
             quarantine = await connection.fetchrow(_QUERIES["fetch_conversation_quarantine"], conversation_id)
+            resolutions = await connection.fetch(
+                _RESOLUTION_QUERIES["fetch_resolutions"], conversation_id, _RESOLUTIONS_MAX
+            )
             lines = await connection.fetch(
                 _QUERIES["fetch_customer_conversations"], [row["customer_id"]], _CONVERSATIONS_MAX
             )
         others = [line for line in lines if line["conversation_id"] != conversation_id]
-        return _to_conversation(row, messages, outcomes, escalations, attachments, quarantine, others)
+        return _to_conversation(row, messages, outcomes, escalations, attachments, quarantine, resolutions, others)
 
     async def fetch_standing(self, conversation_id: ConversationId) -> ConversationStanding:
         """Raises NotFound."""
@@ -249,6 +271,7 @@ def _to_conversation(
     escalations: Sequence[asyncpg.Record],
     attachments: Sequence[Attachment],
     quarantine: asyncpg.Record | None,
+    resolutions: Sequence[asyncpg.Record],
     others: Sequence[asyncpg.Record],
 ) -> ConversationView:
     return ConversationView(
@@ -285,6 +308,7 @@ def _to_conversation(
         escalations=[_to_escalation(each) for each in reversed(escalations)],
         attachments=attachments,
         quarantine=None if quarantine is None else _to_quarantine(quarantine),
+        resolutions=[ResolutionView(**{**each, "kind": ResolutionKind(each["kind"])}) for each in resolutions],
         other_conversations=[_to_conversation_line(each) for each in others],
     )
 

@@ -29,7 +29,8 @@ LISTED_MAX = 500
 
 @dataclass(frozen=True, slots=True)
 class EscalationLine:
-    """An escalation as the desk lists it. `waiting_since` is when the customer wrote what nobody has answered yet,
+    """An escalation as the desk lists it. `reminders` is how often it was raised again because nobody took it, and
+    `raised_again_at` the last time. `waiting_since` is when the customer wrote what nobody has answered yet,
     None when it is answered or the escalation has ended."""
 
     escalation_id: EscalationId
@@ -49,6 +50,8 @@ class EscalationLine:
     created_at: datetime
     taken_at: datetime | None
     closed_at: datetime | None
+    reminders: int
+    raised_again_at: datetime | None
     last_message_at: datetime
     waiting_since: datetime | None
 
@@ -99,6 +102,8 @@ def _to_line(row: asyncpg.Record) -> EscalationLine:
         created_at=row["created_at"],
         taken_at=row["taken_at"],
         closed_at=row["closed_at"],
+        reminders=row["reminders"],
+        raised_again_at=row["raised_again_at"],
         last_message_at=row["last_message_at"],
         waiting_since=row["waiting_since"],
     )

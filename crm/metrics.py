@@ -30,6 +30,23 @@ class Percentiles:
 
 
 @dataclass(frozen=True, slots=True)
+class Resolved:
+    """Ends of conversations by how sure they are: the customer said so, nothing came any more, it did not hold."""
+
+    confirmed: int
+    assumed: int
+    reopened: int
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyAnswers:
+    """What customers say when asked whether a resolved request is solved."""
+
+    yes: int
+    no: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelMetrics:
     """One channel over a while. What was not measured in it is None."""
 
@@ -40,6 +57,8 @@ class ChannelMetrics:
     escalated: int
     escalation_rate: float
     sentiment: float | None
+    resolved: Resolved
+    survey: SurveyAnswers
     ack: Percentiles | None
     turn: Percentiles | None
     end_to_end: Percentiles | None
@@ -109,6 +128,8 @@ class Metrics:
                 escalated=row["escalated"],
                 escalation_rate=row["escalated"] / row["conversations"] if row["conversations"] else 0.0,
                 sentiment=row["sentiment"],
+                resolved=Resolved(row["confirmed"], row["assumed"], row["reopened"]),
+                survey=SurveyAnswers(yes=row["solved"], no=row["unsolved"]),
                 ack=_to_percentiles(row["ack"]),
                 turn=_to_percentiles(row["turn"]),
                 end_to_end=_to_percentiles(row["end_to_end"]),

@@ -29,12 +29,15 @@ Key = tuple[str, ...]
 
 @dataclass(slots=True)
 class Totals:
-    """Counts by labels. Latency keys are (kind, measure, channel, bucket), where bucket i counts times from
-    bound i-1 up to bound i; stage keys are (stage,). Sums are milliseconds."""
+    """Counts by labels. Resolution keys are (channel, kind), survey keys (channel, answer). Latency keys are (kind,
+    measure, channel, bucket), where bucket i counts times from bound i-1 up to bound i; stage keys are (stage,). Sums
+    are milliseconds."""
 
     messages: Counter[Key] = field(default_factory=Counter)
     outcomes: Counter[Key] = field(default_factory=Counter)
     outbox: Counter[Key] = field(default_factory=Counter)
+    resolutions: Counter[Key] = field(default_factory=Counter)
+    survey: Counter[Key] = field(default_factory=Counter)
     latencies: Counter[Key] = field(default_factory=Counter)
     latency_sums_ms: Counter[Key] = field(default_factory=Counter)
     stages: Counter[Key] = field(default_factory=Counter)
@@ -48,11 +51,12 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class SystemFigures:
-    """One reading: totals, and what is now. Escalation keys are (team, status)."""
+    """One reading: totals, and what is now. Escalation keys are (team, status), those of reminders (team,)."""
 
     totals: Totals
     queue: Queue
     escalations: Mapping[Key, int]
+    reminders: Mapping[Key, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ class _Horizon:
     id: UUID = _FIRST_ID
     at: datetime = _FIRST_AT
     outbox_id: UUID = _FIRST_ID
+    resolution_id: UUID = _FIRST_ID
 
 
 class SystemTotals:
@@ -68,6 +73,7 @@ class SystemTotals:
     def __init__(self, database: Database, settled_after: timedelta = timedelta(minutes=1)) -> None:
         self._database = database
         self._settled_after = settled_after
+        self._reopen = timedelta(seconds=database.times.reopen_s)
         self._final = Totals()
         self._horizon = _Horizon()
         self._reading = asyncio.Lock()
@@ -75,13 +81,14 @@ class SystemTotals:
     async def read(self) -> SystemFigures:
         """Raises DatabaseAway; what was counted before stays counted."""
         async with self._reading, self._database.connection() as connection:
-            row = await connection.fetchrow(_QUERIES["fetch_horizon"], self._settled_after)
+            row = await connection.fetchrow(_QUERIES["fetch_horizon"], self._settled_after, self._reopen)
             assert row is not None, "a query without FROM has one row"
             # The clock of a database that was restored or failed over may be behind.
             horizon = _Horizon(
                 max(row["horizon_id"], self._horizon.id),
                 max(row["horizon_at"], self._horizon.at),
                 max(row["horizon_outbox"], self._horizon.outbox_id),
+                max(row["horizon_resolution"], self._horizon.resolution_id),
             )
             final, open_ = await self._count(connection, horizon)
             queue = await connection.fetchrow(_QUERIES["fetch_queue"])
@@ -92,6 +99,7 @@ class SystemTotals:
             totals=self._final + open_,
             queue=Queue(**queue),
             escalations={(row["team"], row["status"]): row["count"] for row in escalations},
+            reminders=_sum_reminders(escalations),
         )
 
     async def _count(self, connection: Connection, until: _Horizon) -> tuple[Totals, Totals]:
@@ -107,6 +115,10 @@ class SystemTotals:
             totals[row["final"]].outcomes[row["channel"], row["kind"], row["reason"]] += row["count"]
         for row in await fetch("count_outbox", since.outbox_id, until.outbox_id):
             totals[row["final"]].outbox[(row["state"],)] += row["count"]
+        for row in await fetch("count_resolutions", since.resolution_id, until.resolution_id):
+            totals[row["final"]].resolutions[row["channel"], row["kind"]] += row["count"]
+            if row["solved"] is not None:
+                totals[row["final"]].survey[row["channel"], "yes" if row["solved"] else "no"] += row["count"]
         for row in await fetch("count_latencies", since.at, until.at, LATENCY_BOUNDS_MS):
             key = (row["kind"], row["name"], row["channel"], str(row["bucket"]))
             totals[row["final"]].latencies[key] += row["count"]
@@ -115,3 +127,10 @@ class SystemTotals:
             totals[row["final"]].stages[(row["stage"],)] += row["count"]
             totals[row["final"]].stage_sums_ms[(row["stage"],)] += row["sum_ms"]
         return totals[True], totals[False]
+
+
+def _sum_reminders(escalations: Sequence[asyncpg.Record]) -> Mapping[Key, int]:
+    reminders: Counter[Key] = Counter()
+    for row in escalations:
+        reminders[(row["team"],)] += row["reminders"]
+    return reminders

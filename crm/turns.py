@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import secrets
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -39,7 +40,9 @@ from agent.records import (
     TurnContext,
     TurnDecision,
 )
+from agent.reply.absence import away_notice
 from agent.reply.notices import received_notice
+from agent.service.hours import OpeningHours, utc_now
 from crm.database import Connection, Database
 from crm.queries import load_queries
 
@@ -49,11 +52,17 @@ HISTORY_LIMIT = 20
 _FENCE_LOST = "fence_lost"
 
 
+HoursOf = Callable[[Channel], Awaitable[OpeningHours | None]]
+"""When people answer on a channel; may raise DependencyAway."""
+
+
 class PostgresTurns:
     """Implements ports.TurnStore. Every method raises DatabaseAway."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, opening_hours: HoursOf | None = None) -> None:
+        """With `opening_hours`, who is handed to a person is told when people are back."""
         self._database = database
+        self._opening_hours = opening_hours
         self._times = database.times
         self._lease = timedelta(seconds=self._times.lease_s)
 
@@ -125,7 +134,9 @@ class PostgresTurns:
             if context is None:
                 await self.release(claim)
                 return
-            await self.commit(claim, context, _last_decision(context, error), allow_rerun=False)
+            opening = await self._opening_hours(context.channel) if self._opening_hours else None
+            away = away_notice(opening, utc_now(), context.channel)
+            await self.commit(claim, context, _last_decision(context, error, away), allow_rerun=False)
         except FenceLost:
             return
         about = log_extra(
@@ -136,7 +147,7 @@ class PostgresTurns:
         _LOG.error("a burst was given up and goes to a person", extra=about)
 
 
-def _last_decision(context: TurnContext, error: str) -> TurnDecision:
+def _last_decision(context: TurnContext, error: str, away: str) -> TurnDecision:
     """What ends a burst that no turn could end. Nothing is sent to one who opted out, not even this."""
     negative, gap = context.negative_streak, context.gap_streak
     if context.opted_out:
@@ -144,7 +155,7 @@ def _last_decision(context: TurnContext, error: str) -> TurnDecision:
     return TurnDecision(
         kind=OutcomeKind.DEAD_LETTER,
         reason=error[:500] or "unknown",
-        reply="" if context.state is ConversationState.ESCALATED else received_notice(context.channel),
+        reply="" if context.state is ConversationState.ESCALATED else received_notice(context.channel, away),
         escalation=EscalationRequest(
             ReasonCode.TOOL_FAILURE,
             Team.TECHNICAL,
@@ -263,4 +274,5 @@ def _commit_arguments(claim: Claim, context: TurnContext, decision: TurnDecision
         dict(decision.stages),
         float(decision.stages.get("turn", 0.0)),
         decision.model_calls,
+        decision.resolves,
     )

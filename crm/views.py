@@ -19,6 +19,7 @@ from agent.records import (
     MessageId,
     OutboxState,
     OutcomeKind,
+    Plan,
     Priority,
     TicketId,
     TicketStatus,
@@ -43,6 +44,7 @@ class TicketHead:
     channel: Channel
     thread_key: str
     identity: Identity
+    plan: Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,12 @@ class TicketViews:
             rows = await connection.fetch(_QUERIES["fetch_shown_messages"], conversation_id, _MESSAGES_MAX)
         return [_to_shown(row) for row in reversed(rows)]
 
+    async def fetch_handed_over_at(self, conversation_id: ConversationId) -> datetime | None:
+        """Since when it is with people, None when it is not."""
+        async with self._database.connection() as connection:
+            since: datetime | None = await connection.fetchval(_QUERIES["fetch_handed_over_at"], conversation_id)
+        return since
+
     async def fetch_marks(self, conversation_ids: Sequence[ConversationId]) -> dict[ConversationId, str]:
         """A text for each conversation that changes when its status does or a reply was delivered."""
         async with self._database.connection() as connection:
@@ -135,6 +143,7 @@ def _to_head(row: asyncpg.Record) -> TicketHead:
         identity=Identity(
             IdentifierKind(row["identifier_kind"]), row["identifier_value"], row["verified"], row["name"]
         ),
+        plan=Plan(row["plan"]),
     )
 
 

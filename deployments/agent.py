@@ -30,6 +30,7 @@ class Agent:
         from agent.workers.turn_worker import TurnWorker
         from crm.database import Database
         from crm.notifier import Notifier
+        from crm.service_rules import RememberedRules
         from crm.turns import PostgresTurns
         from crm.work import OUTBOX_CHANNEL, WorkQueue
         from deployments.turn_services import LiveTurnServices
@@ -38,17 +39,19 @@ class Agent:
         times = settings.times
         self._database = Database(settings.dsn(), times, "fte-agent")
         self._outbox_wake_up = Notifier(WorkQueue(self._database), OUTBOX_CHANNEL)
+        opening_hours = RememberedRules(self._database).opening_hours
         self._services = LiveTurnServices(
             settings,
             self._database,
             EmbeddingHandle(embedding, times.embed_timeout_s),
             SentimentHandle(sentiment, times.embed_timeout_s),
+            opening_hours,
         )
         self._services.start()
         self._pace = TurnPace(turns_at_once)
         locks = ActorLocks(settings.lock_shards, times)
         self._worker = TurnWorker(
-            PostgresTurns(self._database),
+            PostgresTurns(self._database, opening_hours),
             locks,
             self._services.get,
             times,

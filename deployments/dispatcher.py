@@ -1,4 +1,5 @@
-"""Schedules turns: finds the customers that are due and asks the agents."""
+"""Schedules turns: finds the customers that are due and asks the agents. Beside that it does what time brings: raises
+escalations again that nobody takes, and closes conversations that have gone quiet."""
 
 from __future__ import annotations
 
@@ -8,9 +9,13 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from agent.records import CustomerId
+from agent.workers.aftercare import AftercareLoop
 from agent.workers.dispatch import DispatchLoop
+from crm.aftercare import Aftercare
 from crm.database import Database
-from crm.work import WorkQueue
+from crm.notifier import Notifier
+from crm.service_rules import RememberedRules
+from crm.work import DESK_CHANNEL, WorkQueue
 from deployments.background import BackgroundLoop
 from deployments.capacity import AgentCapacity
 from deployments.measures import ReplicaMeasures, of_database
@@ -22,7 +27,7 @@ _CAPACITY_PERIOD_S = 5.0
 
 @serve.deployment
 class Dispatcher:
-    """Its loop lives in the replica; it serves no requests."""
+    """Its loops live in the replica; it serves no requests."""
 
     async def __init__(  # type: ignore[misc]  # Serve awaits it
         self, settings_factory: str, agent: DeploymentHandle, turns_per_agent: int
@@ -30,10 +35,11 @@ class Dispatcher:
         settings = start_replica(settings_factory)
         times = settings.times
         self._agent = agent
-        self._database = Database(settings.dsn(), times, "fte-dispatcher", pool_size=2)
+        self._database = Database(settings.dsn(), times, "fte-dispatcher", pool_size=3)
         capacity = AgentCapacity(serve.get_replica_context().app_name, agent.deployment_name, turns_per_agent)
         self._watch = asyncio.create_task(capacity.watch(_CAPACITY_PERIOD_S))
-        self._dispatch = DispatchLoop(WorkQueue(self._database), self._run_turn, capacity.credits, times)
+        queue = WorkQueue(self._database)
+        self._dispatch = DispatchLoop(queue, self._run_turn, capacity.credits, times)
         self._background = BackgroundLoop("dispatcher", self._dispatch)
         self._measures = ReplicaMeasures(
             {
@@ -43,9 +49,15 @@ class Dispatcher:
                 "fte_replica_loop_beat_age_seconds": self._dispatch.heartbeat.age_s,
             }
         )
+        wake_desks = Notifier(queue, DESK_CHANNEL).notify
+        rules = RememberedRules(self._database).all
+        self._aftercare = BackgroundLoop(
+            "aftercare", AftercareLoop(Aftercare(self._database), rules, wake_desks, times)
+        )
 
     def check_health(self) -> None:
         self._background.check()
+        self._aftercare.check()
 
     async def describe(self) -> dict[str, int]:
         return {"in_hand": self._dispatch.in_hand}
@@ -53,7 +65,7 @@ class Dispatcher:
     async def __del__(self) -> None:
         self._watch.cancel()
         self._measures.stop()
-        await self._background.drain(_DRAIN_S)
+        await asyncio.gather(self._background.drain(_DRAIN_S), self._aftercare.drain(_DRAIN_S))
         await self._database.close()
 
     async def _run_turn(self, customer_id: CustomerId) -> bool:

@@ -16,6 +16,7 @@ from agent.reply.brand import Brand
 from agent.turn.services import TurnServices
 from crm.database import Database
 from crm.sections import PostgresSections
+from crm.turns import HoursOf
 from deployments.off_loop import with_embedder_off_loop
 from deployments.startup import ReplicaSettings
 from models.language import make_model
@@ -43,9 +44,11 @@ def make_turn_services(
     embedder: Embedder,
     sentiment: SentimentScorer,
     policy: EscalationPolicy,
+    opening_hours: HoursOf | None = None,
 ) -> TurnServices:
-    """Raises ConfigurationInvalid when a shipped file is missing or broken."""
-    return TurnServices(
+    """Without `opening_hours` no acknowledgement says when people are back. Raises ConfigurationInvalid when a shipped
+    file is missing or broken."""
+    services = TurnServices(
         embedder=embedder,
         sentiment=sentiment,
         search=PostgresSections(database),
@@ -60,6 +63,7 @@ def make_turn_services(
         count_tokens=load_token_counter(settings.embedding_model),
         times=settings.times,
     )
+    return replace(services, opening_hours=opening_hours) if opening_hours else services
 
 
 class LiveTurnServices:
@@ -68,9 +72,15 @@ class LiveTurnServices:
     wording alone (invariant 8)."""
 
     def __init__(
-        self, settings: ReplicaSettings, database: Database, embedder: Embedder, sentiment: SentimentScorer
+        self,
+        settings: ReplicaSettings,
+        database: Database,
+        embedder: Embedder,
+        sentiment: SentimentScorer,
+        opening_hours: HoursOf | None = None,
     ) -> None:
         self._settings = settings
+        self._opening_hours = opening_hours
         self._database = database
         self._sentiment = sentiment
         self._plain_embedder = embedder
@@ -91,7 +101,7 @@ class LiveTurnServices:
             if self._services is None:
                 policy = await self._make_policy()
                 self._services = make_turn_services(
-                    self._settings, self._database, self._embedder, self._sentiment, policy
+                    *(self._settings, self._database, self._embedder, self._sentiment, policy), self._opening_hours
                 )
         return self._services
 

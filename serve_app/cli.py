@@ -9,7 +9,7 @@ import typer
 
 from agent.errors import FteError
 
-_COMMANDS = ("up", "down", "status", "migrate", "escalations", "quarantine", "kb", "eval", "seed")
+_COMMANDS = ("up", "down", "status", "migrate", "escalations", "quarantine", "service-rules", "kb", "eval", "seed")
 
 app = typer.Typer(
     name="fte", help="A customer-success employee that works around the clock.", no_args_is_help=True,
@@ -17,7 +17,7 @@ app = typer.Typer(
 )  # fmt: skip
 
 for _name in _COMMANDS:
-    importlib.import_module(f"serve_app.commands.{_name}").register(app)
+    importlib.import_module(f"serve_app.commands.{_name.replace('-', '_')}").register(app)
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ from agent.records import (
     Identity,
     InboundMessage,
     OutcomeKind,
+    Plan,
     Priority,
     Team,
 )
@@ -76,7 +77,8 @@ _Step = Annotated[Annotated[Written, Tag("written")] | Annotated[Done, Tag("done
 
 
 class Conversation(BaseModel):
-    """One conversation, its steps in order. WhatsApp and mail prove the address, the form does not."""
+    """One conversation, its steps in order. WhatsApp and mail prove the address, the form does not. A `plan` is its
+    customer's from then on."""
 
     model_config = _STRICT
 
@@ -84,6 +86,7 @@ class Conversation(BaseModel):
     channel: Channel
     name: _Text
     address: _Text
+    plan: Plan | None = None
     subject: str = ""
     category: Category | None = None
     priority: Priority | None = None

@@ -150,6 +150,8 @@ class _Writer:
             if isinstance(step, Written):
                 burst = next(bursts)
                 accepted, outcome = await self._answer(burst)
+                if self._conversation.plan is not None:
+                    await self._desk.assign_plan(accepted.customer_id, self._conversation.plan)
                 if outcome is not step.outcome:
                     otherwise.append(burst[0].provider_message_id)
             else:

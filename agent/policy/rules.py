@@ -15,7 +15,7 @@ from agent.records import ReasonCode, Severity, Team
 
 Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 
-_UNRULED = frozenset({ReasonCode.TAKEN_OVER})
+UNRULED = frozenset({ReasonCode.TAKEN_OVER, ReasonCode.UNHAPPY_SILENCE, ReasonCode.NOT_SOLVED})
 
 
 class _Strict(BaseModel):
@@ -73,7 +73,7 @@ class PolicyRules(_Strict):
     def _check_whole(self) -> Self:
         reasons = [rule.reason for rule in self.rules]
         for reason in ReasonCode:
-            wanted = 0 if reason in _UNRULED else 1
+            wanted = 0 if reason in UNRULED else 1
             if reasons.count(reason) != wanted:
                 raise ValueError(f"{reason}: {reasons.count(reason)} rules, needed {wanted}")
         if "other" not in self.embedding_models:

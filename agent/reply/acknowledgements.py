@@ -19,6 +19,8 @@ _WHY = {
     ReasonCode.TOOL_FAILURE: "I could not work out an answer this time, so a colleague will take it from here",
     ReasonCode.POLICY_RESTRICTION: "This is something that a colleague has to answer",
     ReasonCode.TAKEN_OVER: "A colleague has taken over",
+    ReasonCode.UNHAPPY_SILENCE: "A colleague looks whether my answer has helped you",
+    ReasonCode.NOT_SOLVED: "This is not solved yet, so a colleague will take it from here",
 }
 _SORRY = frozenset(
     {
@@ -31,15 +33,19 @@ _SORRY = frozenset(
 )
 
 
-def acknowledgement(reason: ReasonCode, channel: Channel) -> str:
-    """The body of the reply; greeting, signature and ticket come with the formatting."""
+def acknowledgement(reason: ReasonCode, channel: Channel, away: str = "") -> str:
+    """The body of the reply; greeting, signature and ticket come with the formatting.
+
+    `away` says when people are back, as `agent.reply.absence.away_notice` has it.
+    """
     why = _WHY[reason]
     if channel is Channel.WHATSAPP:
         sorry = "Sorry about this! " if reason in _SORRY else ""
-        return f"{sorry}{why}. They have our whole chat and will reply to you here."
+        return f"{sorry}{why}. They have our whole chat and will reply to you here.{away and f' {away}'}"
     sorry = "I am sorry for the trouble. " if reason in _SORRY else ""
     where = "to this e-mail" if channel is Channel.EMAIL else "here"
     return (
         f"Thank you for your message. {sorry}{why}. They have the whole conversation, so you do not need to repeat "
-        f"anything, and they will reply {where}. If you would like to add something, simply write back."
+        f"anything, and they will reply {where}.{away and f' {away}'} If you would like to add something, simply "
+        "write back."
     )

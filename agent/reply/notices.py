@@ -23,9 +23,10 @@ _HELD = {
 }
 
 
-def received_notice(channel: Channel) -> str:
-    """What a customer gets whose message could not be processed and went to a person."""
-    return _RECEIVED[channel]
+def received_notice(channel: Channel, away: str = "") -> str:
+    """What a customer gets whose message could not be processed and went to a person; `away` as for an
+    acknowledgement."""
+    return f"{_RECEIVED[channel]}{away and f' {away}'}"
 
 
 def held_notice(channel: Channel) -> str:

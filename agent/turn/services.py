@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from agents.models.interface import Model
 
 from agent.ports import Embedder, Embeddings, KnowledgeSearch, SentimentScorer
-from agent.records import ReasonCode, Severity, Team
+from agent.records import Channel, ReasonCode, Severity, Team
 from agent.reply.brand import Brand
+from agent.service.hours import OpeningHours, utc_now
 from agent.times import Times
 
 if TYPE_CHECKING:
@@ -48,9 +50,14 @@ class EscalationRules(Protocol):
     def verdict(self, reason: ReasonCode, evidence: str) -> RuleVerdict: ...
 
 
+async def _no_hours(_: Channel) -> OpeningHours | None:
+    return None
+
+
 @dataclass(frozen=True)
 class TurnServices:
-    """`count_tokens` counts as the embedding model does: the limit of a query is in its tokens."""
+    """`count_tokens` counts as the embedding model does: the limit of a query is in its tokens. `opening_hours` may
+    raise DependencyAway; where they are not known, no acknowledgement says when people are back."""
 
     embedder: Embedder
     sentiment: SentimentScorer
@@ -60,6 +67,8 @@ class TurnServices:
     brand: Brand
     count_tokens: Callable[[str], int]
     times: Times = field(default_factory=Times)
+    opening_hours: Callable[[Channel], Awaitable[OpeningHours | None]] = _no_hours
+    clock: Callable[[], datetime] = utc_now
 
     @cached_property
     def model_loop(self) -> ModelLoop:

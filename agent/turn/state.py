@@ -13,6 +13,7 @@ from agent.errors import FteError
 from agent.ports import Embeddings
 from agent.records import EscalationRequest, Passage, ReasonCode, ToolCall, TurnContext
 from agent.reply.draft import ReplyIntent
+from agent.service.hours import OpeningHours
 from agent.turn.services import TurnServices
 from agent.turn.triage import Triage
 
@@ -46,6 +47,8 @@ class TurnState:
     context: TurnContext
     services: TurnServices
     triage: Triage
+    opening: OpeningHours | None = None
+    """When people answer on this channel, where that is known."""
     sentiments: tuple[float, ...] = ()
     sentiment: float = 0.0
     """Of the burst as one text."""

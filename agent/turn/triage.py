@@ -90,7 +90,7 @@ class Triage:
 
 def first_triage(context: TurnContext) -> Triage:
     """By rules, on the first exchange of a conversation only: later ones keep what the ticket has."""
-    if _was_answered(context):
+    if was_answered(context):
         return Triage()
     subject = None if context.ticket.subject.strip() else _subject(context.text)
     if context.channel is Channel.WEB_FORM:
@@ -110,10 +110,11 @@ def opening_subject(context: TurnContext) -> str:
     """
     subject = " ".join(context.ticket.subject.split())
     says_something = len(subject.split()) >= _SPEAKING_WORDS and subject.lower() not in context.text.lower()
-    return subject if says_something and not _was_answered(context) else ""
+    return subject if says_something and not was_answered(context) else ""
 
 
-def _was_answered(context: TurnContext) -> bool:
+def was_answered(context: TurnContext) -> bool:
+    """Whether the FTE or a person has written in this conversation."""
     return any(
         message.conversation_id == context.conversation_id and message.author is not Author.CUSTOMER
         for message in context.history

@@ -24,17 +24,19 @@ from agent.records import (
     TurnContext,
     TurnDecision,
 )
+from agent.reply.absence import away_notice
 from agent.reply.acknowledgements import acknowledgement
 from agent.reply.draft import ReplyIntent, ReplyKind
 from agent.reply.formatting import format_reply
 from agent.reply.guardrails import Rule, check_reply
 from agent.reply.notices import held_notice
+from agent.text.confirmation import confirms_solution
 from agent.text.query import conversation_query, fit_tokens, is_follow_up
 from agent.turn import tools
 from agent.turn.services import RuleVerdict, TurnServices
 from agent.turn.state import MAX_SEARCHES, TurnState
 from agent.turn.summary import handover_summary
-from agent.turn.triage import first_triage, opening_subject
+from agent.turn.triage import first_triage, opening_subject, was_answered
 
 __all__ = ["TurnServices", "run_turn"]
 
@@ -46,7 +48,7 @@ async def run_turn(context: TurnContext, services: TurnServices) -> TurnDecision
     if context.state is ConversationState.ESCALATED:
         notice = "" if context.held_notice_sent else held_notice(context.channel)
         return _silent(context, OutcomeKind.HELD, "a person has the conversation", reply=notice)
-    state = TurnState(context, services, first_triage(context))
+    state = TurnState(context, services, first_triage(context), await services.opening_hours(context.channel))
     verdict = await _take_required_steps(state)
     if verdict is not None:
         return _escalated(state, verdict)
@@ -194,6 +196,17 @@ def _replied(state: TurnState, reply: ReplyIntent, gap_streak: int) -> TurnDecis
         trace=tuple(state.trace),
         stages=state.stages,
         model_calls=state.model_calls,
+        resolves=_resolves(state, reply),
+    )
+
+
+def _resolves(state: TurnState, reply: ReplyIntent) -> bool:
+    """Whether the customer confirms an answer of ours. A closing reply looks at the sentiment first."""
+    return (
+        reply.kind is not ReplyKind.CLARIFICATION
+        and state.sentiment >= state.services.policy.negative_threshold
+        and was_answered(state.context)
+        and confirms_solution(state.context.text)
     )
 
 
@@ -211,8 +224,10 @@ def _escalated(state: TurnState, verdict: RuleVerdict) -> TurnDecision:
     if not any(call.name == "escalate_to_human" for call in state.trace):
         state.record_step("escalate_to_human", {"reason_code": reason.value}, verdict.evidence, began)
     triage = state.triage.escalated(state.context, request)
+    channel = state.context.channel
+    away = away_notice(state.opening, state.services.clock(), channel)
     with state.timed("guardrails"):
-        text = format_reply(acknowledgement(reason, state.context.channel), state.context, state.services.brand, [])
+        text = format_reply(acknowledgement(reason, channel, away), state.context, state.services.brand, [])
     return TurnDecision(
         kind=OutcomeKind.ESCALATION,
         reason=reason.value,

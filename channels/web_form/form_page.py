@@ -14,6 +14,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from channels.texts import COMMENT_MAX
 from channels.web_form.files import ACCEPTED, FILE_MAX_BYTES, FILES_MAX
 from channels.web_form.form_texts import FALLBACK, load_texts
 from channels.web_form.submission import Submission
@@ -61,7 +62,12 @@ def load_modules() -> dict[str, Asset]:
     made: dict[str, str | Mapping[str, Any]] = {
         "styles.js": (_ELEMENT / "support-form.css").read_text(encoding="utf-8"),
         "schema.js": form_rules(),
-        "limits.js": {"files_max": FILES_MAX, "file_max_bytes": FILE_MAX_BYTES, "endings": ACCEPTED},
+        "limits.js": {
+            "files_max": FILES_MAX,
+            "file_max_bytes": FILE_MAX_BYTES,
+            "endings": ACCEPTED,
+            "comment_max": COMMENT_MAX,
+        },
         "languages.js": {language: each["direction"] for language, each in texts.items()},
         **{f"texts/{language}.js": each for language, each in texts.items()},
     }

@@ -247,6 +247,37 @@ SELECT format('ticket %s is %s, its conversation %s is %s', t.ticket_id, t.statu
 FROM conversations c JOIN tickets t ON t.conversation_id = c.conversation_id
 WHERE (c.state = 'escalated') <> (t.status = 'escalated') OR (c.state = 'resolved') <> (t.status IN ('resolved', 'closed'))
 
+-- name: find_wrong_resolution
+-- A resolved conversation is not counted as such, or one that is not (any more) still is. What was discarded as spam
+-- was never to be solved.
+SELECT format('conversation %s is %s and has %s standing resolutions', c.conversation_id, c.state, count(r.resolution_id)) AS finding
+FROM conversations c
+JOIN tickets t ON t.conversation_id = c.conversation_id
+LEFT JOIN resolutions r ON r.conversation_id = c.conversation_id AND r.reopened_at IS NULL
+GROUP BY c.conversation_id, t.ticket_id
+HAVING count(r.resolution_id) <> (c.state = 'resolved' AND t.status <> 'closed')::integer
+
+-- name: find_hasty_end
+-- A conversation was ended while a message in it was unread.
+SELECT format('conversation %s was ended by %s while message %s was unread', r.conversation_id, r.resolved_by, m.message_id) AS finding
+FROM resolutions r
+JOIN messages m ON m.conversation_id = r.conversation_id AND m.direction = 'inbound' AND m.created_at < r.resolved_at
+LEFT JOIN outcomes o ON o.outcome_id = m.outcome_id
+WHERE o.created_at IS NULL OR o.created_at > r.resolved_at
+
+-- name: find_ignored_survey
+-- A customer said that it is not solved, and nothing came of it.
+SELECT format('conversation %s still counts as resolved, but its customer said no', r.conversation_id) AS finding
+FROM resolutions r
+WHERE r.solved = false AND (r.reopened_at IS NULL OR NOT EXISTS (
+    SELECT FROM escalations e WHERE e.conversation_id = r.conversation_id AND e.created_at >= r.surveyed_at))
+
+-- name: find_late_reminder
+-- An escalation was raised again after somebody had taken or ended it.
+SELECT format('escalation %s of conversation %s was raised again after it was taken or ended', e.escalation_id, e.conversation_id) AS finding
+FROM escalations e
+WHERE e.raised_again_at > least(e.taken_at, e.closed_at) OR (e.reminders > 0) <> (e.raised_again_at IS NOT NULL)
+
 -- name: find_lost_in_merge
 -- Something still belongs to a customer that was merged away, or parts of a conversation to different customers.
 SELECT format('%s %s belongs to customer %s, who was merged away', r.kind, r.id, r.customer_id) AS finding
@@ -317,5 +348,7 @@ UNION ALL SELECT 'conversations', count(*) FROM conversations
 UNION ALL SELECT 'customers', count(*) FROM customers
 UNION ALL SELECT 'escalations', count(*) FROM escalations
 UNION ALL SELECT 'merges', count(*) FROM customer_merges
+UNION ALL SELECT 'resolutions', count(*) FROM resolutions
+UNION ALL SELECT 'reminders', coalesce(sum(reminders), 0) FROM escalations
 UNION ALL SELECT 'outcome ' || kind, count(*) FROM outcomes GROUP BY kind
 UNION ALL SELECT 'outbox ' || state, count(*) FROM outbox GROUP BY state

@@ -67,15 +67,34 @@ FROM message JOIN conversations c ON c.conversation_id = message.conversation_id
 -- written and not yet sent is still right.
 -- $1 uuid: conversation
 UPDATE conversations SET state = 'open', owner = NULL, owner_epoch = owner_epoch + (owner IS NOT NULL)::integer,
-    negative_streak = 0, gap_streak = 0, held_notice_at = NULL
+    negative_streak = 0, gap_streak = 0, held_notice_at = NULL,
+    answered_at = CASE WHEN last_word_at($1) > last_message_at THEN clock_timestamp() END
 WHERE conversation_id = $1
 
 -- name: record_resolved
 -- Ends a conversation.
 -- $1 uuid: conversation
 UPDATE conversations SET state = 'resolved', owner = NULL, owner_epoch = owner_epoch + 1, resolved_at = now(),
-    negative_streak = 0, gap_streak = 0, held_notice_at = NULL
+    negative_streak = 0, gap_streak = 0, held_notice_at = NULL, answered_at = NULL
 WHERE conversation_id = $1
+
+-- name: fetch_last_words
+-- What the customer wrote after the last thing that we said, in order.
+-- $1 uuid: conversation
+SELECT m.body FROM messages m
+WHERE m.conversation_id = $1 AND m.direction = 'inbound' AND m.created_at > last_word_at($1)
+ORDER BY m.seq
+
+-- name: record_resolution
+-- Counts the end of a conversation, and appends the event.
+-- $1 uuid: conversation
+-- $2 text: assumed or confirmed
+-- $3 text: who ended it
+WITH ended AS (
+    INSERT INTO resolutions (conversation_id, kind, resolved_by, confirmed_at)
+    VALUES ($1, $2, $3, CASE WHEN $2 = 'confirmed' THEN clock_timestamp() END)
+)
+SELECT record_resolution_event($1, $2)
 
 -- name: close_escalation
 -- Ends the live escalation of a conversation.
@@ -119,15 +138,13 @@ SELECT 'fte.escalations', conversation_id::text,
                           'category', category, 'priority', priority)
 FROM assigned
 
--- name: raise_again
--- Reminds of escalations that nobody took in time, once per period.
--- $1 interval: the period
-WITH late AS (
-    UPDATE escalations SET raised_again_at = now()
-    WHERE status = 'open' AND coalesce(raised_again_at, created_at) < now() - $1::interval
-    RETURNING escalation_id, conversation_id, team, severity
+-- name: record_plan
+-- Sets the plan of a customer, and of whom it was merged into.
+-- $1 uuid: customer
+-- $2 text: plan
+WITH RECURSIVE path AS (
+    SELECT customer_id, merged_into FROM customers WHERE customer_id = $1
+    UNION
+    SELECT u.customer_id, u.merged_into FROM path p JOIN customers u ON u.customer_id = p.merged_into
 )
-INSERT INTO events (topic, key, payload)
-SELECT 'fte.escalations', conversation_id::text,
-       jsonb_build_object('conversation_id', conversation_id, 'action', 'raised_again', 'team', team, 'severity', severity)
-FROM late
+UPDATE customers SET plan = $2 FROM path WHERE customers.customer_id = path.customer_id

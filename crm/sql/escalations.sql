@@ -17,7 +17,7 @@ WITH listed AS (
 )
 SELECT e.escalation_id, e.conversation_id, t.ticket_id, c.channel, u.name AS customer_name, t.subject, t.category,
        t.priority, e.reason_code, e.team, e.severity, e.summary, e.status, e.taken_by, e.created_at, e.taken_at,
-       e.closed_at, c.last_message_at,
+       e.closed_at, e.reminders, e.raised_again_at, c.last_message_at,
        (SELECT min(m.created_at) FROM messages m
         LEFT JOIN outcomes x ON x.outcome_id = m.outcome_id
         WHERE e.closed_at IS NULL AND m.conversation_id = e.conversation_id AND m.direction = 'inbound'
@@ -48,7 +48,7 @@ WITH watched AS (
     SELECT unnest($1::uuid[])
 )
 SELECT c.conversation_id,
-       concat_ws(' ', c.state, c.owner_epoch, c.last_message_at, t.status, t.updated_at, e.status, e.taken_at,
+       concat_ws(' ', c.state, c.owner_epoch, c.last_message_at, t.status, t.updated_at, e.status, e.taken_at, e.reminders,
                  s.outbound, s.sent, s.open,
                  (SELECT count(*) FROM attachments a WHERE a.conversation_id = w.conversation_id)) AS mark
 FROM watched w

@@ -58,6 +58,16 @@ WITH inbound AS (
     FROM escalations e JOIN conversations c ON c.conversation_id = e.conversation_id
     WHERE e.escalation_id >= uuidv7(-$1::interval)
     GROUP BY c.channel
+), ended AS (
+    SELECT c.channel,
+           count(*) FILTER (WHERE r.reopened_at IS NULL AND r.kind = 'confirmed')::integer AS confirmed,
+           count(*) FILTER (WHERE r.reopened_at IS NULL AND r.kind = 'assumed')::integer AS assumed,
+           count(*) FILTER (WHERE r.reopened_at IS NOT NULL)::integer AS reopened,
+           count(*) FILTER (WHERE r.solved)::integer AS solved,
+           count(*) FILTER (WHERE NOT r.solved)::integer AS unsolved
+    FROM resolutions r JOIN conversations c ON c.conversation_id = r.conversation_id
+    WHERE r.resolution_id >= uuidv7(-$1::interval)
+    GROUP BY c.channel
 ), latency AS (
     SELECT channel,
            percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY total_ms) FILTER (WHERE kind = 'accept') AS ack,
@@ -70,8 +80,10 @@ WITH inbound AS (
 )
 SELECT g.channel, coalesce(i.messages, 0) AS messages, coalesce(i.conversations, 0) AS conversations,
        coalesce(r.replies, 0) AS replies, coalesce(e.conversations, 0) AS escalated, i.sentiment,
-       l.ack, l.turn, l.end_to_end
+       coalesce(d.confirmed, 0) AS confirmed, coalesce(d.assumed, 0) AS assumed, coalesce(d.reopened, 0) AS reopened,
+       coalesce(d.solved, 0) AS solved, coalesce(d.unsolved, 0) AS unsolved, l.ack, l.turn, l.end_to_end
 FROM channel_configs g
+LEFT JOIN ended d ON d.channel = g.channel
 LEFT JOIN inbound i ON i.channel = g.channel
 LEFT JOIN replies r ON r.channel = g.channel
 LEFT JOIN escalated e ON e.channel = g.channel
@@ -103,7 +115,9 @@ WHERE status IN ('open', 'taken')
 -- Up to where rows are final: none that old can still be committed, and no reply before the first undelivered
 -- one can still change its state.
 -- $1 interval: longer than any transaction takes
+-- $2 interval: for so long the end of a conversation may be confirmed or reopened
 SELECT uuidv7(-$1::interval) AS horizon_id, now() - $1::interval AS horizon_at,
+       uuidv7(-($1::interval + $2::interval)) AS horizon_resolution,
        least(uuidv7(-$1::interval), (
            SELECT outbox_id FROM outbox WHERE state IN ('pending', 'sending', 'unknown') ORDER BY outbox_id LIMIT 1
        )) AS horizon_outbox
@@ -131,8 +145,17 @@ SELECT outbox_id < $2 AS final, state, count(*) AS count FROM outbox
 WHERE outbox_id >= $1 GROUP BY 1, 2
 
 -- name: count_escalations
--- Escalations by team and status.
-SELECT team, status, count(*) AS count FROM escalations GROUP BY team, status
+-- Escalations by team and status, and how often they were raised again.
+SELECT team, status, count(*) AS count, sum(reminders) AS reminders FROM escalations GROUP BY team, status
+
+-- name: count_resolutions
+-- Ends of conversations by channel, by how sure they are, and by the answer to the survey, the final ones apart.
+-- $1 uuid: from this id on
+-- $2 uuid: before this id they are final
+SELECT r.resolution_id < $2 AS final, c.channel, r.solved,
+       CASE WHEN r.reopened_at IS NOT NULL THEN 'reopened' ELSE r.kind END AS kind, count(*) AS count
+FROM resolutions r JOIN conversations c ON c.conversation_id = r.conversation_id
+WHERE r.resolution_id >= $1 GROUP BY 1, 2, 3, 4
 
 -- name: count_latencies
 -- Measured times by kind, channel and bucket, the final ones apart.

@@ -39,6 +39,7 @@ SELECT EXISTS (SELECT FROM outbox WHERE conversation_id = $1 AND state IN ('pend
 UPDATE conversations SET
     created_at = created_at - coalesce(($3::interval[])[width_bucket(created_at, $2::timestamptz[])], '0'),
     last_message_at = last_message_at - coalesce(($3::interval[])[width_bucket(last_message_at, $2::timestamptz[])], '0'),
+    answered_at = answered_at - coalesce(($3::interval[])[width_bucket(answered_at, $2::timestamptz[])], '0'),
     held_notice_at = held_notice_at - coalesce(($3::interval[])[width_bucket(held_notice_at, $2::timestamptz[])], '0'),
     resolved_at = resolved_at - coalesce(($3::interval[])[width_bucket(resolved_at, $2::timestamptz[])], '0')
 WHERE conversation_id = $1
@@ -113,6 +114,18 @@ UPDATE escalations SET
     closed_at = closed_at - coalesce(($3::interval[])[width_bucket(closed_at, $2::timestamptz[])], '0')
 WHERE conversation_id = $1
 
+-- name: move_resolutions
+-- Times of a conversation's ends.
+-- $1 uuid: conversation
+-- $2 timestamptz[]: when each step began, ascending
+-- $3 interval[]: the shift of each step
+UPDATE resolutions SET
+    resolved_at = resolved_at - coalesce(($3::interval[])[width_bucket(resolved_at, $2::timestamptz[])], '0'),
+    confirmed_at = confirmed_at - coalesce(($3::interval[])[width_bucket(confirmed_at, $2::timestamptz[])], '0'),
+    reopened_at = reopened_at - coalesce(($3::interval[])[width_bucket(reopened_at, $2::timestamptz[])], '0'),
+    surveyed_at = surveyed_at - coalesce(($3::interval[])[width_bucket(surveyed_at, $2::timestamptz[])], '0')
+WHERE conversation_id = $1
+
 -- name: move_events
 -- Times of what was told of a conversation and of its ticket.
 -- $1 uuid: conversation
@@ -165,6 +178,8 @@ WITH gone AS (
     DELETE FROM agent_metrics g USING gone WHERE g.conversation_id = gone.conversation_id
 ), told AS (
     DELETE FROM events e USING gone WHERE e.key IN (gone.conversation_id::text, gone.ticket_id)
+), solved AS (
+    DELETE FROM resolutions r USING gone WHERE r.conversation_id = gone.conversation_id
 ), raised AS (
     DELETE FROM escalations e USING gone WHERE e.conversation_id = gone.conversation_id
 ), sent AS (

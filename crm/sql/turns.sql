@@ -124,4 +124,5 @@ LIMIT $2
 -- $23 jsonb: stage times in milliseconds
 -- $24 real: the turn's time in milliseconds
 -- $25 smallint: model calls
-SELECT commit_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
+-- $26 boolean: whether the reply ends the conversation, because the customer confirms that it is solved
+SELECT commit_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)

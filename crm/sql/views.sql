@@ -3,7 +3,7 @@
 -- $1 text: ticket
 SELECT t.ticket_id, t.status, t.category, t.priority, t.created_at,
        c.conversation_id, c.channel, c.thread_key,
-       i.kind AS identifier_kind, i.value AS identifier_value, i.verified_at IS NOT NULL AS verified, u.name
+       i.kind AS identifier_kind, i.value AS identifier_value, i.verified_at IS NOT NULL AS verified, u.name, u.plan
 FROM tickets t
 JOIN conversations c ON c.conversation_id = t.conversation_id
 JOIN customer_identifiers i ON i.identifier_id = c.identifier_id
@@ -20,6 +20,11 @@ LEFT JOIN outbox o ON o.message_id = m.message_id
 WHERE m.conversation_id = $1 AND (m.direction = 'inbound' OR o.state = 'sent')
 ORDER BY m.created_at DESC, m.message_id DESC
 LIMIT $2
+
+-- name: fetch_handed_over_at
+-- Since when a conversation waits for, or belongs to, a person.
+-- $1 uuid: conversation
+SELECT created_at FROM escalations WHERE conversation_id = $1 AND status IN ('open', 'taken')
 
 -- name: fetch_marks
 -- For watched conversations a text that changes when there is something new to show.

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.errors import BadInput, NotFound
 from agent.log_fields import log_extra
-from agent.records import Category, ConversationId, EscalationStatus, IdentifierKind, Priority, Team
+from agent.records import Category, ConversationId, CustomerId, EscalationStatus, IdentifierKind, Plan, Priority, Team
 from channels.addresses import parse_email, parse_phone
 from channels.texts import MessageText, NoteText
 from channels.web_form.submission import parse_idempotency_key
@@ -64,6 +64,14 @@ class DeskTriage(BaseModel):
 
     category: Category | None = None
     priority: Priority | None = None
+
+
+class CustomerPlan(BaseModel):
+    """What a customer has of the product."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    plan: Plan
 
 
 class EscalationList(BaseModel):
@@ -191,6 +199,18 @@ async def look_up_customer(
         case _:
             raise BadInput("email", "give either email or phone, and not both")
     return await services_of(request).desk_views.fetch_customers(kind, value)
+
+
+@router.post(
+    "/customers/{customer_id}/plan",
+    responses=error_responses(400, 404, 413, 415),
+    openapi_extra=json_body(CustomerPlan),
+)
+async def assign_plan(request: Request, customer_id: UUID) -> CustomerPlan:
+    """Say what a customer has of the product; how soon people answer depends on it."""
+    body = await read_json(request, CustomerPlan)
+    await services_of(request).desk.assign_plan(CustomerId(customer_id), body.plan)
+    return body
 
 
 async def _standing(services: IngressServices, conversation_id: UUID, what: str) -> ConversationStanding:

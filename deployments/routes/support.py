@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ from agent.records import (
     TicketId,
     TicketStatus,
 )
+from agent.service.hours import utc_now
+from agent.service.rules import ServiceRules
 from channels.web_form.screening import suspicions_of
 from channels.web_form.submission import (
     FollowUp,
@@ -76,8 +79,15 @@ class TicketMessage(BaseModel):
     created_at: datetime
 
 
+class SurveyQuestion(BaseModel):
+    """Whether a resolved request is solved; `solved` is null until the customer says."""
+
+    solved: bool | None
+
+
 class TicketAnswer(BaseModel):
-    """A ticket as its customer sees it: own messages, and replies that were delivered, oldest first."""
+    """A ticket as its customer sees it: own messages, and replies that were delivered, oldest first. `expected_by` is
+    when a person should have answered, null when it is with none; `survey` is null where there is nothing to ask."""
 
     ticket_id: TicketId
     status: TicketStatus
@@ -85,6 +95,8 @@ class TicketAnswer(BaseModel):
     priority: Priority
     created_at: datetime
     messages: Sequence[TicketMessage]
+    expected_by: datetime | None
+    survey: SurveyQuestion | None
 
 
 async def open_ticket(
@@ -134,7 +146,7 @@ async def submit(request: Request) -> Response:
     accepted = await services.inbox.accept(replace(to_inbound(submission, key), screening=screening))
     services.wake_dispatcher()
     # The ticket is open when it is made; a repetition answers the same, whatever became of it since.
-    answer = _to_answer(services, accepted, TicketStatus.OPEN)
+    answer = _to_answer(services, accepted, TicketStatus.OPEN, accepted.expected_response_minutes)
     return _measured(services, accepted, Channel.WEB_FORM, began, answer)
 
 
@@ -152,16 +164,24 @@ async def write_on(request: Request, head: OpenTicket) -> Response:
     follow_up = await read_json(request, FollowUp)
     key = parse_idempotency_key(request.headers.get("idempotency-key"))
     message = to_follow_up(follow_up, key, channel=head.channel, thread_key=head.thread_key, identity=head.identity)
+    rules = await services.remembered_rules.of(head.channel)
     accepted = await services.inbox.accept(message)
     services.wake_dispatcher()
-    answer = _to_answer(services, accepted, accepted.ticket_status)
+    minutes = accepted.expected_response_minutes
+    if accepted.ticket_status is TicketStatus.ESCALATED:
+        minutes = person_minutes(rules, head)
+    answer = _to_answer(services, accepted, accepted.ticket_status, minutes)
     return _measured(services, accepted, head.channel, began, answer)
 
 
 @router.get("/ticket/{ticket_id}", response_model=TicketAnswer, responses=error_responses(404, 503))
 async def read_ticket(request: Request, head: OpenTicket) -> Response:
     """Read a ticket and its conversation."""
-    shown = await services_of(request).tickets.fetch_shown_messages(head.conversation_id)
+    services = services_of(request)
+    shown = await services.tickets.fetch_shown_messages(head.conversation_id)
+    asked = None
+    if head.status is TicketStatus.RESOLVED:
+        asked = await services.surveys.fetch(head.conversation_id)
     answer = TicketAnswer(
         ticket_id=head.ticket_id,
         status=head.status,
@@ -171,6 +191,8 @@ async def read_ticket(request: Request, head: OpenTicket) -> Response:
         messages=[
             TicketMessage(direction=each.direction, body=each.body, created_at=each.created_at) for each in shown
         ],
+        expected_by=await _expected_by(services, head),
+        survey=SurveyQuestion(solved=asked.solved) if asked else None,
     )
     return Response(answer.model_dump_json(), media_type="application/json")
 
@@ -209,8 +231,23 @@ def _parse_event_id(text: str) -> MessageId | None:
         return None
 
 
-def _to_answer(services: IngressServices, accepted: Accepted, status: TicketStatus) -> Response:
-    expected = _to_words(accepted.expected_response_minutes)
+async def _expected_by(services: IngressServices, head: TicketHead) -> datetime | None:
+    if head.status is not TicketStatus.ESCALATED:
+        return None
+    since = await services.tickets.fetch_handed_over_at(head.conversation_id)
+    if since is None:
+        return None
+    return (await services.remembered_rules.of(head.channel)).person_answers_at(since, head.plan, head.priority)
+
+
+def person_minutes(rules: ServiceRules, head: TicketHead) -> int:
+    """How long from now until a person should have answered, nights and days off included."""
+    now = utc_now()
+    return math.ceil((rules.person_answers_at(now, head.plan, head.priority) - now).total_seconds() / 60)
+
+
+def _to_answer(services: IngressServices, accepted: Accepted, status: TicketStatus, minutes: int) -> Response:
+    expected = to_words(minutes)
     answer = SubmitAnswer(
         ticket_id=accepted.ticket_id,
         access_token=services.tokens.issue(accepted.ticket_id, accepted.conversation_id),
@@ -230,7 +267,7 @@ def _measured(
     return answer
 
 
-def _to_words(minutes: int) -> str:
+def to_words(minutes: int) -> str:
     """A length of time in the largest unit that it fills, rounded up."""
     size, unit = next(each for each in _UNITS if minutes >= each[0] or each[0] == 1)
     count = max(1, -(-minutes // size))

@@ -7,7 +7,18 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from deployments.routes import attachments, desk, desk_page, desk_session, operations, pages, quarantine, support
+from deployments.routes import (
+    attachments,
+    desk,
+    desk_page,
+    desk_session,
+    operations,
+    pages,
+    quarantine,
+    service_rules,
+    support,
+    survey,
+)
 from deployments.web.embedding_sites import EmbeddingSites
 from deployments.web.errors import UnexpectedErrors, add_error_handlers
 from deployments.web.headers import SecurityHeaders
@@ -37,7 +48,8 @@ def create_app(services: IngressServices) -> FastAPI:
     app.state.services = services
     # Routes are tried in this order, and submissions are most of the traffic.
     desks = (desk.router, desk_session.router, desk_page.build_router(), attachments.router, quarantine.router)
-    for router in (support.router, pages.build_router(), *desks, operations.router):
+    customers = (support.router, survey.router, pages.build_router())
+    for router in (*customers, *desks, service_rules.router, operations.router):
         app.include_router(router)
     add_error_handlers(app)
     # The last one added is the outermost.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -60,11 +59,17 @@ class _FiguresCollector(Collector):
         for labels, count in sorted(self._figures.escalations.items()):
             escalations.add_metric(labels, count)
         yield escalations
+        totals = self._figures.totals
+        # Gauges: what is assumed may be confirmed or reopened later, and who answered may change it.
+        yield _gauge("fte_resolutions", "Ends of conversations", ["channel", "kind"], totals.resolutions)
+        yield _gauge("fte_survey_answers", "Answers to the survey", ["channel", "solved"], totals.survey)
 
     def _counters(self) -> Iterator[Metric]:
         totals = self._figures.totals
         yield _counter("fte_messages", "Stored messages", ["channel", "direction"], totals.messages)
         yield _counter("fte_outcomes", "Ends of turns", ["channel", "kind", "reason"], totals.outcomes)
+        reminders = self._figures.reminders
+        yield _counter("fte_escalation_reminders", "How often escalations were raised again", ["team"], reminders)
 
     def _histogram(self, name: str, text: str, kind: str, measure: str) -> Metric:
         totals = self._figures.totals
@@ -88,7 +93,14 @@ class _FiguresCollector(Collector):
         return family
 
 
-def _counter(name: str, text: str, labels: Sequence[str], counts: Counter[tuple[str, ...]]) -> Metric:
+def _gauge(name: str, text: str, labels: Sequence[str], counts: Mapping[tuple[str, ...], int]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for values, count in sorted(counts.items()):
+        family.add_metric(values, count)
+    return family
+
+
+def _counter(name: str, text: str, labels: Sequence[str], counts: Mapping[tuple[str, ...], int]) -> Metric:
     family = CounterMetricFamily(name, text, labels=labels)
     for values, count in sorted(counts.items()):
         family.add_metric(values, count)

@@ -19,6 +19,8 @@ from crm.inbox import Inbox
 from crm.metrics import Metrics
 from crm.notifier import Notifier
 from crm.quarantine import Quarantine
+from crm.resolutions import Surveys
+from crm.service_rules import RememberedRules, ServiceRulesStore
 from crm.totals import SystemTotals
 from crm.views import TicketViews
 from crm.work import DESK_CHANNEL, OUTBOX_CHANNEL, WorkQueue
@@ -50,6 +52,9 @@ class IngressServices:
     tickets: TicketViews
     desk_views: DeskViews
     quarantine: Quarantine
+    rules: ServiceRulesStore
+    remembered_rules: RememberedRules
+    surveys: Surveys
     attachments: Attachments
     escalations: Escalations
     metrics: Metrics
@@ -97,6 +102,9 @@ def connect_services(
         tickets=tickets,
         desk_views=DeskViews(database),
         quarantine=Quarantine(database),
+        rules=ServiceRulesStore(database),
+        remembered_rules=RememberedRules(database),
+        surveys=Surveys(database),
         attachments=Attachments(database),
         escalations=escalations,
         metrics=metrics,

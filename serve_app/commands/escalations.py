@@ -34,5 +34,7 @@ def _show(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         words = (row["severity"], row["team"], row["reason_code"], row["status"], row["ticket_id"])
         typer.secho("  ".join(map(str, words)), bold=True)
-        typer.echo(f"    since {str(row['created_at'])[:16]}, conversation {row['conversation_id']}")
+        again = f", raised again {row['reminders']} times, last {str(row['raised_again_at'])[:16]}"
+        reminded = again if row["reminders"] else ""
+        typer.echo(f"    since {str(row['created_at'])[:16]}{reminded}, conversation {row['conversation_id']}")
         typer.echo(f"    {' '.join(str(row['summary']).split())[:300]}")

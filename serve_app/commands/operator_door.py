@@ -5,8 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 
-def ask(method: str, path: str, *, params: dict[str, str] | None = None, asked: str = "what was asked") -> Any:
-    """The JSON answer. `asked` names the input in what a refusal says.
+def ask(
+    method: str,
+    path: str,
+    *,
+    params: dict[str, str] | None = None,
+    body: object = None,
+    asked: str = "what was asked",
+) -> Any:
+    """The JSON answer. `asked` names the input in what a refusal says; of a `body` the refusal names the field.
 
     Raises DependencyAway when the system does not answer; NotAuthorized, NotFound, Conflict or BadInput as it says.
     """
@@ -19,7 +26,7 @@ def ask(method: str, path: str, *, params: dict[str, str] | None = None, asked: 
     key = settings.operator_key.get_secret_value()
     try:
         answer = httpx.request(
-            method, f"{settings.base_url}{path}", params=params, timeout=10, trust_env=False,
+            method, f"{settings.base_url}{path}", params=params, json=body, timeout=10, trust_env=False,
             headers={"Authorization": f"Bearer {key}"},
         )  # fmt: skip
     except httpx.HTTPError as error:
@@ -29,6 +36,9 @@ def ask(method: str, path: str, *, params: dict[str, str] | None = None, asked: 
             raise NotAuthorized("the operator key is not accepted; is FTE_HOME or FTE_OPERATOR_KEY another's?")
         case 404 | 409:
             raise (NotFound if answer.status_code == 404 else Conflict)(str(answer.json()["detail"]))
+        case 422 if body is not None:
+            problem = answer.json()["detail"][0]
+            raise BadInput(problem["field"], problem["problem"])
         case 422:
             raise BadInput(asked, "is not one of the known values")
     if not answer.is_success:

@@ -197,6 +197,39 @@ UPDATE tickets SET customer_id = merged_away() WHERE conversation_id = thread('m
 -- finding: identifier \S+ belongs to customer
 UPDATE customer_identifiers SET customer_id = merged_away() WHERE value = '+15550150';
 
+-- block: find_wrong_resolution
+-- finding: is resolved and has 0 standing resolutions
+DELETE FROM resolutions WHERE conversation_id = thread('ended');
+
+-- block: find_wrong_resolution
+-- finding: is open and has 1 standing resolutions
+INSERT INTO resolutions (conversation_id, kind, resolved_by) VALUES (thread('merged'), 'assumed', 'fte');
+
+-- block: find_wrong_resolution
+-- finding: is open and has 1 standing resolutions
+UPDATE resolutions SET reopened_at = NULL WHERE conversation_id = thread('reopened');
+
+-- block: find_hasty_end
+-- finding: was ended by fte while message \S+ was unread
+UPDATE resolutions SET resolved_at = o.created_at - interval '1 microsecond'
+FROM outcomes o WHERE o.conversation_id = resolutions.conversation_id AND o.conversation_id = thread('ended');
+
+-- block: find_ignored_survey
+-- finding: still counts as resolved, but its customer said no
+UPDATE resolutions SET solved = false, surveyed_at = clock_timestamp() WHERE conversation_id = thread('ended');
+
+-- block: find_ignored_survey
+-- finding: still counts as resolved, but its customer said no
+DELETE FROM escalations WHERE reason_code = 'not_solved';
+
+-- block: find_late_reminder
+-- finding: was raised again after it was taken or ended
+UPDATE escalations SET raised_again_at = clock_timestamp(), reminders = 1 WHERE status = 'taken';
+
+-- block: find_late_reminder
+-- finding: was raised again after
+UPDATE escalations SET reminders = 0 WHERE reminders > 0;
+
 -- block: find_lost_in_merge
 -- finding: due work \S+ belongs to
 UPDATE work SET due_at = now() WHERE customer_id = merged_away();

@@ -6,14 +6,16 @@ import dataclasses
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
-from agent.records import Accepted, Channel, IdentifierKind, Identity, InboundMessage, TurnDecision
+from agent.records import Accepted, Channel, IdentifierKind, Identity, InboundMessage, Severity, TurnDecision
 from agent.times import Times
+from crm.aftercare import Aftercare, Closing
 from crm.audit import SentMessage, audit, digest_body
 from crm.database import Database
 from crm.desk import Desk
@@ -21,12 +23,14 @@ from crm.inbox import Inbox
 from crm.merge import merge_customers
 from crm.outbox import Outbox
 from crm.queries import load_queries
+from crm.resolutions import Surveys
 from crm.turns import PostgresTurns
 from tests.integration.spine import escalate, form_message, hold, reply_to, whatsapp_message
 from tests.integration.test_turns import begin
 
 PHONE = "+15550150"
 DAMAGE_FILE = Path(__file__).parent / "audit_damage.sql"
+LATER = datetime.now(UTC) + timedelta(days=1)
 Healthy = tuple[asyncpg.Connection, list[SentMessage]]
 
 
@@ -114,6 +118,17 @@ class Story:
         await self.turn(await self.say(form_message(thread="merged")))
         await self.turn(await self.say(whatsapp_message(PHONE)))
         await self.deliver()
+
+        for thread in ("ended", "reopened", "unsolved"):
+            quiet = await self.say(form_message(thread=thread))
+            await self.turn(quiet)
+            await self.deliver()
+            assert await Aftercare(database).close(quiet.conversation_id, LATER, -0.3) is Closing.RESOLVED
+        await self.turn(await self.say(form_message(thread="reopened")))
+        await self.deliver()
+        await Surveys(database).answer(quiet.conversation_id, solved=False, comment="It still fails.")
+        late = dict.fromkeys(Severity, LATER)
+        assert await Aftercare(database).raise_again(Channel.WEB_FORM, late, at_most=1, limit=10) > 0
 
 
 @pytest.fixture(scope="module")

@@ -197,16 +197,6 @@ async def test_unknown_conversation_is_not_found(database: Database) -> None:
         await Desk(database).take(ConversationId(uuid.uuid4()), "grace")
 
 
-async def test_escalation_that_nobody_takes_is_raised_again_once(database: Database) -> None:
-    await escalated(database)
-    desk = Desk(database)
-    assert await desk.raise_again() == 0
-    async with database.connection() as connection:
-        await connection.execute("UPDATE escalations SET created_at = now() - interval '1 hour'")
-    assert await desk.raise_again() == 1
-    assert await desk.raise_again() == 0
-
-
 async def test_merge_keeps_identities_and_order_and_cannot_be_repeated(database: Database) -> None:
     inbox = Inbox(database)
     phone = await inbox.accept(whatsapp_message("+15550130", "a"))

@@ -62,7 +62,9 @@ async def test_submission_gets_a_ticket_a_token_and_an_expected_time(client: htt
 async def test_ticket_view_has_exactly_the_agreed_shape(client: httpx.AsyncClient) -> None:
     answer = await submit(client)
     view = await read(client, answer)
-    assert set(view) == {"ticket_id", "status", "category", "priority", "created_at", "messages"}
+    assert set(view) == {
+        *("ticket_id", "status", "category", "priority", "created_at", "messages", "expected_by", "survey")
+    }
     assert (view["category"], view["priority"], view["status"]) == ("technical", "high", "open")
     (message,) = view["messages"]
     assert set(message) == {"direction", "body", "created_at"}

@@ -19,8 +19,11 @@ _STATEMENTS = 20
 WHATSAPP, MAIL, MAIL_AGAIN = 0, 1, 7
 Situation = Callable[[Cast], None]
 # What takes locks that others may wait for, and what may meet them.
-LOCKING = [kind for kind in KINDS if kind not in ("redeliver", "gather", "renew", "reply", "fail", "record")]
-MEETING = [kind for kind in KINDS if kind not in ("redeliver", "fail", "record")]
+AFTERCARE = ("close", "remind", "survey_yes", "survey_no")
+LOCKING = [
+    kind for kind in KINDS if kind not in ("redeliver", "gather", "renew", "reply", "fail", "record", *AFTERCARE)
+]
+MEETING = [kind for kind in KINDS if kind not in ("redeliver", "fail", "record", *AFTERCARE)]
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +100,23 @@ def waiting_for_a_person(cast: Cast) -> None:
     cast.world.play(cast.workers.commit(-1, escalating=True, allow_rerun=False))
 
 
+def gone_quiet(cast: Cast) -> None:
+    """Two customers were answered, and write nothing any more."""
+    for pick in (0, 1):
+        cast.world.play(cast.accept(pick))
+    for pick in (0, 1):
+        cast.finish(pick)
+
+
+def ended(cast: Cast) -> None:
+    """Both conversations were assumed to be resolved."""
+    gone_quiet(cast)
+    for pick in (0, 1):
+        cast.world.play(cast.operation("close", pick, 1))
+
+
 MEETINGS = (running_turn, idle_claim, taken_over, reply_on_its_way)
-SITUATIONS = (*MEETINGS, last_try, last_try_for_nobody, waiting_for_a_person)
+SITUATIONS = (*MEETINGS, last_try, last_try_for_nobody, waiting_for_a_person, gone_quiet, ended)
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
@@ -123,3 +141,17 @@ def test_operation_that_waits_before_its_commit_meets_others(world: World, situa
         cast = begin(world, situation)
         world.race(cast.operation(kind, 0, 1), cast.operation(other, 0, 0), skip=0)
         cast.settle()
+
+
+@pytest.mark.parametrize("kind", [*LOCKING, *AFTERCARE])
+def test_aftercare_meets_whoever_else_is_at_work(world: World, kind: str) -> None:
+    for situation, care in (
+        (gone_quiet, "close"),
+        (waiting_for_a_person, "remind"),
+        (ended, "survey_yes"),
+        (ended, "survey_no"),
+    ):
+        for one, other in ((care, kind), (kind, care)):
+            cast = begin(world, situation)
+            world.race(cast.operation(one, 0, 1), cast.operation(other, 0, 1), skip=0)
+            cast.settle()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -44,11 +44,15 @@ INSERT INTO quarantine (conversation_id, reasons, ending, ended_by, ended_at)
     WHERE customer_id > '00000000-0000-7000-8000-000000000020'::uuid;
 INSERT INTO quarantine (conversation_id, reasons)
     SELECT customer_id, '{too_fast}' FROM customers WHERE customer_id < '00000000-0000-7000-8000-000000000020'::uuid;
+INSERT INTO resolutions (conversation_id, kind, resolved_by) SELECT customer_id, 'assumed', 'fte' FROM customers;
+UPDATE conversations SET answered_at = now() - interval '1 hour'
+    WHERE customer_id < '00000000-0000-7000-8000-000000000020'::uuid;
 INSERT INTO work (customer_id, seq) SELECT customer_id, 1 FROM customers;
 UPDATE work SET due_at = now() WHERE customer_id < '00000000-0000-7000-8000-000000000020'::uuid;
 ANALYZE;
 """
 _ONE = uuid.UUID("00000000-0000-7000-8000-000000000007")
+_NOW = datetime.now(UTC)
 _LEASE = timedelta(seconds=10)
 
 HOT: dict[tuple[str, str], tuple[list[Any], set[str]]] = {
@@ -66,6 +70,11 @@ HOT: dict[tuple[str, str], tuple[list[Any], set[str]]] = {
     ("escalations", "fetch_escalations"): (
         [None, ["open", "taken"], 500],
         {"escalations_live", "messages_conversation"},
+    ),
+    ("aftercare", "fetch_quiet"): (["whatsapp", _NOW, 200], {"conversations_answered", "messages_conversation"}),
+    ("aftercare", "raise_again"): (
+        ["whatsapp", ["P1", "P2", "P3"], [_NOW] * 3, 10, 200],
+        {"escalations_live", "conversations_pkey"},
     ),
     ("escalations", "fetch_marks"): (
         [[_ONE], 500],

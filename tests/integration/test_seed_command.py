@@ -136,6 +136,23 @@ async def test_each_message_ended_with_its_team_or_article(seeded: Seeded, conve
             assert title["title"] in row["reply"]
 
 
+async def test_customers_have_the_plans_that_the_samples_say(seeded: Seeded) -> None:
+    rows = await seeded.fetch(
+        "SELECT DISTINCT i.value, u.plan FROM customers u JOIN customer_identifiers i USING (customer_id)"
+    )
+    plans = {each.address: each.plan.value for each in SAMPLES if each.plan}
+    assert plans
+    assert {row["value"]: row["plan"] for row in rows if row["plan"] != "free"} == plans
+
+
+async def test_thanks_ended_a_conversation_as_confirmed(seeded: Seeded) -> None:
+    rows = await seeded.fetch(
+        "SELECT r.kind, r.resolved_by, r.resolved_at < now() - interval '20 hours' AS moved FROM resolutions r "
+        "JOIN conversations c USING (conversation_id) WHERE c.thread_key = 'sample:two-factor-done'"
+    )
+    assert [tuple(row) for row in rows] == [("confirmed", "the customer", True)]
+
+
 async def test_the_desk_shows_every_state_at_many_ages(seeded: Seeded) -> None:
     statuses = {row["status"] for row in await seeded.fetch("SELECT DISTINCT status FROM escalations")}
     assert statuses == {"open", "taken", "handed_back", "resolved"}

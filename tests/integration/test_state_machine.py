@@ -1,4 +1,5 @@
-"""Accept, claim, commit, quarantine, takeover, merge and send as one state machine, with a fault at every await.
+"""Accept, claim, commit, quarantine, takeover, merge, send and aftercare as one state machine, with a fault at every
+await.
 
 Run new seeds with `pytest tests/integration/test_state_machine.py --hypothesis-profile=deep`; repeat one with
 `--hypothesis-seed=N`.
@@ -130,6 +131,29 @@ class SpineMachine(RuleBasedStateMachine):
     @rule(pick=picks, operator=flags, cut=cuts)
     def resolve(self, pick: int, operator: bool, cut: Cut | None) -> None:
         self.world.play(self.cast.people.resolve(pick, operator), cut)
+
+    @rule(pick=picks, easily_upset=flags, cut=cuts)
+    def close(self, pick: int, easily_upset: bool, cut: Cut | None) -> None:
+        self.world.play(self.cast.carers.close(pick, easily_upset=easily_upset), cut)
+
+    @rule(pick=picks, variant=picks)
+    def close_after_everything_was_sent(self, pick: int, variant: int) -> None:
+        self.cast.finish(pick)
+        self.world.play(self.cast.carers.close(pick, easily_upset=variant % 3 == 0))
+
+    @rule(pick=picks, cut=cuts)
+    def remind(self, pick: int, cut: Cut | None) -> None:
+        self.world.play(self.cast.carers.remind(pick), cut)
+
+    @rule(pick=picks, solved=flags, cut=cuts)
+    def answer_survey(self, pick: int, solved: bool, cut: Cut | None) -> None:
+        self.world.play(self.cast.carers.answer(pick, solved=solved), cut)
+
+    @rule(other=kinds, pick=picks, variant=picks, waits=flags)
+    def race_with_a_close(self, other: str, pick: int, variant: int, waits: bool) -> None:
+        self.cast.finish(pick)
+        close = self.cast.carers.close(pick, easily_upset=variant % 3 == 0)
+        self._race(close, self.cast.operation(other, pick, variant), waits)
 
     @rule()
     def resolved_conversations_age(self) -> None:

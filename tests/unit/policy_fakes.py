@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from agent.policy.rules import UNRULED
 from agent.policy.sentences import normalise
 from agent.ports import Embeddings
 from agent.records import ReasonCode
@@ -46,7 +47,7 @@ def small_rules(**changes: Any) -> dict[str, Any]:
     }
     rules = [
         {"reason": reason.value, "team": "general", "severity": "P3", **texts.get(reason, {})}
-        for reason in [*texts, *(r for r in ReasonCode if r not in texts and r is not ReasonCode.TAKEN_OVER)]
+        for reason in [*texts, *(r for r in ReasonCode if r not in texts and r not in UNRULED)]
     ]
     return {
         "negative_threshold": -0.3,

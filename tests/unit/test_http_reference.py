@@ -39,7 +39,10 @@ def figures() -> SystemFigures:
             totals.latency_sums_ms[kind, measure, "web_form", str(bucket)] = 10
     totals.stages["embed",] = 2
     totals.stage_sums_ms["embed",] = 30
-    return SystemFigures(totals, Queue(depth=1, oldest_s=2.5, turns_running=0, quarantined=3), {("billing", "open"): 1})
+    totals.resolutions["web_form", "assumed"] = 4
+    totals.survey["web_form", "yes"] = 3
+    queue = Queue(depth=1, oldest_s=2.5, turns_running=0, quarantined=3)
+    return SystemFigures(totals, queue, {("billing", "open"): 1}, {("billing",): 2})
 
 
 def test_every_metric_is_documented() -> None:

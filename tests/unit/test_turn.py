@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -24,10 +26,12 @@ from agent.records import (
     Priority,
     ReasonCode,
     Severity,
+    StoredMessage,
     Team,
     TurnDecision,
 )
 from agent.reply.notices import held_notice
+from agent.service.hours import OpeningHours
 from agent.times import Times
 from agent.turn.turn import run_turn
 from models.offline import OfflineModel
@@ -183,6 +187,50 @@ async def test_every_reason_has_an_acknowledgement_within_the_channels_limit(
     if channel is Channel.WHATSAPP:
         assert len(decision.reply) <= 300
         assert decision.reply.endswith(".")
+
+
+OFFICE = OpeningHours(ZoneInfo("Europe/Berlin"), (((540, 1020),),) * 5 + ((),) * 2)
+SUNDAY = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+async def at_the_office(_: Channel) -> OpeningHours:
+    return OFFICE
+
+
+@pytest.mark.parametrize("reason", list(ReasonCode))
+@pytest.mark.parametrize("channel", list(Channel))
+async def test_out_of_hours_an_acknowledgement_says_when_people_are_back(reason: ReasonCode, channel: Channel) -> None:
+    policy = FakePolicy(FakeVerdict(reason))
+    given = replace(services(model=scripted(), policy=policy), opening_hours=at_the_office, clock=lambda: SUNDAY)
+    decision = await run_turn(context(channel=channel), given)
+    assert "back on Monday, 23 November, at 09:00 (Europe/Berlin time)" in decision.reply
+    assert channel is not Channel.WHATSAPP or len(decision.reply) <= 300
+    monday = replace(given, clock=lambda: SUNDAY + timedelta(days=1))
+    assert "09:00" not in (await run_turn(context(channel=channel), monday)).reply
+
+
+ANSWERED = [message("How do I export a project?"), message("Like this.", author=Author.FTE)]
+
+
+@pytest.mark.parametrize(
+    ("text", "history", "sentiment", "kind", "resolves"),
+    [
+        ("Thanks, that worked!", ANSWERED, 0.8, "small_talk", True),
+        ("Thanks, that worked!", ANSWERED, 0.8, "conversation", True),
+        ("Thanks, that worked!", [], 0.8, "small_talk", False),
+        ("Thanks, that worked!", ANSWERED, -0.31, "small_talk", False),
+        ("Thanks, I will try that", ANSWERED, 0.8, "small_talk", False),
+        ("Thanks, that worked!", ANSWERED, 0.8, "clarification", False),
+        ("And on mobile?", ANSWERED, 0.0, "small_talk", False),
+    ],
+)
+async def test_thanks_for_an_answer_end_the_conversation(
+    text: str, history: list[StoredMessage], sentiment: float, kind: str, resolves: bool
+) -> None:
+    model = scripted(says("You are welcome.", kind=kind, articles=()))
+    decision = await run_turn(context(text, history=history), services(model=model, sentiment=FakeSentiment(sentiment)))
+    assert decision.kind is OutcomeKind.REPLY
+    assert decision.resolves is resolves
 
 
 async def test_policy_sees_the_whole_text_and_the_vectors_of_its_parts() -> None:

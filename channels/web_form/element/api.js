@@ -93,6 +93,11 @@ class TicketApi {
     return post(`${this.#address}/messages`, JSON.stringify({ message }), headers);
   }
 
+  /** Says whether a resolved request is solved; the same answer again changes nothing. */
+  answerSurvey(solved, comment) {
+    return post(`${this.#address}/survey`, JSON.stringify({ solved, comment }), { ...bearer(this.#token), ...JSON_TYPE });
+  }
+
   /** Adds a file; the same one again is the same attachment, so that this can be repeated too. */
   attach(file) {
     const name = encodeURIComponent(file.name); // in a header, because addresses are what logs keep

@@ -5,6 +5,7 @@ import { busyButton, h, isBusy, linked, setBusy } from "./dom.js";
 import { FileChooser } from "./files.js";
 import { explanation } from "./form-view.js";
 import { clean, problemOf } from "./rules.js";
+import { SurveyPanel } from "./survey-panel.js";
 
 const OPEN = ["open", "in_progress"];
 const same = (a, b) => a && a.direction === b.direction && a.created_at === b.created_at && a.body === b.body;
@@ -32,6 +33,7 @@ export class ConversationView {
     this.node = this.#build(options);
     this.#box.value = options.values.draft ?? "";
     if (options.values.files) this.#chooser.list = options.values.files;
+    if (options.values.comment) this.#survey.comment = options.values.comment;
   }
 
   /** Shows the conversation and follows it. Raises ApiError when it cannot be opened. */
@@ -42,7 +44,7 @@ export class ConversationView {
   }
 
   state() {
-    return { draft: this.#box.value, files: this.#chooser.list };
+    return { draft: this.#box.value, files: this.#chooser.list, comment: this.#survey.comment };
   }
 
   focus() {
@@ -93,12 +95,13 @@ export class ConversationView {
   #thread;
   #waiting;
   #attached;
+  #survey;
   #chooser;
   #box;
   #problem;
   #button;
 
-  #build({ level, ticket, expected, onAgain }) {
+  #build({ level, ticket, onAgain }) {
     const t = (key, values) => this.#texts.get(key, values);
     const quiet = { type: "button", class: "quiet", part: "secondary-button" };
     this.#heading = h(`h${level}`, { id: "ticket", class: "title", part: "heading", tabindex: "-1", dir: "ltr" }, ticket);
@@ -109,6 +112,10 @@ export class ConversationView {
     this.#box = h("textarea", { id: "more", name: "message", rows: 3, dir: "auto", part: "input", "aria-describedby": "more-problem" });
     this.#attached = h("ul", { class: "attached", id: "attached", "aria-label": t("files.list"), hidden: true });
     this.#chooser = new FileChooser(this.#texts, "more-files");
+    this.#survey = new SurveyPanel({
+      texts: this.#texts, level: Math.min(level + 1, 6), answer: (solved, comment) => this.#api.answerSurvey(solved, comment),
+      announce: this.#options.announce, onAnswered: (kept) => this.#surveyed(kept),
+    });
     this.#problem = h("p", { class: "problem", id: "more-problem", role: "alert", part: "error" });
     this.#button = busyButton("write", t("talk.send"));
     const copy = h("button", { ...quiet, id: "copy", onclick: () => this.#copy(copy) }, t("talk.copy"));
@@ -117,8 +124,7 @@ export class ConversationView {
       h("div", { class: "talk-head" }, h("div", {}, h("p", { class: "eyebrow" }, t("talk.title")), this.#heading), this.#status),
       h(
         "dl", { class: "facts" },
-        expected ? this.#fact("expected", t("talk.within", { time: this.#texts.duration(expected) })) : null,
-        this.#fact("category"), this.#fact("priority"), this.#fact("sent"),
+        this.#fact("expected"), this.#fact("category"), this.#fact("priority"), this.#fact("sent"),
       ),
       h(
         "div", { class: "keep" }, h("p", {}, t("talk.keep")),
@@ -127,6 +133,7 @@ export class ConversationView {
       h("div", log, this.#thread),
       this.#attached,
       this.#waiting,
+      this.#survey.node,
       h(
         "form", { class: "composer", id: "composer", novalidate: true, onsubmit: (event) => this.#write(event) },
         h("div", { class: "field" }, h("label", { for: "more", part: "label" }, t("talk.write")), this.#box, this.#problem),
@@ -136,9 +143,14 @@ export class ConversationView {
     );
   }
 
-  #fact(name, value = "") {
-    this.#facts[name] = h("dd", {}, value);
+  #fact(name) {
+    this.#facts[name] = h("dd", {});
     return h("div", {}, h("dt", {}, this.#texts.get(`talk.${name}`)), this.#facts[name]);
+  }
+
+  async #surveyed(kept) {
+    if (kept?.solved === false) this.focus(); // the question goes, and the focus must not go with it
+    await this.refresh();
   }
 
   #render(view) {
@@ -146,11 +158,22 @@ export class ConversationView {
     const status = answered ? "answered" : view.status;
     this.#status.textContent = this.#texts.get(`status.${status}`);
     this.#status.dataset.status = status;
+    this.#renderExpected(view.expected_by);
     this.#facts.category.textContent = this.#texts.get(`category.${view.category}`);
     this.#facts.priority.textContent = this.#texts.get(`priority.${view.priority}`);
     this.#facts.sent.textContent = this.#texts.when(view.created_at);
     this.#renderThread(view.messages);
     this.#renderWaiting(view.status, answered);
+    this.#survey.show(view.survey);
+  }
+
+  /** The time that was told when it was sent; while it is with a person, when that one should have answered. */
+  #renderExpected(by) {
+    const { expected } = this.#options;
+    const within = expected ? this.#texts.get("talk.within", { time: this.#texts.duration(expected) }) : "";
+    const fact = this.#facts.expected;
+    fact.textContent = by ? this.#texts.get("talk.by", { time: this.#texts.when(by) }) : within;
+    fact.parentElement.hidden = fact.textContent === "";
   }
 
   #renderThread(messages) {

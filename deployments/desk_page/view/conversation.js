@@ -99,12 +99,30 @@ export function timeline(conversation) {
       entries.push({ key: "quarantine ended", at: quarantine.ended_at, kind: "act", text: `${quarantine.ended_by} ${did}` });
     }
   }
+  for (const each of conversation.resolutions) entries.push(...endEntries(each));
   entries.sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
   for (const entry of entries) {
     const name = day(entry.at);
     if (name !== lastDay) entry.day = name;
     lastDay = name;
   }
+  return entries;
+}
+
+// An end of the conversation, what its customer said of it, and whether it held.
+function endEntries(end) {
+  const key = (what) => `${end.resolved_at} ${what}`;
+  const entries = [];
+  if (end.resolved_by === "fte") {
+    entries.push({ key: key("ended"), at: end.resolved_at, kind: "act", text: "Nothing came any more: assumed to be resolved" });
+  } else if (end.resolved_by === "the customer") {
+    entries.push({ key: key("ended"), at: end.resolved_at, kind: "act", text: "Resolved: the customer confirms it" });
+  }
+  if (end.surveyed_at) {
+    const text = `Asked whether it is solved, the customer said ${end.solved ? "yes" : "no"}`;
+    entries.push({ key: key("asked"), at: end.surveyed_at, kind: "act", text, note: end.comment });
+  }
+  if (end.reopened_at) entries.push({ key: key("reopened"), at: end.reopened_at, kind: "act", text: "Open again" });
   return entries;
 }
 

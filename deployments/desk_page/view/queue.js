@@ -81,7 +81,7 @@ function lineView(line, state) {
         </span>
         ${aboutView(line)}
         <span class="line-foot">
-          <span class="line-facts"><span class="reason">${label(line.reason_code)}</span> · ${TEAMS[line.team]} · ${CHANNELS[line.channel]}</span>
+          <span class="line-facts"><span class="reason">${label(line.reason_code)}</span> · ${TEAMS[line.team]} · ${CHANNELS[line.channel]}${remindersView(line)}</span>
           ${line.taken_by
             ? html`<span class="who ${mine ? "me" : ""}" title="Taken by ${line.taken_by}"><span aria-hidden="true">${initials(line.taken_by)}</span><span class="visually-hidden">Taken by ${mine ? "you" : line.taken_by}</span></span>`
             : nothing}
@@ -111,6 +111,13 @@ function aboutView(line) {
   const text = gist(line.summary);
   const repeats = text.startsWith(line.subject.replace(/…$/, ""));
   return html`${repeats ? nothing : html`<span class="line-subject">${line.subject}</span>`}<span class="line-gist">${text}</span>`;
+}
+
+// How often it was raised again because nobody took it.
+function remindersView(line) {
+  if (line.reminders === 0 || line.status !== "open") return nothing;
+  const times = line.reminders === 1 ? "once" : `${line.reminders} times`;
+  return html` · <span class="again" title="Last ${whole(line.raised_again_at)}">Raised again ${times}</span>`;
 }
 
 function waitView(line, now) {

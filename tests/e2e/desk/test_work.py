@@ -10,8 +10,13 @@ import httpx
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
-from tests.e2e.browser import CHROMIUM
+from agent.records import Channel, Severity
+from crm.aftercare import Aftercare
+from crm.database import Database
+from deployments.web.services import IngressServices
+from tests.e2e.browser import CHROMIUM, violations
 from tests.e2e.desk.people import ask, at_the_desk, line, open_only
+from tests.integration.test_aftercare import LATER
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Debian's chromium")
 
@@ -161,3 +166,32 @@ async def test_customers_are_found_by_their_address(browser: Browser, site: str,
         await find.press("Enter")
         await expect(seen.page.get_by_role("heading", level=1)).to_have_text("Of Bob")
         await expect(seen.page.locator("#standing")).to_have_text("With the FTE")
+
+
+async def test_what_nobody_takes_is_seen_to_be_raised_again_and_what_a_customer_said_stands_between_the_messages(
+    browser: Browser, site: str, client: httpx.AsyncClient, services: IngressServices, database: Database
+) -> None:
+    async with at_the_desk(browser, site, "Grace") as seen:
+        page = seen.page
+        customer = await ask(client)
+        await expect(line(page)).to_contain_text("Refund request")
+        await expect(line(page)).not_to_contain_text("Raised again")
+        for times in ("once", "2 times"):
+            raised = await Aftercare(database).raise_again(Channel.WEB_FORM, dict.fromkeys(Severity, LATER), 10, 10)
+            assert raised == 1
+            services.wake_desks()
+            await expect(line(page)).to_contain_text(f"Raised again {times}")
+        assert await violations(page) == []
+
+        (escalation,) = await services.escalations.fetch()
+        await services.desk.resolve(escalation.conversation_id, "Edgar")
+        await services.surveys.answer(escalation.conversation_id, solved=False, comment="The money is not here.")
+        services.wake_desks()
+        await expect(line(page)).to_contain_text("Not solved")
+        await open_only(page)
+        timeline = page.locator("#timeline")
+        await expect(timeline).to_contain_text("Asked whether it is solved, the customer said no")
+        await expect(timeline).to_contain_text("The money is not here.")
+        await expect(timeline).to_contain_text("Open again")
+        assert (await customer.read())["status"] == "escalated"
+        assert seen.complaints == []

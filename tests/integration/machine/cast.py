@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from agent.records import FailureCause
 from crm.work import WorkQueue
+from tests.integration.machine.carers import Carers
 from tests.integration.machine.channels import Channels
 from tests.integration.machine.couriers import Couriers
 from tests.integration.machine.model import Operation
@@ -31,6 +32,7 @@ KINDS = (
         "fail_message",
     ),
     *("take", "reply", "hand_back", "resolve", "let_go", "discard", "merge"),
+    *("close", "remind", "survey_yes", "survey_no"),
     *("claim_sends", "record_sent", "record", "record_failed"),
 )
 
@@ -44,6 +46,7 @@ class Cast:
         self.channels = Channels(world)
         self.workers = Workers(world)
         self.people = People(world)
+        self.carers = Carers(world)
         self.couriers = Couriers(world)
 
     def accept(self, pick: int) -> Operation:
@@ -80,6 +83,10 @@ class Cast:
             "let_go": lambda: people.release(pick),
             "discard": lambda: people.discard(pick),
             "merge": lambda: people.merge(pick + variant % 2, pick + 1 - variant % 2),
+            "close": lambda: self.carers.close(pick, easily_upset=variant % 3 == 0),
+            "remind": lambda: self.carers.remind(pick),
+            "survey_yes": lambda: self.carers.answer(pick, solved=True),
+            "survey_no": lambda: self.carers.answer(pick, solved=False),
             "claim_sends": lambda: couriers.claim_sends(variant % 4 + 1),
             "record_sent": lambda: self._send_and_record(newest),
             "record": lambda: couriers.record(newest, variant % 3),
@@ -119,6 +126,21 @@ class Cast:
                 raise AssertionError(f"work or sends remain after {_ROUNDS} rounds")
         self.world.check_end()
 
+    def finish(self, pick: int) -> None:
+        """Answer the customer of a conversation, and deliver all that there is."""
+        self.claim_and_gather(pick)
+        self.world.play(self.workers.commit(-1, escalating=False, allow_rerun=False))
+        self.expire_send_leases()
+        self.make_sends_due()
+        self.world.model.parcels.clear()
+        self._deliver()
+
+    def _deliver(self) -> None:
+        self.world.play(self.couriers.claim_sends(50))
+        while self.world.model.parcels:
+            self.couriers.send(0)
+            self.world.play(self.couriers.record(0, 1))
+
     def _work_off(self) -> bool:
         """One round over everything that is due; whether anything remains."""
         model = self.world.model
@@ -132,9 +154,6 @@ class Cast:
         self.expire_send_leases()
         self.make_sends_due()
         model.parcels.clear()
-        self.world.play(self.couriers.claim_sends(50))
-        while model.parcels:
-            self.couriers.send(0)
-            self.world.play(self.couriers.record(0, 1))
+        self._deliver()
         open_sends = self.world.side_statement("SELECT FROM outbox WHERE finished_at IS NULL LIMIT 1")
         return bool(open_sends) or self.world.do(WorkQueue(self.world.clean).seconds_until_due()) is not None

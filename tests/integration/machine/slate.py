@@ -6,6 +6,7 @@ import asyncpg
 
 _TABLES = (
     "customer_merges",
+    "resolutions",
     "quarantine",
     "agent_metrics",
     "events",
