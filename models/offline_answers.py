@@ -15,13 +15,23 @@ from typing import Any
 
 from agent.records import ReasonCode
 from agent.reply.draft import ReplyKind
+from agent.text.language import is_english
 from agent.text.query import asks, is_follow_up
 from agent.text.smalltalk import Remark, is_about_software, is_off_topic, is_vague, small_talk
 from agent.text.words import STOPWORDS, content_words, sentences, words
 from models.extraction import closest_sentences, extract
 from models.offline_input import Seen
 from models.offline_moods import UPSET, is_feeling, is_gratitude
-from models.offline_texts import NEAREST, NOT_HELPED, OFF_TOPIC, SMALL_TALK, UNKNOWN, WHICH, WHICH_UPSET
+from models.offline_texts import (
+    NEAREST,
+    NOT_HELPED,
+    OFF_TOPIC,
+    OTHER_LANGUAGE,
+    SMALL_TALK,
+    UNKNOWN,
+    WHICH,
+    WHICH_UPSET,
+)
 from models.relevance import Found, best_passage, coverage, is_commonplace, meaning
 
 ANSWER_WORDS = 170
@@ -51,6 +61,11 @@ _STEP_NUMBER = re.compile(r"^\s{0,3}\d{1,2}[.)]\s+", re.MULTILINE)
 _NAMES_A_PLACE = re.compile(
     r"\b(?:questions?|problems?|issues?|trouble|help) (?:\w+ ){0,2}(?:about|with|on|in|for)\b", re.IGNORECASE
 )
+_IS_WRONG = re.compile(
+    r"\b(?:broken|broke|(?:is|are|goes|went|something|anything) (?:wrong|weird|strange|off)|(?:do(?:es)?n['’]?t|do(?:es)? not"
+    r"|is(?:n['’]?t| not)|not|stopped) work(?:ing|s)?|fails?|failed|problems?|issues?)\b",
+    re.IGNORECASE,
+)
 _TICKET = re.compile(
     r"\b(?:status|progress|update|news|number|id|reference)\b.{0,30}\b(?:ticket|request|case|enquiry|inquiry)\b"
     r"|\b(?:ticket|request|case)(?:'s)? (?:status|number|id|reference)\b",
@@ -61,6 +76,19 @@ _DID_NOT_HELP = re.compile(
     r"|help(?:ed|ing|ful)?|solve[d]?|fix(?:ed)?)\b"
     r"|\b(?:still|again) (?:the same|broken|failing|stuck|not|can(?:'|no)t)\b|\bsame (?:problem|issue|error)\b"
     r"|\balready (?:tried|did|done)\b",
+    re.IGNORECASE,
+)
+_OFFERS_A_PERSON = re.compile(
+    r"\b(?:like|want|prefer|ask for|connect you (?:to|with)|hand (?:this|it|you) (?:over )?to|pass (?:this|it|you) (?:on )?to)"
+    r" (?:for )?(?:a|an|one of our|our|someone|somebody|my) ?"
+    r"(?:person|human|colleagues?|agent|specialist|team|real|from|else|member)\b",
+    re.IGNORECASE,
+)
+_AGREES = re.compile(
+    r"^\W*(?:yes|yep|yeah|yup|please|go ahead|(?:i|we)(?:'d| would) (?:like|love|want) (?:that|to)|that(?:'d| would| will)"
+    r" be (?:good|great|nice|helpful|lovely|perfect|fine)|do (?:that|it|so)|sounds good)\b(?:[\s,.!]+(?:yes|please|pls|plz"
+    r"|do|thanks?|thank you|(?:i|we) (?:would|do)|that|it|would|will|be|so|like|good|great|nice|helpful|lovely|perfect"
+    r"|fine|a|an|person|human))*\W*$",
     re.IGNORECASE,
 )
 
@@ -74,9 +102,14 @@ class Decision:
 
 
 def decide(seen: Seen) -> Decision:
+    if _AGREES.match(seen.text) and _was_offered_a_person(seen):
+        summary = "A person was offered, and the customer said yes."
+        return Decision("escalate_to_human", {"reason_code": ReasonCode.CUSTOMER_REQUESTED.value, "summary": summary})
     remark = small_talk(seen.text) or (Remark.THANKS if is_gratitude(seen.text) else None)
     if remark is not None:
         return _say(seen, SMALL_TALK[remark], ReplyKind.SMALL_TALK)
+    if not is_english(seen.text):
+        return _say(seen, OTHER_LANGUAGE, ReplyKind.CLARIFICATION)
     if is_off_topic(seen.text):
         return _say(seen, OFF_TOPIC, ReplyKind.OFF_TOPIC)
     if _TICKET.search(seen.text) and seen.ticket and not _asks_how(seen.text):
@@ -236,9 +269,9 @@ def _says_too_little(seen: Seen) -> bool:
     """Whether something is said to be wrong, or to be asked, without what; 'a problem with my board' is too little."""
     if is_vague(seen.text):
         return True
-    return (
-        bool(_NAMES_A_PLACE.search(seen.text)) and is_commonplace(_specific(seen.question)) and not _asks_how(seen.text)
-    )
+    about = _specific(seen.question)
+    placed = bool(_NAMES_A_PLACE.search(seen.text)) or (len(about) <= 1 and bool(_IS_WRONG.search(seen.text)))
+    return placed and is_commonplace(about) and not _asks_how(seen.text)
 
 
 def _leans_on_history(seen: Seen) -> bool:
@@ -257,6 +290,12 @@ def _other_words(seen: Seen, question: str) -> str:
 def _unrelated(seen: Seen) -> bool:
     """Nothing in the knowledge base is anywhere near, and nothing sounds like a product's question."""
     return seen.best_similarity < seen.needed - UNRELATED and not is_about_software(seen.text)
+
+
+def _was_offered_a_person(seen: Seen) -> bool:
+    """Whether the last message of this conversation that is ours offers one."""
+    ours = [m for m in seen.history if m.get("author") == "fte" and m.get("this_conversation")]
+    return bool(ours) and bool(_OFFERS_A_PERSON.search(str(ours[-1].get("text", ""))))
 
 
 def _was_answered(seen: Seen) -> bool:

@@ -54,7 +54,7 @@ async def decide_all(
         context = await case_context(case, sentiment, policy.negative_threshold)
         upset = sentiment.score_text(case.text) < policy.negative_threshold
         streak = context.negative_streak + 1 if upset else 0
-        verdict = policy.immediate(case.text, own) or policy.after_attempt(negative_streak=streak, gap_streak=0)
+        verdict = policy.immediate(case.text, own, negative_streak=streak)
         verdicts.append((case, verdict))
     return verdicts
 

@@ -151,9 +151,9 @@ class FakePolicy:
         assert model_id == "fake"
         return 0.35
 
-    def immediate(self, text: str, embeddings: Embeddings) -> FakeVerdict | None:
+    def immediate(self, text: str, embeddings: Embeddings, *, negative_streak: int) -> FakeVerdict | None:
         self.seen.append((text, embeddings))
-        return self.immediate_verdict
+        return self.immediate_verdict or self.after_attempt(negative_streak=negative_streak, gap_streak=0)
 
     def parts(self, text: str) -> tuple[str, ...]:
         return tuple(text.split("\n")) if "\n" in text else ()
