@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.records import ReasonCode
@@ -19,7 +19,7 @@ from agent.text.language import is_english
 from agent.text.query import asks, is_follow_up
 from agent.text.smalltalk import Remark, is_about_software, is_off_topic, is_vague, small_talk
 from agent.text.words import STOPWORDS, content_words, sentences, words
-from models.extraction import closest_sentences, extract
+from models.extraction import closest_sentences, extract, heading_needed
 from models.offline_input import Seen
 from models.offline_moods import UPSET, is_feeling, is_gratitude
 from models.offline_texts import (
@@ -32,7 +32,8 @@ from models.offline_texts import (
     WHICH,
     WHICH_UPSET,
 )
-from models.relevance import Found, best_passage, coverage, is_commonplace, meaning
+from models.relevance import STEP, Found, best_passage, coverage, is_commonplace, meaning
+from models.spelling import mended
 
 ANSWER_WORDS = 170
 PART_WORDS = 100
@@ -62,8 +63,9 @@ _NAMES_A_PLACE = re.compile(
     r"\b(?:questions?|problems?|issues?|trouble|help) (?:\w+ ){0,2}(?:about|with|on|in|for)\b", re.IGNORECASE
 )
 _IS_WRONG = re.compile(
-    r"\b(?:broken|broke|(?:is|are|goes|went|something|anything) (?:wrong|weird|strange|off)|(?:do(?:es)?n['’]?t|do(?:es)? not"
-    r"|is(?:n['’]?t| not)|not|stopped) work(?:ing|s)?|fails?|failed|problems?|issues?)\b",
+    r"\b(?:broken|broke|(?:is|are|goes|went|something|anything) (?:wrong|weird|strange|off)"
+    r"|(?:do(?:es)?n['’]?t|do(?:es)? not|is(?:n['’]?t| not)|not|stopped) work(?:ing|s)?|fails?|failed"
+    r"|problems?|issues?)\b",
     re.IGNORECASE,
 )
 _TICKET = re.compile(
@@ -79,16 +81,16 @@ _DID_NOT_HELP = re.compile(
     re.IGNORECASE,
 )
 _OFFERS_A_PERSON = re.compile(
-    r"\b(?:like|want|prefer|ask for|connect you (?:to|with)|hand (?:this|it|you) (?:over )?to|pass (?:this|it|you) (?:on )?to)"
+    r"\b(?:like|want|prefer|ask for|connect you (?:to|with)|(?:hand|pass) (?:this|it|you) (?:over |on )?to)"
     r" (?:for )?(?:a|an|one of our|our|someone|somebody|my) ?"
     r"(?:person|human|colleagues?|agent|specialist|team|real|from|else|member)\b",
     re.IGNORECASE,
 )
 _AGREES = re.compile(
-    r"^\W*(?:yes|yep|yeah|yup|please|go ahead|(?:i|we)(?:'d| would) (?:like|love|want) (?:that|to)|that(?:'d| would| will)"
-    r" be (?:good|great|nice|helpful|lovely|perfect|fine)|do (?:that|it|so)|sounds good)\b(?:[\s,.!]+(?:yes|please|pls|plz"
-    r"|do|thanks?|thank you|(?:i|we) (?:would|do)|that|it|would|will|be|so|like|good|great|nice|helpful|lovely|perfect"
-    r"|fine|a|an|person|human))*\W*$",
+    r"^\W*(?:yes|yep|yeah|yup|please|go ahead|(?:i|we)(?:'d| would) (?:like|love|want) (?:that|to)"
+    r"|that(?:'d| would| will) be (?:good|great|nice|helpful|lovely|perfect|fine)|do (?:that|it|so)|sounds good)\b"
+    r"(?:[\s,.!]+(?:yes|please|pls|plz|do|thanks?|thank you|(?:i|we) (?:would|do)|that|it|would|will|be|so|like|good"
+    r"|great|nice|helpful|lovely|perfect|fine|a|an|person|human))*\W*$",
     re.IGNORECASE,
 )
 
@@ -116,6 +118,7 @@ def decide(seen: Seen) -> Decision:
         return _reply(_ticket_text(seen), ReplyKind.CONVERSATION)
     if _DID_NOT_HELP.search(seen.text) and _was_answered(seen) and len(content_words(seen.text)) <= 8:
         return _say(seen, NOT_HELPED, ReplyKind.CLARIFICATION)
+    seen = replace(seen, wording=mended(seen.question, _words_of(seen.passages)))
     questions = _questions(seen)
     if not questions or (_says_too_little(seen) and not _leans_on_history(seen)):
         return _say(seen, WHICH_UPSET if seen.sentiment < UPSET else WHICH, ReplyKind.CLARIFICATION)
@@ -134,6 +137,8 @@ def _answer(seen: Seen, questions: Sequence[str]) -> Decision:
         return _say(seen, WHICH_UPSET, ReplyKind.CLARIFICATION)
     if unanswered and seen.may_search and not _unrelated(seen):
         return Decision("search_knowledge_base", {"query": _other_words(seen, unanswered[0])})
+    if seen.may_search and any(_was_misread(seen, passage) for _, passage in answered):
+        return Decision("search_knowledge_base", {"query": seen.question})
     if answered:
         return _reply(_compose(seen, answered), ReplyKind.ANSWER, list(dict.fromkeys(p.article for _, p in answered)))
     if _unrelated(seen):
@@ -142,6 +147,12 @@ def _answer(seen: Seen, questions: Sequence[str]) -> Decision:
         return _point_to_nearest(seen)
     summary = f"The knowledge base has no answer to: {' '.join(seen.text.split())[:400]}"
     return Decision("escalate_to_human", {"reason_code": ReasonCode.KNOWLEDGE_GAP.value, "summary": summary})
+
+
+def _was_misread(seen: Seen, passage: Found) -> bool:
+    """Whether a word that the search did not know, misspelled, is one that the article found does not have."""
+    mended_words = set(words(seen.wording)) - set(words(seen.searches[0].query))
+    return not mended_words <= _words_of([other for other in seen.passages if other.article == passage.article])
 
 
 def _point_to_nearest(seen: Seen) -> Decision:
@@ -179,13 +190,27 @@ def _compose(seen: Seen, answered: Sequence[tuple[str, Found]]) -> str:
         room = BRIEF_CHARS // len(parts)
         return "\n".join(_brief(question, passage, room) for passage, question in parts)
     if len(parts) == 1:
-        return extract(parts[0][1], parts[0][0], max_words=ANSWER_WORDS)
+        (passage, question), *_ = parts
+        text = extract(question, passage, max_words=ANSWER_WORDS)
+        heading = heading_needed(text, passage)
+        return f"## {heading}\n\n{text}" if heading else text
     return "\n\n".join(
         f"**{passage.title}**\n\n{extract(question, passage, max_words=PART_WORDS)}" for passage, question in parts
     )
 
 
 def _brief(question: str, passage: Found, room: int) -> str:
+    """What fits of the answer, under the passage's heading where it needs one."""
+    text = _brief_extract(question, passage, room)
+    heading = heading_needed(text, passage)
+    if not heading:
+        return text
+    text = _brief_extract(question, passage, room - len(heading) - 2)
+    separator = "\n" if STEP.match(text) else " "
+    return f"{heading}:{separator}{text}"
+
+
+def _brief_extract(question: str, passage: Found, room: int) -> str:
     """Steps as steps when they fit, else the closest sentences."""
     whole = extract(question, passage, max_words=room // 5)
     if len(whole) <= room:

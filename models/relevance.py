@@ -24,14 +24,15 @@ _ASKS_WHAT = re.compile(
     re.IGNORECASE,
 )
 _TROUBLE = re.compile(
-    r"n['’]t\b|\b(?:(?:do|does|did|ca|wo)nt|down|not|never|no longer|no (?:updates?|e-?mails?|notifications?)|cannot|unable|stopped|fail(?:s|ed"
-    r"|ing)?|errors?|missing"
-    r"|wrong|lost|broken|stuck|slow|trouble\w*|problems?|issues?|disappear\w*|crash\w*|expired|locked out|fix)\b",
+    r"n['’]t\b|\b(?:(?:do|does|did|ca|wo)nt|down|not|never|no longer|no (?:updates?|e-?mails?|notifications?)"
+    r"|nothing|cannot|unable|stopped|fail(?:s|ed|ing)?|errors?|missing|wrong|lost"
+    r"|broken|stuck|slow|trouble\w*|problems?|issues?|disappear\w*|crash\w*|expired|locked out|fix)\b",
     re.IGNORECASE,
 )
 _CASE = re.compile(
-    r"(?:the|an?|your?|it|they|two|some|no|nothing|events?|changes?|totals?) .*?\b(?:is|are|was|were|has|have|does|cannot"
-    r"|can no|sends?|arrives?|appears?|shows?|keeps?|uses?|loads?|differs?|looks?|stays?|moved|came|comes|changed)\b",
+    r"(?:the|an?|your?|it|they|two|some|no|nothing|events?|changes?|totals?) .*?"
+    r"\b(?:is|are|was|were|has|have|does|cannot|can no|sends?|arrives?|appears?|shows?|keeps?"
+    r"|uses?|loads?|differs?|looks?|stays?|moved|came|comes|changed)\b",
     re.IGNORECASE,
 )
 """A heading that is the case of something ("The address is already in use") and not what one does or what there is."""
@@ -65,7 +66,7 @@ _SYNONYMS = {
 }
 _SAME_STEMS = {stem(word): stem(target) for target, group in _SYNONYMS.items() for word in group.split()}
 """Customers' words for the words of the articles, as stems; for comparing only."""
-_INFORMS = re.compile(r"(?:what|who|which|how)\b", re.IGNORECASE)
+INFORMS = re.compile(r"(?:what|who|which|how)\b", re.IGNORECASE)
 """A heading under which is said what is the case, not what one does."""
 
 _COMMON_WORDS = (
@@ -165,7 +166,7 @@ def _of_section(question: str, wanted: set[str], passage: Found) -> float:
 def _fit_of_intent(question: str, heading: str, *, troubled: bool) -> int:
     """1 where a section is of what is asked for: how to do it, what there is, or what is wrong; -1 where it is not."""
     asks_how, asks_what = bool(_ASKS_HOW.search(question)), bool(_ASKS_WHAT.search(question))
-    if _INFORMS.match(heading):
+    if INFORMS.match(heading):
         if troubled or asks_how:
             return -1
         return 1 if asks_what and not _TROUBLE.search(heading) else 0

@@ -17,24 +17,27 @@ _LEAST = 2
 
 # Spanish, Portuguese, French, Italian, German, Dutch, the Scandinavian languages, Polish, Turkish, Indonesian and Urdu
 # in Latin letters; without accents, and without what is an English word or an abbreviation too.
-_FOREIGN = frozenset(
-    """
-    que los las una uno por para con mis sus como puedo puede quiero tengo necesito donde cuando cuanto cual esta este
-    esto hacer ayuda hola pero muy ser mi tu su del al lo nos nosotros usted ustedes porque tambien desde hay
-    nao sim uma meu minha voce voces posso preciso quero tenho fazer ajuda pelo pela dos das na no em um os ao mais
-    je nous vous ils elle les des une dans pour avec sur est sont ne pas puis peux peut comment pourquoi mon ma mes
-    votre notre nos leur cette cet ces qui quoi bonjour merci aide voudrais veux suis ai avez
-    il lo gli della dello degli nel nella con per che non sono posso vorrei come dove quando mio mia nostra grazie
-    ich du wir ihr sie der das ein eine einen mein meine unser unsere nicht kein keine und oder aber wie kann konnen
-    mit fur auf von zu zum zur ist sind habe haben mochte bitte wo wann warum wird werden bei einem einer
-    ik je jij wij jullie het een mijn onze niet geen en maar hoe waar wanneer kan met voor op naar ben zijn heb hebben
-    jag vi det att och inte hur kan min mina vart med for till ar jeg ikke og hvordan hvor kan
-    nie jest jak czy moge moje nasz dla na sie chce prosze
-    nasil bir ve icin nerede degil miyim misiniz benim bizim
-    saya bagaimana cara tidak untuk dengan yang bisa kami
-    kya hai mera meri kaise nahi mujhe karna hain ka ki ko se
-    """.split()  # noqa: SIM905 - a list of words reads best as words
-) - STOPWORDS - frozenset("no so to in on an as is do me us he we be or at it i a son era sin era dos den".split())  # noqa: SIM905
+_FOREIGN = (
+    frozenset(
+        """
+        que los las una uno por para mis sus como puedo puede quiero tengo necesito donde cuando cuanto cual esta este
+        esto hacer ayuda hola pero muy ser lo nos nosotros usted ustedes porque tambien desde
+        nao sim uma meu minha voce voces posso preciso quero tenho fazer ajuda pelo pela das na no em um os ao mais
+        je nous vous ils elle les une dans avec sont pas puis peux peut pourquoi mon mes
+        votre notre nos leur cette cet ces qui quoi bonjour merci aide voudrais veux suis avez
+        il lo gli della dello degli nel nella che non sono posso vorrei come dove quando mio mia nostra grazie
+        ich du wir ihr sie der das ein eine einen mein meine unser unsere nicht kein keine und oder aber wie kann konnen
+        fur auf von zu zum zur ist sind habe haben mochte bitte wo wann warum wird werden bei einem einer
+        ik je jij wij jullie het een mijn onze niet geen en maar waar wanneer voor naar zijn heb hebben
+        jag vi det att och inte hur mina vart med for ar jeg ikke og hvordan hvor
+        nie jest jak czy moge moje nasz dla na sie chce prosze
+        nasil bir ve icin nerede degil miyim misiniz benim bizim
+        saya bagaimana cara tidak untuk dengan yang bisa kami
+        kya hai mera meri kaise nahi mujhe karna hain
+        """.split()  # noqa: SIM905 - a list of words reads best as words
+    )
+    - STOPWORDS
+)
 
 
 def is_english(text: str) -> bool:

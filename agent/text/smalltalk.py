@@ -40,7 +40,8 @@ _PHRASES: dict[Remark, str] = {
     Remark.SOLVED: (
         r"(it|that|this|everything)('s| is| has)? ?(all )?(now )?(works?|worked|working|fixed|solved|resolved"
         r"|sorted)( it| now| again| perfectly| for me| out)*"
-        r"|problem (is )?(solved|fixed|resolved)|(did|does) the trick|(that|this|it) ((did|fixed|solved|sorted) it|helped|helps)( a lot)?"
+        r"|problem (is )?(solved|fixed|resolved)|(did|does) the trick|(that|this|it) "
+        r"((did|fixed|solved|sorted) it|helped|helps)( a lot)?"
         r"|(that|this) (answers|solves|fixes|fixed|solved|answered) (it|my (question|problem|issue))"
         r"|(i )?figured it out"
     ),
@@ -49,7 +50,8 @@ _PHRASES: dict[Remark, str] = {
         r"| for (your |the |all )?(quick |fast |great )*"
         r"(your )?(help|reply|response|answer|support|time|assistance|info|information|explaining|clarifying))*"
         r"|thx|thks|tks|ty|tysm|tyvm|tnx|merci( beaucoup)?|(muchas )?gracias|danke( schon)?|vielen dank|grazie( mille)?"
-        r"|(muito )?obrigad[oa]|bedankt|tack|shukran|cheers|much appreciated|(i )?(really )?appreciate (it|that|your help|the help)|(you('re"
+        r"|(muito )?obrigad[oa]|bedankt|tack|shukran|cheers"
+        r"|much appreciated|(i )?(really )?appreciate (it|that|your help|the help)|(you('re"
         r"| are)|(u|you guys|u guys)( are| r)?|ur) (the best|amazing|awesome|great|a star|a lifesaver|rock)"
         r"|(that('s| is| was) )?(very |so |really |super )?(helpful|kind|perfect|great|awesome|amazing|brilliant"
         r"|excellent|fantastic|wonderful)"
@@ -67,13 +69,14 @@ _PHRASES: dict[Remark, str] = {
         r"|let me (try|check|see|have a look)( (it|that|this))?( out)?|hm+"
         r"|(sorry,? )?(wrong (chat|number|window|person|group|channel)|(please )?(ignore|disregard) (that|this|it"
         r"|my (last |previous )?(message|mail|e-?mail)))|found it|np|no problem( at all)?|sorry( about that| for that)?"
-        r"|yes|yep|yeah|no|nope|no worries|never ?mind|cool|fine|right|perfect|nice( one)?|lovely|sounds good|(no )?(further|more"
+        r"|yes|yep|yeah|no|nope|no worries|never ?mind|cool|fine|right|perfect|nice( one)?|lovely"
+        r"|sounds good|(no )?(further|more"
         r"|other) questions|i understand|wow|lol|(ha){2,}h?|ah+|aha"
     ),
     Remark.GREETING: (
         r"hi+( there)?|hello+( there)?|hey+( there)?|hiya|howdy|greetings|good (morning|afternoon|evening|day)"
-        r"|(what's|whats) up|sup|yo|gm|(are|r) (you|u) there|(you|u) there|guten (tag|morgen|abend)|hallo|servus|bonjour"
-        r"|bonsoir|salut|hola|buen[oa]s (dias|tardes|noches)|ciao|buongiorno|buonasera|ola|bom dia|boa tarde"
+        r"|(what's|whats) up|sup|yo|gm|(are|r) (you|u) there|(you|u) there|guten (tag|morgen|abend)|hallo|servus"
+        r"|bonjour|bonsoir|salut|hola|buen[oa]s (dias|tardes|noches)|ciao|buongiorno|buonasera|ola|bom dia|boa tarde"
         r"|hej|hei|sala+m|ass?ala?m ?[uo]? ?al[ae]y?ikum|namaste|merhaba|aloha"
         r"|(how are|how r) (you|u)( doing)?( today)?|(hope|i hope) (you('re| are)|this finds you"
         r"|all is) (doing )?well|dear"
