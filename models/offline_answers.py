@@ -74,7 +74,7 @@ _TICKET = re.compile(
     re.IGNORECASE,
 )
 _DID_NOT_HELP = re.compile(
-    r"\b(?:did(?:n't| not)|does(?:n't| not)|do(?:n't| not)|is(?:n't| not)|still not|not) (?:work(?:ing|ed)?"
+    r"\b(?:(?:did|does|do|is)(?:n['’]?t| not)|still not|not) (?:work(?:ing|ed)?"
     r"|help(?:ed|ing|ful)?|solve[d]?|fix(?:ed)?)\b"
     r"|\b(?:still|again) (?:the same|broken|failing|stuck|not|can(?:'|no)t)\b|\bsame (?:problem|issue|error)\b"
     r"|\balready (?:tried|did|done)\b",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from agent.text.query import is_follow_up
 from agent.text.words import content_words, stem
 
 STEP = re.compile(r"^\s{0,3}(\d{1,2})[.)]\s+\S")
@@ -77,6 +78,7 @@ _COMMON = {stem(word) for word in _COMMON_WORDS.split()}
 _COMMON_WEIGHT = 0.25
 _RANK_COST = 0.03
 _INTENT = 0.07
+_FOLLOW_UP = 0.1
 _OPENING_WORDS = 30
 
 
@@ -128,11 +130,13 @@ def best_passage(question: str, passages: Sequence[Found], *, words_weight: floa
     The passages are in the search's order, which counts: it is of the whole article, and of rarer words than these.
     """
     wanted = meaning(question)
+    added = _added(question)
     troubled = bool(_TROUBLE.search(question))
     ranks = {article: rank for rank, article in enumerate(dict.fromkeys(passage.article for passage in passages))}
 
     def of_article(passage: Found) -> float:
         words = words_weight * coverage(wanted, passage) + 0.1 * _share(wanted, f"{passage.title} {passage.section}")
+        words += _FOLLOW_UP * coverage(added, passage) if added else 0.0
         intent = -_INTENT if not troubled and _TROUBLE.search(passage.title) else 0.0
         return passage.similarity + words + intent - _RANK_COST * ranks[passage.article]
 
@@ -154,6 +158,8 @@ def _of_section(question: str, wanted: set[str], passage: Found) -> float:
     # What the title says already tells no section from another.
     telling = wanted - _article_meaning(passage.title) or wanted
     score = passage.similarity + 0.25 * _share(telling, heading) + 0.1 * _share(wanted, passage.text)
+    if added := _added(question):
+        score += _FOLLOW_UP * (_share(added, heading) + _share(added, passage.text))
     score += _INTENT * _fit_of_intent(question, heading, troubled=troubled)
     has_steps = any(STEP.match(line) for line in passage.text.splitlines())
     if has_steps and is_how_to(question) and not troubled:
@@ -161,6 +167,12 @@ def _of_section(question: str, wanted: set[str], passage: Found) -> float:
     if " > " not in passage.section and not has_steps and len(passage.text.split()) < _OPENING_WORDS:
         score -= 0.25
     return score
+
+
+def _added(question: str) -> set[str]:
+    """What a terse follow-up adds to the earlier question that it stands under, empty for any other question."""
+    _, under, newest = question.rpartition("\n")
+    return meaning(newest) if under and is_follow_up(newest) else set()
 
 
 def _fit_of_intent(question: str, heading: str, *, troubled: bool) -> int:
