@@ -215,6 +215,8 @@ _PLEASED = (
     r"\bno (problems?|issues?|worries|complaints?|rush|hurry)\b",
 )
 _NEUTRAL = (
+    r"\b(sorry|apolog\w+|forgive me)( (for|that|if|about|i|my|was|were|being|been|so|a|bit|the|got|sounded)){1,6} "
+    r"(upset|rude|angry|harsh|grumpy|mad|impolite|impatient|tone|outburst)\b",
     r"\bdisaster[ -](recovery|plan\w*|response|relief|drills?|management|preparedness)\b",
     r"\bnet and gross\b|\bgross (and net|amounts?|figures?|prices?|sums?|totals?|margins?|incomes?)\b",
 )
