@@ -46,8 +46,6 @@ WORTH_NAMING = 0.15
 """The conviction from which a passage is named as perhaps meant."""
 LEAST_SHARE = 0.5
 """The share of a question's words that its passage has, where a message asks two things."""
-UNRELATED = 0.05
-"""How far below the cosine needed the nearest passage of what is not about the product lies, at least."""
 
 _NAME = re.compile(
     r"\b(?:to|from|with|into|via|for|using|like|and|or|supports?|connect|link|sync) (?:the |an? )?([A-Z][A-Za-z0-9]+)\b"
@@ -314,7 +312,7 @@ def _other_words(seen: Seen, question: str) -> str:
 
 def _unrelated(seen: Seen) -> bool:
     """Nothing in the knowledge base is anywhere near, and nothing sounds like a product's question."""
-    return seen.best_similarity < seen.needed - UNRELATED and not is_about_software(seen.text)
+    return not seen.matched and not is_about_software(seen.text)
 
 
 def _was_offered_a_person(seen: Seen) -> bool:

@@ -61,7 +61,7 @@ _SYNONYMS = {
     "slow": "lag laggy sluggish performance",
     "factor": "2fa mfa authenticator",
     "export": "download",
-    "restore": "recover undelete accident accidentally mistake",
+    "restore": "recover undelete accident accidentally mistake retrieve back",
     "enable": "turn activate disable deactivate stop mute",
     "finish": "terminate conclude",
 }
