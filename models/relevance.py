@@ -67,6 +67,8 @@ _SYNONYMS = {
 }
 _SAME_STEMS = {stem(word): stem(target) for target, group in _SYNONYMS.items() for word in group.split()}
 """Customers' words for the words of the articles, as stems; for comparing only."""
+_REFERS = re.compile(r"\b(?:read|see|(?:is|are) in) \*[A-Z]")
+"""How a text sends its reader to another article; a short one that does says little itself."""
 INFORMS = re.compile(r"(?:what|who|which|how)\b", re.IGNORECASE)
 """A heading under which is said what is the case, not what one does."""
 
@@ -157,7 +159,9 @@ def _of_section(question: str, wanted: set[str], passage: Found) -> float:
     troubled = bool(_TROUBLE.search(question))
     # What the title says already tells no section from another.
     telling = wanted - _article_meaning(passage.title) or wanted
-    score = passage.similarity + 0.25 * _share(telling, heading) + 0.1 * _share(wanted, passage.text)
+    score = passage.similarity + 0.25 * _share(telling, heading) + 0.15 * _share(wanted, passage.text)
+    if _REFERS.search(passage.text) and len(passage.text.split()) < _OPENING_WORDS:
+        score -= 0.1
     if added := _added(question):
         score += _FOLLOW_UP * (_share(added, heading) + _share(added, passage.text))
     score += _INTENT * _fit_of_intent(question, heading, troubled=troubled)
