@@ -44,7 +44,7 @@ MATTER = frozenset(
     honest honestly hope hopes ignore ignored ill illegal improve improved improvement incident
     incomplete inconvenience inconvenient interested interrupt interrupted interruption invalid isolated
     issue issues join joke kill killed killer killing kills kind kindly lag lagging lags late launch
-    leak leave leaving like likes limitation limited limits loose lose loses losing loss lost low lower
+    leak leave leaving like likes limitation limited limits lol loose lose loses losing loss lost low lower
     lowest matter matters miss missed misses missing mistake mistaken mistakes natural negative no
     number odd offline ok okay open opportunity outstanding overload panic password play please poor
     popular positive powerful prefer pressure prevent prevented prevents prison privacy problem problems
@@ -170,6 +170,7 @@ _STRONG = (
     r"\b(third|fourth|fifth|sixth|tenth|hundredth|umpteenth|nth|3rd|4th|5th|6th|10th|100th) "
     r"(time|mail|message|ticket|attempt|day)\b",
     r"\b(useless|generic|copy-?paste|canned|stupid|same) (answers?|repl(y|ies)|responses?|article|links?|bot)\b",
+    r"\b(i'?m|i am) (so |really )?(losing it|at my limit|at the end of my)\b",
     r"\bi give up\b|\bhopeless\b|\bgetting (worse|nowhere)\b|\bgo(ing|es)? in circles\b",
     r"\bbeyond (frustrat\w+|belief|annoy\w+)\b",
     r"\b(feel|feels|feeling|felt) (so |completely |totally |really |utterly |very )*"

@@ -30,6 +30,8 @@ _EMBED_BATCH = 64
 _CONTEXT_WEIGHT = 0.25
 # Among reasons that lead by this much the order of the rules decides, else the largest lead.
 _FIRM = 0.3
+# What an upset message is near to whatever it is about.
+_MOODS = frozenset({ReasonCode.ABUSIVE_LANGUAGE, ReasonCode.CHURN_RISK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ class EscalationPolicy:
 
         A greeting or thanks alone has no reason. Where anger has lasted (`negative_streak` upset exchanges, this one
         included) it is the reason, unless another is firm or said in its own words: "the worst tool ever" is an
-        outburst then, and not the wish to leave that it is near to.
+        outburst then, and not the wish to leave or the abuse that it is near to.
 
         Row 0 of `embeddings` is the vector of `text` (or of what was chosen of a long one). Further rows, if
         any, are those of `parts(text)`, in order. Vectors of another model than the exemplars' are not
@@ -125,7 +127,7 @@ class EscalationPolicy:
         if small_talk(text) is not None:
             return None
         angry = self.after_attempt(negative_streak=negative_streak, gap_streak=0)
-        hits = [hit for hit in self._hits(text, embeddings) if angry is None or hit.plain]
+        hits = [hit for hit in self._hits(text, embeddings) if angry is None or hit.outlasts_anger]
         if not hits:
             return angry
         firm = [hit for hit in hits if hit.lead >= _FIRM]
@@ -196,8 +198,9 @@ class _Hit:
     worded: bool
 
     @property
-    def plain(self) -> bool:
-        return self.worded or self.lead >= _FIRM
+    def outlasts_anger(self) -> bool:
+        """Whether it is the reason even after several upset exchanges: said in its own words, or firm and no mood."""
+        return self.worded or (self.lead >= _FIRM and self.reason not in _MOODS)
 
 
 class _CompiledRule:

@@ -33,6 +33,7 @@ _PHRASES: dict[Remark, str] = {
         r"|(are|r) (you|u) (a |an |some |the )?(chat ?gpt|gpt|openai|claude|gemini|copilot|siri|alexa|llm"
         r"|language model)\w*|(is|am|was) (this|that|i|it) (talking to |chatting with |a |an |the )*"
         r"(real |actual )?(ai|bot|chat ?bot|robot|machine|human|chat ?gpt)( talking| answering| here)?"
+        r"|who(m)? am i (talking|speaking|chatting|writing) (to|with)"
         r"|who (made|built|created|programmed|trained|wrote) (you|u)"
         r"|who are you|what are you|(what is|what's|whats) (your|ur) name|do (you|u) have a name"
         r"|what can (you|u) do( for me)?|how can (you|u) help( me)?"

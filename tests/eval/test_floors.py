@@ -14,6 +14,8 @@ from pydantic import SecretStr
 from agent.knowledge.articles import read_articles
 from agent.policy.policy import EscalationPolicy, Verdict, load_policy
 from agent.ports import Embeddings
+from agent.records import Channel
+from agent.reply.formatting import EMAIL_WORDS, WEB_FORM_WORDS, WHATSAPP_CHARS
 from models.batching import InProcessEmbedder
 from models.embedding import SentenceTransformerEmbedder
 from models.evaluation import score_results
@@ -25,6 +27,7 @@ from serve_app.settings import CHECKOUT, load_settings
 
 HERE = Path(__file__).parent
 UPSET = -0.3
+LIMITS = {Channel.WHATSAPP: WHATSAPP_CHARS, Channel.EMAIL: EMAIL_WORDS, Channel.WEB_FORM: WEB_FORM_WORDS}
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +40,12 @@ async def policy(embedder: InProcessEmbedder, request: pytest.FixtureRequest) ->
     assert request.config.cache is not None
     cached = VectorCache(embedder, Path(request.config.cache.mkdir("exemplars")))
     return await load_policy(CHECKOUT / "knowledge" / "escalation_rules.yaml", cached)
+
+
+def expected_articles(name: str) -> dict[str | int, set[str]]:
+    """By case, the articles that answer it, where somebody said which."""
+    records = map(json.loads, (HERE / f"{name}.jsonl").read_text(encoding="utf-8").splitlines())
+    return {record["id"]: set(record["expected_articles"]) for record in records if "expected_articles" in record}
 
 
 async def decide_all(
@@ -108,6 +117,14 @@ async def test_the_whole_turn_answers_what_may_be_answered_and_hands_over_the_re
     cited = [slug for result in results for slug in result.articles]
     assert len(cited) > 150, "most of what may be answered is answered from an article"
     assert set(cited) <= known
+    for name, least_right in (("development", 0.8), ("heldout", 0.7)):
+        expected = expected_articles(name)
+        right = [not expected[case_id].isdisjoint(decided[case_id].articles) for case_id in expected]
+        assert sum(right) / len(right) >= least_right, f"{name}: answers from an article that answers"
+    for case in (case for cases in groups.values() for case in cases):
+        reply = decided[case.case_id].reply
+        size = len(reply) if case.channel is Channel.WHATSAPP else len(reply.split())
+        assert 0 < size <= LIMITS[case.channel], case.case_id
 
 
 @pytest.mark.parametrize(("name", "least_right"), [("development", 0.95), ("heldout", 0.8)])
