@@ -158,7 +158,7 @@ def _of_section(question: str, wanted: set[str], passage: Found) -> float:
     _, _, heading = passage.section.rpartition(" > ")
     troubled = bool(_TROUBLE.search(question))
     # What the title says already tells no section from another.
-    telling = wanted - _article_meaning(passage.title) or wanted
+    telling = wanted - _article_meaning(passage.title)
     score = passage.similarity + 0.25 * _share(telling, heading) + 0.15 * _share(wanted, passage.text)
     if _REFERS.search(passage.text) and len(passage.text.split()) < _OPENING_WORDS:
         score -= 0.1
