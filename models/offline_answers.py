@@ -19,7 +19,9 @@ from agent.text.language import is_english
 from agent.text.query import asks, is_follow_up
 from agent.text.smalltalk import Remark, is_about_software, is_off_topic, is_vague, small_talk
 from agent.text.words import STOPWORDS, content_words, sentences, words
-from models.extraction import closest_sentences, extract, heading_needed
+from models.extraction import closest_sentences, extract
+from models.offline_composition import compose
+from models.offline_exchange import accepts_a_person, asks_about_the_ticket, asks_how, says_that_it_did_not_help
 from models.offline_input import Seen
 from models.offline_moods import UPSET, is_feeling, is_gratitude
 from models.offline_texts import (
@@ -32,12 +34,9 @@ from models.offline_texts import (
     WHICH,
     WHICH_UPSET,
 )
-from models.relevance import STEP, Found, best_passage, coverage, is_commonplace, meaning
+from models.relevance import Found, best_passage, coverage, is_commonplace, meaning
 from models.spelling import mended
 
-ANSWER_WORDS = 170
-PART_WORDS = 100
-BRIEF_CHARS = 260
 NEAREST_CHARS = (300, 90)
 """How much of an article that may not be meant is quoted, in full and in brief."""
 CONVINCING = 0.25
@@ -66,31 +65,6 @@ _IS_WRONG = re.compile(
     r"|problems?|issues?)\b",
     re.IGNORECASE,
 )
-_TICKET = re.compile(
-    r"\b(?:status|progress|update|news|number|id|reference)\b.{0,30}\b(?:ticket|request|case|enquiry|inquiry)\b"
-    r"|\b(?:ticket|request|case)(?:'s)? (?:status|number|id|reference)\b",
-    re.IGNORECASE,
-)
-_DID_NOT_HELP = re.compile(
-    r"\b(?:(?:did|does|do|is)(?:n['’]?t| not)|still not|not) (?:work(?:ing|ed)?"
-    r"|help(?:ed|ing|ful)?|solve[d]?|fix(?:ed)?)\b"
-    r"|\b(?:still|again) (?:the same|broken|failing|stuck|not|can(?:'|no)t)\b|\bsame (?:problem|issue|error)\b"
-    r"|\balready (?:tried|did|done)\b",
-    re.IGNORECASE,
-)
-_OFFERS_A_PERSON = re.compile(
-    r"\b(?:like|want|prefer|ask for|connect you (?:to|with)|(?:hand|pass) (?:this|it|you) (?:over |on )?to)"
-    r" (?:for )?(?:a|an|one of our|our|someone|somebody|my) ?"
-    r"(?:person|human|colleagues?|agent|specialist|team|real|from|else|member)\b",
-    re.IGNORECASE,
-)
-_AGREES = re.compile(
-    r"^\W*(?:yes|yep|yeah|yup|please|go ahead|(?:i|we)(?:'d| would) (?:like|love|want) (?:that|to)"
-    r"|that(?:'d| would| will) be (?:good|great|nice|helpful|lovely|perfect|fine)|do (?:that|it|so)|sounds good)\b"
-    r"(?:[\s,.!]+(?:yes|please|pls|plz|do|thanks?|thank you|(?:i|we) (?:would|do)|that|it|would|will|be|so|like|good"
-    r"|great|nice|helpful|lovely|perfect|fine|a|an|person|human))*\W*$",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +76,7 @@ class Decision:
 
 
 def decide(seen: Seen) -> Decision:
-    if _AGREES.match(seen.text) and _was_offered_a_person(seen):
+    if accepts_a_person(seen):
         summary = "A person was offered, and the customer said yes."
         return Decision("escalate_to_human", {"reason_code": ReasonCode.CUSTOMER_REQUESTED.value, "summary": summary})
     remark = small_talk(seen.text) or (Remark.THANKS if is_gratitude(seen.text) else None)
@@ -112,9 +86,9 @@ def decide(seen: Seen) -> Decision:
         return _say(seen, OTHER_LANGUAGE, ReplyKind.CLARIFICATION)
     if is_off_topic(seen.text):
         return _say(seen, OFF_TOPIC, ReplyKind.OFF_TOPIC)
-    if _TICKET.search(seen.text) and seen.ticket and not _asks_how(seen.text):
+    if asks_about_the_ticket(seen):
         return _reply(_ticket_text(seen), ReplyKind.CONVERSATION)
-    if _DID_NOT_HELP.search(seen.text) and _was_answered(seen) and len(content_words(seen.text)) <= 8:
+    if says_that_it_did_not_help(seen):
         return _say(seen, NOT_HELPED, ReplyKind.CLARIFICATION)
     seen = replace(seen, wording=mended(seen.question, _words_of(seen.passages)))
     questions = _questions(seen)
@@ -138,7 +112,11 @@ def _answer(seen: Seen, questions: Sequence[str]) -> Decision:
     if seen.may_search and any(_was_misread(seen, passage) for _, passage in answered):
         return Decision("search_knowledge_base", {"query": seen.question})
     if answered:
-        return _reply(_compose(seen, answered), ReplyKind.ANSWER, list(dict.fromkeys(p.article for _, p in answered)))
+        return _reply(
+            compose(answered, brief=seen.brief),
+            ReplyKind.ANSWER,
+            list(dict.fromkeys(passage.article for _, passage in answered)),
+        )
     if _unrelated(seen):
         return _say(seen, OFF_TOPIC, ReplyKind.OFF_TOPIC)
     if seen.matched:
@@ -176,47 +154,6 @@ def _nearest(seen: Seen) -> Found | None:
     """The passage that may be meant, None when none is worth naming."""
     nearest = best_passage(seen.question, seen.passages)
     return nearest if nearest is not None and _conviction(seen, seen.question, nearest) >= WORTH_NAMING else None
-
-
-def _compose(seen: Seen, answered: Sequence[tuple[str, Found]]) -> str:
-    """One part for each passage, in the order of the questions; two parts at most."""
-    by_passage: dict[Found, str] = {}
-    for question, passage in answered:
-        by_passage[passage] = f"{by_passage.get(passage, '')} {question}".strip()
-    parts = list(by_passage.items())[:2]
-    if seen.brief:
-        room = BRIEF_CHARS // len(parts)
-        return "\n".join(_brief(question, passage, room) for passage, question in parts)
-    if len(parts) == 1:
-        (passage, question), *_ = parts
-        text = extract(question, passage, max_words=ANSWER_WORDS)
-        heading = heading_needed(text, passage)
-        return f"## {heading}\n\n{text}" if heading else text
-    return "\n\n".join(
-        f"**{passage.title}**\n\n{extract(question, passage, max_words=PART_WORDS)}" for passage, question in parts
-    )
-
-
-def _brief(question: str, passage: Found, room: int) -> str:
-    """What fits of the answer, under the passage's heading where it needs one."""
-    text = _brief_extract(question, passage, room)
-    heading = heading_needed(text, passage)
-    if not heading:
-        return text
-    text = _brief_extract(question, passage, room - len(heading) - 2)
-    separator = "\n" if STEP.match(text) else " "
-    return f"{heading}:{separator}{text}"
-
-
-def _brief_extract(question: str, passage: Found, room: int) -> str:
-    """Steps as steps when they fit, else the closest sentences."""
-    whole = extract(question, passage, max_words=room // 5)
-    if len(whole) <= room:
-        return whole
-    steps = [line.strip() for line in whole.splitlines() if re.match(r"\s*\d{1,2}[.)]\s", line)]
-    if len(steps) > 1:
-        return "\n".join(steps)
-    return closest_sentences(question, whole, max_chars=room) or whole
 
 
 def _passage_for(seen: Seen, question: str, *, alone: bool) -> Found | None:
@@ -294,7 +231,7 @@ def _says_too_little(seen: Seen) -> bool:
         return True
     about = _specific(seen.question)
     placed = bool(_NAMES_A_PLACE.search(seen.text)) or (len(about) <= 1 and bool(_IS_WRONG.search(seen.text)))
-    return placed and is_commonplace(about) and not _asks_how(seen.text)
+    return placed and is_commonplace(about) and not asks_how(seen.text)
 
 
 def _leans_on_history(seen: Seen) -> bool:
@@ -313,20 +250,6 @@ def _other_words(seen: Seen, question: str) -> str:
 def _unrelated(seen: Seen) -> bool:
     """Nothing in the knowledge base is anywhere near, and nothing sounds like a product's question."""
     return not seen.matched and not is_about_software(seen.text)
-
-
-def _was_offered_a_person(seen: Seen) -> bool:
-    """Whether the last message of this conversation that is ours offers one."""
-    ours = [m for m in seen.history if m.get("author") == "fte" and m.get("this_conversation")]
-    return bool(ours) and bool(_OFFERS_A_PERSON.search(str(ours[-1].get("text", ""))))
-
-
-def _was_answered(seen: Seen) -> bool:
-    return any(m.get("author") == "fte" and m.get("this_conversation") for m in seen.history)
-
-
-def _asks_how(text: str) -> bool:
-    return bool(re.search(r"\bhow (?:do|can|to)\b", text, re.IGNORECASE))
 
 
 def _ticket_text(seen: Seen) -> str:

@@ -62,10 +62,6 @@ class Seen:
     def needed(self) -> float:
         return self.searches[0].needed if self.searches else 0.0
 
-    @property
-    def best_similarity(self) -> float:
-        return max((passage.similarity for passage in self.passages), default=0.0)
-
 
 def read(instructions: str, items: Iterable[Mapping[str, Any]]) -> Seen:
     """Read a model's input. What is malformed or of an unknown tool is passed over."""
