@@ -21,7 +21,13 @@ from agent.text.smalltalk import Remark, is_about_software, is_off_topic, is_vag
 from agent.text.words import STOPWORDS, content_words, sentences, words
 from models.extraction import closest_sentences, extract
 from models.offline_composition import compose
-from models.offline_exchange import accepts_a_person, asks_about_the_ticket, asks_how, says_that_it_did_not_help
+from models.offline_exchange import (
+    accepts_a_person,
+    asks_about_the_ticket,
+    asks_how,
+    says_that_it_did_not_help,
+    was_asked_back,
+)
 from models.offline_input import Seen
 from models.offline_moods import UPSET, is_feeling, is_gratitude
 from models.offline_texts import (
@@ -248,8 +254,8 @@ def _other_words(seen: Seen, question: str) -> str:
 
 
 def _unrelated(seen: Seen) -> bool:
-    """Nothing in the knowledge base is anywhere near, and nothing sounds like a product's question."""
-    return not seen.matched and not is_about_software(seen.text)
+    """Nothing in the knowledge base is near, and nothing sounds like a product's question or goes on with one."""
+    return not seen.matched and not is_about_software(seen.text) and not was_asked_back(seen)
 
 
 def _ticket_text(seen: Seen) -> str:

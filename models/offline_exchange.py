@@ -53,6 +53,12 @@ def asks_about_the_ticket(seen: Seen) -> bool:
     return bool(_TICKET.search(seen.text) and seen.ticket) and not asks_how(seen.text)
 
 
+def was_asked_back(seen: Seen) -> bool:
+    """Whether our last message in this conversation asked something, so that this one may answer it."""
+    ours = _our_messages(seen)
+    return bool(ours) and ("?" in ours[-1] or bool(_OFFERS_A_PERSON.search(ours[-1])))
+
+
 def asks_how(text: str) -> bool:
     return bool(_ASKS_HOW.search(text))
 

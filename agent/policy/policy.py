@@ -30,6 +30,8 @@ _EMBED_BATCH = 64
 _CONTEXT_WEIGHT = 0.25
 # Among reasons that lead by this much the order of the rules decides, else the largest lead.
 _FIRM = 0.3
+# 'an automation called "Terminate contract"': a name says nothing of what its writer wants.
+_NAMED = re.compile(r"\b(called|named|titled) (['\"]).{1,60}?\2")
 # What an upset message is near to whatever it is about.
 _MOODS = frozenset({ReasonCode.ABUSIVE_LANGUAGE, ReasonCode.CHURN_RISK})
 
@@ -185,7 +187,7 @@ class EscalationPolicy:
 
     def _find_wording(self, part: str) -> dict[str, str]:
         """The rules with a pattern in a sentence of the part, and the words that it found."""
-        sentences = [normalise(sentence) for sentence in split_sentences(part)]
+        sentences = [_NAMED.sub(r"\1 it", normalise(sentence)) for sentence in split_sentences(part)]
         found = ((rule.reason.value, rule.search(sentence)) for rule in self._compiled for sentence in sentences)
         return {label: words for label, words in found if words is not None}
 

@@ -187,6 +187,13 @@ def test_a_misspelled_word_is_searched_for_again_where_the_article_found_does_no
     assert again.arguments["articles"] == ["sprints"]
 
 
+def test_what_matches_nothing_is_off_topic_unless_it_goes_on_with_a_question() -> None:
+    text = "no, the brass band"
+    assert decide(seen(text, FAR, left=0)).arguments["kind"] == ReplyKind.OFF_TOPIC
+    asked_back = [{"author": "fte", "this_conversation": True, "text": "Could you say in other words what you need?"}]
+    assert decide(seen(text, FAR, left=0, history=asked_back)).tool == "escalate_to_human"
+
+
 def test_a_yes_to_the_offer_of_a_person_is_a_wish_for_one() -> None:
     offered = [
         {"author": "fte", "this_conversation": True, "text": "If you would like a person to look at it, say so."}

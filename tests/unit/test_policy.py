@@ -90,6 +90,15 @@ async def test_quoted_lines_are_not_the_customers_words(policy: EscalationPolicy
     assert await judge(policy, "> I want a refund\nHow do I create a board?", other) is None
 
 
+async def test_a_name_in_quotes_has_no_wording(tmp_path: Path) -> None:
+    policy = await load_policy(write_rules(tmp_path, small_rules(wording_bonus=1.0)), WordEmbedder())
+    named = await judge(policy, "Where is the board called 'Refund of the calendar'?")
+    assert named is None or "wording" not in named.evidence
+    said = await judge(policy, "Where is the refund of the calendar?")
+    assert said is not None
+    assert "wording 'refund'" in said.evidence
+
+
 async def test_small_talk_has_no_reason(tmp_path: Path) -> None:
     rules = small_rules()
     rules["rules"][0]["exemplars"].append("bye")
