@@ -136,6 +136,10 @@ def extract(question: str, passage: Found, *, max_words: int) -> str:
         )
     wanted = meaning(question)
     scores = [_block_score(wanted, blocks, index, how_to=is_how_to(question)) for index in range(len(blocks))]
+    headed = len(wanted & meaning(passage.section.rpartition(" > ")[2])) / max(len(wanted), 1)
+    for index, block in enumerate(blocks):
+        if block.kind is BlockKind.STEPS:  # they do what their section's heading says
+            scores[index] += 0.6 * headed
     best = max(range(len(blocks)), key=lambda index: (scores[index], -index))
     chosen = _around(blocks, best)
     room = max_words - sum(blocks[index].size_words for index in chosen)

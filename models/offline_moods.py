@@ -16,7 +16,8 @@ _GRATITUDE_WORDS = 80
 _PLEASED = 0.1
 
 _THANKS = re.compile(
-    r"\b(thank(s|ed|ful)?|thx|ty|tysm|cheers|grateful|kudos|appreciate[ds]?|saved (me|us|my|our|the)|lifesaver"
+    r"\b(thank(s|ed|ful)?|thx|ty|tysm|cheers|grateful|kudos|bravo|compliments?"
+    r"|appreciate[ds]?|saved (me|us|my|our|the)|lifesaver"
     r"|merci|gracias|danke|grazie|obrigad[oa])\b",
     re.IGNORECASE,
 )

@@ -67,6 +67,8 @@ _SYNONYMS = {
 }
 _SAME_STEMS = {stem(word): stem(target) for target, group in _SYNONYMS.items() for word in group.split()}
 """Customers' words for the words of the articles, as stems; for comparing only."""
+_HANDS_OVER = re.compile(r"\ba person of (?:our|the) (?:\w+ )?team\b|\bour billing team\b", re.IGNORECASE)
+"""What the policy hands over: a message that gets as far as the articles is not about it."""
 _REFERS = re.compile(r"\b(?:read|see|(?:is|are) in) \*[A-Z]")
 """How a text sends its reader to another article; a short one that does says little itself."""
 INFORMS = re.compile(r"(?:what|who|which|how)\b", re.IGNORECASE)
@@ -142,10 +144,11 @@ def best_passage(question: str, passages: Sequence[Found], *, words_weight: floa
         intent = -_INTENT if not troubled and _TROUBLE.search(passage.title) else 0.0
         return passage.similarity + words + intent - _RANK_COST * ranks[passage.article]
 
-    best = max(passages, key=of_article, default=None)
+    answering = [passage for passage in passages if not _HANDS_OVER.search(passage.text)]
+    best = max(answering or passages, key=of_article, default=None)
     if best is None:
         return None
-    sections = [passage for passage in passages if passage.article == best.article]
+    sections = [passage for passage in answering or passages if passage.article == best.article]
     return max(sections, key=lambda passage: _of_section(question, wanted, passage))
 
 

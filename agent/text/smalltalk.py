@@ -44,7 +44,8 @@ _PHRASES: dict[Remark, str] = {
         r"|problem (is )?(solved|fixed|resolved)|(did|does) the trick|(that|this|it) "
         r"((did|fixed|solved|sorted) it|helped|helps)( a lot)?"
         r"|(that|this) (answers|solves|fixes|fixed|solved|answered) (it|my (question|problem|issue))"
-        r"|(i )?figured it out"
+        r"|(i )?figured it out|(all|everything)('s| is| was)? (good|fine|ok|okay|well)( again| now)?"
+        r"|(you|u) (can|may) close (this|it|the (ticket|case|issue)|my (ticket|case|issue))( now)?"
     ),
     Remark.THANKS: (
         r"(many |huge |big )?thanks?( you)?( (so|very) much| a (lot|ton|bunch|million)| again| in advance"
@@ -75,7 +76,7 @@ _PHRASES: dict[Remark, str] = {
         r"|other) questions|i understand|wow|lol|(ha){2,}h?|ah+|aha"
     ),
     Remark.GREETING: (
-        r"hi+( there)?|hello+( there)?|hey+( there)?|hiya|howdy|greetings|good (morning|afternoon|evening|day)"
+        r"hi+( there)?|hello+( there)?|hey+( there)?|hiya|howdy|greetings|(good )?(morning|afternoon|evening)|good day"
         r"|(what's|whats) up|sup|yo|gm|(are|r) (you|u) there|(you|u) there|guten (tag|morgen|abend)|hallo|servus"
         r"|bonjour|bonsoir|salut|hola|buen[oa]s (dias|tardes|noches)|ciao|buongiorno|buonasera|ola|bom dia|boa tarde"
         r"|hej|hei|sala+m|ass?ala?m ?[uo]? ?al[ae]y?ikum|namaste|merhaba|aloha"
@@ -106,6 +107,7 @@ _OFF_TOPIC = re.compile(
     r"(write|compose|improve|proofread|correct) (my|our|his|her) (cv|resume|essay|letter|thesis|speech|novel|homework)|"
     r"\d ?(%|percent|plus|minus|times|divided by|[x*+/]) ?(of )?\d|"
     r"who (won|invented|discovered|wrote|painted|is the (king|queen|president))|how (tall|old|far) is|girlfriend"
+    r"|your favou?rite"
     r"|boyfriend|dating|"
     r"diagnos\w+|symptoms?|medicine|calories|workout|restaurants?|flights?|hotels?|dinosaurs?|planets?|bake|cake"
     r"|pizza)\b",

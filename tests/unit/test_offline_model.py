@@ -288,6 +288,20 @@ def test_of_an_article_the_section_is_taken_that_fits_the_intent(question: str, 
     assert chosen.section == section
 
 
+def test_what_the_policy_hands_over_is_no_answer_where_there_is_another() -> None:
+    money = Found("plans", "Plans", "Plans > Refunds", "A person of the billing team decides on refunds.", 0.6)
+    forms = Found("forms", "Forms", "Forms > Make a form", "Add questions to a form and choose the board.", 0.4)
+    assert best_passage("Can a form ask for the refunds of our shop?", [money, forms]) == forms
+    assert best_passage("Can a form ask for the refunds of our shop?", [money]) == money
+
+
+def test_steps_are_what_their_heading_says() -> None:
+    steps = "1. Select your picture.\n2. Enter the new one.\n3. Open the link that we send."
+    note = "Until then the old address stays in force, and nothing else is touched by the change."
+    passage = Found("mail", "Your address", "Your address > Change the address", f"{steps}\n\n{note}", 0.8)
+    assert extract("change address", passage, max_words=20) == steps
+
+
 TWO_FACTOR = [
     Found("2fa", "Two-factor authentication (2FA)", f"Two-factor authentication (2FA) > {heading}", text, similarity)
     for heading, text, similarity in (
