@@ -139,7 +139,7 @@ def extract(question: str, passage: Found, *, max_words: int) -> str:
     headed = len(wanted & meaning(passage.section.rpartition(" > ")[2])) / max(len(wanted), 1)
     for index, block in enumerate(blocks):
         if block.kind is BlockKind.STEPS:  # they do what their section's heading says
-            scores[index] += 0.6 * headed
+            scores[index] += headed
     best = max(range(len(blocks)), key=lambda index: (scores[index], -index))
     chosen = _around(blocks, best)
     room = max_words - sum(blocks[index].size_words for index in chosen)

@@ -70,7 +70,7 @@ async def decide_all(
 
 @pytest.mark.parametrize(
     ("name", "least_recall", "least_reasons", "most_false"),
-    [("development", 0.99, 0.98, 0.01), ("heldout", 0.97, 0.97, 0.04)],
+    [("development", 0.98, 0.97, 0.01), ("heldout", 0.98, 0.97, 0.03)],
 )
 async def test_what_must_go_to_a_person_does_and_what_may_be_answered_does_not(
     policy: EscalationPolicy,
@@ -108,7 +108,7 @@ async def test_the_whole_turn_answers_what_may_be_answered_and_hands_over_the_re
         lambda stage, done, total: None,
     )
     decided = {result.case_id: result for result in results}
-    least = {"development": (0.98, 0.99, 0.98, 0.02), "heldout": (0.96, 0.97, 0.96, 0.05)}
+    least = {"development": (0.985, 0.99, 0.98, 0.01), "heldout": (0.97, 0.98, 0.97, 0.03)}
     for name, (right, recall, reasons, false) in least.items():
         figures = score_results(groups[name], [decided[case.case_id] for case in groups[name]])
         assert (figures.accuracy or 0) >= right, name
@@ -119,7 +119,7 @@ async def test_the_whole_turn_answers_what_may_be_answered_and_hands_over_the_re
     cited = [slug for result in results for slug in result.articles]
     assert len(cited) > 150, "most of what may be answered is answered from an article"
     assert set(cited) <= known
-    for name, least_right in (("development", 0.8), ("heldout", 0.7)):
+    for name, least_right in (("development", 0.82), ("heldout", 0.85)):
         expected = expected_articles(name)
         right = [not expected[case_id].isdisjoint(decided[case_id].articles) for case_id in expected]
         assert sum(right) / len(right) >= least_right, f"{name}: answers from an article that answers"
@@ -129,7 +129,7 @@ async def test_the_whole_turn_answers_what_may_be_answered_and_hands_over_the_re
         assert 0 < size <= LIMITS[case.channel], case.case_id
 
 
-@pytest.mark.parametrize(("name", "least_right"), [("development", 0.95), ("heldout", 0.8)])
+@pytest.mark.parametrize(("name", "least_right"), [("development", 0.97), ("heldout", 0.9)])
 def test_moods_are_told_apart(name: str, least_right: float) -> None:
     sentiment = LexiconSentiment()
     lines = (HERE / "sentiment" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
