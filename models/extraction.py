@@ -16,7 +16,7 @@ from models.relevance import INFORMS, STEP, Found, is_how_to, meaning
 _BULLET = re.compile(r"^\s*[-*+•]\s+\S")
 _HEADING = re.compile(r"^\s{0,3}#{1,6}\s+\S|^\s*\*\*[^*]+\*\*:?\s*$")
 _TABLE = re.compile(r"^\s*\|")
-_LEANS = re.compile(r"then\b|(?:[^\w.:;,]*\w+[^\w.:;,]+){0,4}?(?:it|its|they|them|their|same place)\b", re.IGNORECASE)
+_LEANS = re.compile(r"then\b|\W{0,3}(?:\w+[^\w.:;,]+){0,4}?(?:it|its|they|them|their|same place)\b", re.IGNORECASE)
 """How a text begins that cannot be understood without the heading that it stands under."""
 _FENCE = re.compile(r"^\s*(?:`{3,}|~{3,})")
 

@@ -43,9 +43,11 @@ _WANTS = re.compile(
 
 def is_gratitude(text: str) -> bool:
     """Whether a text only thanks, at whatever length: every sentence is pleased, and none wants anything."""
+    if len(text.split()) > _GRATITUDE_WORDS:
+        return False
     said = _SAYS_ONLY.sub(" ", without_manners(text))
     only_says = bool(_THANKS.search(text)) or said != without_manners(text)
-    if not only_says or _WANTS.search(said) or len(text.split()) > _GRATITUDE_WORDS:
+    if not only_says or _WANTS.search(said):
         return False
     return all(
         small_talk(part) is not None
