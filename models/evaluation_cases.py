@@ -47,6 +47,12 @@ _OURS = frozenset(
     "agent assistant ai bot fte support system outbound out operator person staff representative us".split()  # noqa: SIM905
 )
 _THEIRS = frozenset("customer user client human inbound in requester sender visitor".split())  # noqa: SIM905
+_FOUND_NOTHING = re.compile(
+    r"\b(?:found nothing|nothing (?:in|on|about)|(?:do|does|did|could|can)(?:n['’]t| ?not) (?:know|find|have an answer)"
+    r"|not sure|no (?:answer|article|information)|(?:tell me|could you (?:tell|say|describe|explain)|say) (?:\w+ ){0,3}"
+    r"(?:more|in other words))\b",
+    re.IGNORECASE,
+)
 _SPEAKER = re.compile(r"^\s*([A-Za-z]+)\s*:\s+")
 
 
@@ -144,7 +150,8 @@ def _parse_expected(place: str, record: Mapping[str, Any]) -> tuple[str | None, 
 async def case_context(case: EvalCase, sentiment: SentimentScorer, negative_threshold: float) -> TurnContext:
     """The context that the case's last message would have: a conversation of its own, nothing stored.
 
-    Each earlier customer message counts as an exchange: those below the threshold at the end make the streak.
+    Each earlier customer message counts as an exchange: those below the threshold at the end make the streak. An
+    answer that says that it knows nothing, or asks back, was a gap.
     """
     conversation_id = ConversationId(uuid4())
     asked_at = datetime.now(UTC)
@@ -199,6 +206,7 @@ async def case_context(case: EvalCase, sentiment: SentimentScorer, negative_thre
         ),
         history=history,
         negative_streak=_streak(history, negative_threshold),
+        gap_streak=_gaps(history),
         burst_began_at=asked_at,
     )
 
@@ -211,3 +219,12 @@ def _streak(history: Iterable[StoredMessage], negative_threshold: float) -> int:
             assert message.sentiment is not None, "customer messages are scored"
             streak = streak + 1 if message.sentiment < negative_threshold else 0
     return streak
+
+
+def _gaps(history: Iterable[StoredMessage]) -> int:
+    """Answers of the FTE without a match, without a break, up to the last."""
+    gaps = 0
+    for message in history:
+        if message.author is Author.FTE:
+            gaps = gaps + 1 if _FOUND_NOTHING.search(message.body) else 0
+    return gaps

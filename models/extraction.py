@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from agent.text.words import sentences, stems
-from models.relevance import STEP, Found, is_how_to, meaning
+from models.relevance import INFORMS, STEP, Found, is_how_to, meaning
 
 _BULLET = re.compile(r"^\s*[-*+•]\s+\S")
 _HEADING = re.compile(r"^\s{0,3}#{1,6}\s+\S|^\s*\*\*[^*]+\*\*:?\s*$")
 _TABLE = re.compile(r"^\s*\|")
+_LEANS = re.compile(r"then\b|\W{0,3}(?:\w+[^\w.:;,]+){0,4}?(?:it|its|they|them|their|same place)\b", re.IGNORECASE)
+"""How a text begins that cannot be understood without the heading that it stands under."""
 _FENCE = re.compile(r"^\s*(?:`{3,}|~{3,})")
 
 
@@ -134,6 +136,10 @@ def extract(question: str, passage: Found, *, max_words: int) -> str:
         )
     wanted = meaning(question)
     scores = [_block_score(wanted, blocks, index, how_to=is_how_to(question)) for index in range(len(blocks))]
+    headed = len(wanted & meaning(passage.section.rpartition(" > ")[2])) / max(len(wanted), 1)
+    for index, block in enumerate(blocks):
+        if block.kind is BlockKind.STEPS:  # they do what their section's heading says
+            scores[index] += headed
     best = max(range(len(blocks)), key=lambda index: (scores[index], -index))
     chosen = _around(blocks, best)
     room = max_words - sum(blocks[index].size_words for index in chosen)
@@ -146,6 +152,19 @@ def extract(question: str, passage: Found, *, max_words: int) -> str:
     if room >= 0:
         return "\n\n".join(blocks[index].text for index in sorted(chosen))
     return _within(question, blocks, sorted(chosen), best, max_words)
+
+
+def heading_needed(text: str, passage: Found) -> str:
+    """The heading of a passage where a text taken from it is hard to understand without, else empty.
+
+    "It belongs to another account" says nothing without "The address is already in use", nor does a bare list of
+    features without the plan's name.
+    """
+    _, nested, heading = passage.section.rpartition(" > ")
+    if not nested or heading.casefold() in text.casefold():
+        return ""
+    answers = bool(INFORMS.match(heading)) or (len(heading.split()) == 1 and not _BULLET.match(text))
+    return heading if answers or _LEANS.match(text.replace("*", "")) else ""
 
 
 def closest_sentences(question: str, text: str, *, max_chars: int) -> str:

@@ -10,23 +10,39 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.records import ReasonCode
 from agent.reply.draft import ReplyKind
+from agent.text.language import is_english
 from agent.text.query import asks, is_follow_up
 from agent.text.smalltalk import Remark, is_about_software, is_off_topic, is_vague, small_talk
 from agent.text.words import STOPWORDS, content_words, sentences, words
 from models.extraction import closest_sentences, extract
+from models.offline_composition import compose
+from models.offline_exchange import (
+    accepts_a_person,
+    asks_about_the_ticket,
+    asks_how,
+    says_that_it_did_not_help,
+    was_asked_back,
+)
 from models.offline_input import Seen
 from models.offline_moods import UPSET, is_feeling, is_gratitude
-from models.offline_texts import NEAREST, NOT_HELPED, OFF_TOPIC, SMALL_TALK, UNKNOWN, WHICH, WHICH_UPSET
+from models.offline_texts import (
+    NEAREST,
+    NOT_HELPED,
+    OFF_TOPIC,
+    OTHER_LANGUAGE,
+    SMALL_TALK,
+    UNKNOWN,
+    WHICH,
+    WHICH_UPSET,
+)
 from models.relevance import Found, best_passage, coverage, is_commonplace, meaning
+from models.spelling import mended
 
-ANSWER_WORDS = 170
-PART_WORDS = 100
-BRIEF_CHARS = 260
 NEAREST_CHARS = (300, 90)
 """How much of an article that may not be meant is quoted, in full and in brief."""
 CONVINCING = 0.25
@@ -35,8 +51,6 @@ WORTH_NAMING = 0.15
 """The conviction from which a passage is named as perhaps meant."""
 LEAST_SHARE = 0.5
 """The share of a question's words that its passage has, where a message asks two things."""
-UNRELATED = 0.05
-"""How far below the cosine needed the nearest passage of what is not about the product lies, at least."""
 
 _NAME = re.compile(
     r"\b(?:to|from|with|into|via|for|using|like|and|or|supports?|connect|link|sync) (?:the |an? )?([A-Z][A-Za-z0-9]+)\b"
@@ -51,16 +65,10 @@ _STEP_NUMBER = re.compile(r"^\s{0,3}\d{1,2}[.)]\s+", re.MULTILINE)
 _NAMES_A_PLACE = re.compile(
     r"\b(?:questions?|problems?|issues?|trouble|help) (?:\w+ ){0,2}(?:about|with|on|in|for)\b", re.IGNORECASE
 )
-_TICKET = re.compile(
-    r"\b(?:status|progress|update|news|number|id|reference)\b.{0,30}\b(?:ticket|request|case|enquiry|inquiry)\b"
-    r"|\b(?:ticket|request|case)(?:'s)? (?:status|number|id|reference)\b",
-    re.IGNORECASE,
-)
-_DID_NOT_HELP = re.compile(
-    r"\b(?:did(?:n't| not)|does(?:n't| not)|do(?:n't| not)|is(?:n't| not)|still not|not) (?:work(?:ing|ed)?"
-    r"|help(?:ed|ing|ful)?|solve[d]?|fix(?:ed)?)\b"
-    r"|\b(?:still|again) (?:the same|broken|failing|stuck|not|can(?:'|no)t)\b|\bsame (?:problem|issue|error)\b"
-    r"|\balready (?:tried|did|done)\b",
+_IS_WRONG = re.compile(
+    r"\b(?:broken|broke|(?:is|are|goes|went|something|anything) (?:wrong|weird|strange|off)"
+    r"|(?:do(?:es)?n['’]?t|do(?:es)? not|is(?:n['’]?t| not)|not|stopped) work(?:ing|s)?|fails?|failed"
+    r"|problems?|issues?)\b",
     re.IGNORECASE,
 )
 
@@ -74,15 +82,21 @@ class Decision:
 
 
 def decide(seen: Seen) -> Decision:
+    if accepts_a_person(seen):
+        summary = "A person was offered, and the customer said yes."
+        return Decision("escalate_to_human", {"reason_code": ReasonCode.CUSTOMER_REQUESTED.value, "summary": summary})
     remark = small_talk(seen.text) or (Remark.THANKS if is_gratitude(seen.text) else None)
     if remark is not None:
         return _say(seen, SMALL_TALK[remark], ReplyKind.SMALL_TALK)
+    if not is_english(seen.text):
+        return _say(seen, OTHER_LANGUAGE, ReplyKind.CLARIFICATION)
     if is_off_topic(seen.text):
         return _say(seen, OFF_TOPIC, ReplyKind.OFF_TOPIC)
-    if _TICKET.search(seen.text) and seen.ticket and not _asks_how(seen.text):
+    if asks_about_the_ticket(seen):
         return _reply(_ticket_text(seen), ReplyKind.CONVERSATION)
-    if _DID_NOT_HELP.search(seen.text) and _was_answered(seen) and len(content_words(seen.text)) <= 8:
+    if says_that_it_did_not_help(seen):
         return _say(seen, NOT_HELPED, ReplyKind.CLARIFICATION)
+    seen = replace(seen, wording=mended(seen.question, _words_of(seen.passages)))
     questions = _questions(seen)
     if not questions or (_says_too_little(seen) and not _leans_on_history(seen)):
         return _say(seen, WHICH_UPSET if seen.sentiment < UPSET else WHICH, ReplyKind.CLARIFICATION)
@@ -101,14 +115,26 @@ def _answer(seen: Seen, questions: Sequence[str]) -> Decision:
         return _say(seen, WHICH_UPSET, ReplyKind.CLARIFICATION)
     if unanswered and seen.may_search and not _unrelated(seen):
         return Decision("search_knowledge_base", {"query": _other_words(seen, unanswered[0])})
+    if seen.may_search and any(_was_misread(seen, passage) for _, passage in answered):
+        return Decision("search_knowledge_base", {"query": seen.question})
     if answered:
-        return _reply(_compose(seen, answered), ReplyKind.ANSWER, list(dict.fromkeys(p.article for _, p in answered)))
+        return _reply(
+            compose(answered, brief=seen.brief),
+            ReplyKind.ANSWER,
+            list(dict.fromkeys(passage.article for _, passage in answered)),
+        )
     if _unrelated(seen):
         return _say(seen, OFF_TOPIC, ReplyKind.OFF_TOPIC)
     if seen.matched:
         return _point_to_nearest(seen)
     summary = f"The knowledge base has no answer to: {' '.join(seen.text.split())[:400]}"
     return Decision("escalate_to_human", {"reason_code": ReasonCode.KNOWLEDGE_GAP.value, "summary": summary})
+
+
+def _was_misread(seen: Seen, passage: Found) -> bool:
+    """Whether a word that the search did not know, misspelled, is one that the article found does not have."""
+    mended_words = set(words(seen.wording)) - set(words(seen.searches[0].query))
+    return not mended_words <= _words_of([other for other in seen.passages if other.article == passage.article])
 
 
 def _point_to_nearest(seen: Seen) -> Decision:
@@ -134,33 +160,6 @@ def _nearest(seen: Seen) -> Found | None:
     """The passage that may be meant, None when none is worth naming."""
     nearest = best_passage(seen.question, seen.passages)
     return nearest if nearest is not None and _conviction(seen, seen.question, nearest) >= WORTH_NAMING else None
-
-
-def _compose(seen: Seen, answered: Sequence[tuple[str, Found]]) -> str:
-    """One part for each passage, in the order of the questions; two parts at most."""
-    by_passage: dict[Found, str] = {}
-    for question, passage in answered:
-        by_passage[passage] = f"{by_passage.get(passage, '')} {question}".strip()
-    parts = list(by_passage.items())[:2]
-    if seen.brief:
-        room = BRIEF_CHARS // len(parts)
-        return "\n".join(_brief(question, passage, room) for passage, question in parts)
-    if len(parts) == 1:
-        return extract(parts[0][1], parts[0][0], max_words=ANSWER_WORDS)
-    return "\n\n".join(
-        f"**{passage.title}**\n\n{extract(question, passage, max_words=PART_WORDS)}" for passage, question in parts
-    )
-
-
-def _brief(question: str, passage: Found, room: int) -> str:
-    """Steps as steps when they fit, else the closest sentences."""
-    whole = extract(question, passage, max_words=room // 5)
-    if len(whole) <= room:
-        return whole
-    steps = [line.strip() for line in whole.splitlines() if re.match(r"\s*\d{1,2}[.)]\s", line)]
-    if len(steps) > 1:
-        return "\n".join(steps)
-    return closest_sentences(question, whole, max_chars=room) or whole
 
 
 def _passage_for(seen: Seen, question: str, *, alone: bool) -> Found | None:
@@ -236,9 +235,9 @@ def _says_too_little(seen: Seen) -> bool:
     """Whether something is said to be wrong, or to be asked, without what; 'a problem with my board' is too little."""
     if is_vague(seen.text):
         return True
-    return (
-        bool(_NAMES_A_PLACE.search(seen.text)) and is_commonplace(_specific(seen.question)) and not _asks_how(seen.text)
-    )
+    about = _specific(seen.question)
+    placed = bool(_NAMES_A_PLACE.search(seen.text)) or (len(about) <= 1 and bool(_IS_WRONG.search(seen.text)))
+    return placed and is_commonplace(about) and not asks_how(seen.text)
 
 
 def _leans_on_history(seen: Seen) -> bool:
@@ -255,16 +254,8 @@ def _other_words(seen: Seen, question: str) -> str:
 
 
 def _unrelated(seen: Seen) -> bool:
-    """Nothing in the knowledge base is anywhere near, and nothing sounds like a product's question."""
-    return seen.best_similarity < seen.needed - UNRELATED and not is_about_software(seen.text)
-
-
-def _was_answered(seen: Seen) -> bool:
-    return any(m.get("author") == "fte" and m.get("this_conversation") for m in seen.history)
-
-
-def _asks_how(text: str) -> bool:
-    return bool(re.search(r"\bhow (?:do|can|to)\b", text, re.IGNORECASE))
+    """Nothing in the knowledge base is near, and nothing sounds like a product's question or goes on with one."""
+    return not seen.matched and not is_about_software(seen.text) and not was_asked_back(seen)
 
 
 def _ticket_text(seen: Seen) -> str:

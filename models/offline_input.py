@@ -31,11 +31,13 @@ class Seen:
     ticket: Mapping[str, Any] = field(default_factory=dict)
     history: list[Mapping[str, Any]] = field(default_factory=list)
     searches: list[SeenSearch] = field(default_factory=list)
+    wording: str = ""
+    """The question without slips of the pen, once they are mended."""
 
     @property
     def question(self) -> str:
         """What the first search looked for: the matter, with the earlier question of a terse follow-up."""
-        return self.searches[0].query if self.searches else self.text
+        return self.wording or (self.searches[0].query if self.searches else self.text)
 
     @property
     def may_search(self) -> bool:
@@ -59,10 +61,6 @@ class Seen:
     @property
     def needed(self) -> float:
         return self.searches[0].needed if self.searches else 0.0
-
-    @property
-    def best_similarity(self) -> float:
-        return max((passage.similarity for passage in self.passages), default=0.0)
 
 
 def read(instructions: str, items: Iterable[Mapping[str, Any]]) -> Seen:

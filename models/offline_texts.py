@@ -18,7 +18,7 @@ SMALL_TALK: Mapping[Remark, tuple[str, str]] = {
     ),
     Remark.ACKNOWLEDGED: (
         "Thank you for letting me know. If anything else comes up, simply write back.",
-        "Great! Just write back if anything else comes up.",
+        "All right! Just write back if anything else comes up.",
     ),
     Remark.SOLVED: (
         "I am glad that it works now. If anything else comes up, simply write back.",
@@ -35,6 +35,12 @@ OFF_TOPIC = (
     "I can only help with questions about {product}, so I cannot help with this one. If there is something "
     "about {product} that you would like to know, please tell me.",
     "Sorry, I can only help with {product}. Is there something about {product} you'd like to know?",
+)
+OTHER_LANGUAGE = (
+    "I am sorry, I can only read and answer English. Could you write to me in English? If that is difficult, simply "
+    "write again, and a person will take over.",
+    "Sorry, I only understand English. Could you write in English? If that's difficult, just write again and a person "
+    "will take over.",
 )
 WHICH = (
     "I would like to help. Could you tell me a little more: what are you trying to do in {product}, what do you see "

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from agent.text.query import is_follow_up
 from agent.text.words import content_words, stem
 
 STEP = re.compile(r"^\s{0,3}(\d{1,2})[.)]\s+\S")
@@ -17,12 +18,25 @@ _HOW_TO = re.compile(
     r"|can(?:'|no)t|cannot) \w+",
     re.IGNORECASE,
 )
-_TROUBLE = re.compile(
-    r"n['’]t\b|\b(?:not|never|no longer|no (?:updates?|e-?mails?|notifications?)|cannot|unable|stopped|fail(?:s|ed"
-    r"|ing)?|errors?|missing"
-    r"|wrong|lost|broken|stuck|slow|trouble\w*|problems?|issues?|disappear\w*|crash\w*|expired|locked out|fix)\b",
+_ASKS_HOW = re.compile(r"\bhow (?:do|can|could|would|should|to)\b|\bsteps?\b", re.IGNORECASE)
+_ASKS_WHAT = re.compile(
+    r"\b(?:what|which|who|whose|difference|allowed|how (?:long|many|much|often|big|large))\b"
+    r"|^\W*(?:can|could|may|do|does|is|are|will) (?!(?:i|we|you|u|it|there)\b)\w",
     re.IGNORECASE,
 )
+_TROUBLE = re.compile(
+    r"n['’]t\b|\b(?:(?:do|does|did|ca|wo)nt|down|not|never|no longer|no (?:updates?|e-?mails?|notifications?)"
+    r"|nothing|cannot|unable|stopped|fail(?:s|ed|ing)?|errors?|missing|wrong|lost"
+    r"|broken|stuck|slow|trouble\w*|problems?|issues?|disappear\w*|crash\w*|expired|locked out|fix)\b",
+    re.IGNORECASE,
+)
+_CASE = re.compile(
+    r"(?:the|an?|your?|it|they|two|some|no|nothing|events?|changes?|totals?) .*?"
+    r"\b(?:is|are|was|were|has|have|does|cannot|can no|sends?|arrives?|appears?|shows?|keeps?"
+    r"|uses?|loads?|differs?|looks?|stays?|moved|came|comes|changed)\b",
+    re.IGNORECASE,
+)
+"""A heading that is the case of something ("The address is already in use") and not what one does or what there is."""
 _SYNONYMS = {
     "remove": "delete erase",
     "member": "colleague teammate coworker",
@@ -47,12 +61,18 @@ _SYNONYMS = {
     "slow": "lag laggy sluggish performance",
     "factor": "2fa mfa authenticator",
     "export": "download",
-    "restore": "recover undelete accident accidentally mistake",
+    "restore": "recover undelete accident accidentally mistake retrieve back",
     "enable": "turn activate disable deactivate stop mute",
+    "finish": "terminate conclude",
 }
 _SAME_STEMS = {stem(word): stem(target) for target, group in _SYNONYMS.items() for word in group.split()}
 """Customers' words for the words of the articles, as stems; for comparing only."""
-
+_HANDS_OVER = re.compile(r"\ba person of (?:our|the) (?:\w+ )?team\b|\bour billing team\b", re.IGNORECASE)
+"""What the policy hands over: a message that gets as far as the articles is not about it."""
+_REFERS = re.compile(r"\b(?:read|see|(?:is|are) in) \*[A-Z]")
+"""How a text sends its reader to another article; a short one that does says little itself."""
+INFORMS = re.compile(r"(?:what|who|which|how)\b", re.IGNORECASE)
+"""A heading under which is said what is the case, not what one does."""
 
 _COMMON_WORDS = (
     "taskflow task board project list workspace team account app data add change remove create set show find open "
@@ -62,6 +82,7 @@ _COMMON = {stem(word) for word in _COMMON_WORDS.split()}
 _COMMON_WEIGHT = 0.25
 _RANK_COST = 0.03
 _INTENT = 0.07
+_FOLLOW_UP = 0.1
 _OPENING_WORDS = 30
 
 
@@ -78,7 +99,7 @@ class Found:
 
 def meaning(text: str) -> set[str]:
     """The stems of a text's content words, with customers' words taken for the articles'."""
-    found = (stem(word) for word in content_words(text))
+    found = (stem(word.removesuffix("'s")) for word in content_words(text))
     return {_SAME_STEMS.get(word, word) for word in found}
 
 
@@ -113,16 +134,21 @@ def best_passage(question: str, passages: Sequence[Found], *, words_weight: floa
     The passages are in the search's order, which counts: it is of the whole article, and of rarer words than these.
     """
     wanted = meaning(question)
+    added = _added(question)
+    troubled = bool(_TROUBLE.search(question))
     ranks = {article: rank for rank, article in enumerate(dict.fromkeys(passage.article for passage in passages))}
 
     def of_article(passage: Found) -> float:
         words = words_weight * coverage(wanted, passage) + 0.1 * _share(wanted, f"{passage.title} {passage.section}")
-        return passage.similarity + words - _RANK_COST * ranks[passage.article]
+        words += _FOLLOW_UP * coverage(added, passage) if added else 0.0
+        intent = -_INTENT if not troubled and _TROUBLE.search(passage.title) else 0.0
+        return passage.similarity + words + intent - _RANK_COST * ranks[passage.article]
 
-    best = max(passages, key=of_article, default=None)
+    answering = [passage for passage in passages if not _HANDS_OVER.search(passage.text)]
+    best = max(answering or passages, key=of_article, default=None)
     if best is None:
         return None
-    sections = [passage for passage in passages if passage.article == best.article]
+    sections = [passage for passage in answering or passages if passage.article == best.article]
     return max(sections, key=lambda passage: _of_section(question, wanted, passage))
 
 
@@ -134,14 +160,42 @@ def _of_section(question: str, wanted: set[str], passage: Found) -> float:
     """
     _, _, heading = passage.section.rpartition(" > ")
     troubled = bool(_TROUBLE.search(question))
-    score = passage.similarity + 0.25 * _share(wanted, heading) + 0.1 * _share(wanted, passage.text)
-    score += _INTENT if troubled == bool(_TROUBLE.search(heading)) else -_INTENT
+    # What the title says already tells no section from another.
+    telling = wanted - _article_meaning(passage.title)
+    score = passage.similarity + 0.25 * _share(telling, heading) + 0.15 * _share(wanted, passage.text)
+    if _REFERS.search(passage.text) and len(passage.text.split()) < _OPENING_WORDS:
+        score -= 0.1
+    if added := _added(question):
+        score += _FOLLOW_UP * (_share(added, heading) + _share(added, passage.text))
+    score += _INTENT * _fit_of_intent(question, heading, troubled=troubled)
     has_steps = any(STEP.match(line) for line in passage.text.splitlines())
     if has_steps and is_how_to(question) and not troubled:
         score += 0.04
     if " > " not in passage.section and not has_steps and len(passage.text.split()) < _OPENING_WORDS:
         score -= 0.25
     return score
+
+
+def _added(question: str) -> set[str]:
+    """What a terse follow-up adds to the earlier question that it stands under, empty for any other question."""
+    _, under, newest = question.rpartition("\n")
+    return meaning(newest) if under and is_follow_up(newest) else set()
+
+
+def _fit_of_intent(question: str, heading: str, *, troubled: bool) -> int:
+    """1 where a section is of what is asked for: how to do it, what there is, or what is wrong; -1 where it is not."""
+    asks_how, asks_what = bool(_ASKS_HOW.search(question)), bool(_ASKS_WHAT.search(question))
+    if INFORMS.match(heading):
+        if troubled or asks_how:
+            return -1
+        return 1 if asks_what and not _TROUBLE.search(heading) else 0
+    if troubled != _is_of_trouble(heading):
+        return -1
+    return 0 if asks_what and not asks_how and not troubled else 1
+
+
+def _is_of_trouble(heading: str) -> bool:
+    return bool(_TROUBLE.search(heading) or _CASE.match(heading))
 
 
 def _share(wanted: set[str], text: str) -> float:

@@ -24,6 +24,9 @@ _REPEATED_ANGER = 0.05
 # A text of megabytes has its mood in its first pages.
 _MAX_CHARS = 20_000
 _MAX_SENTENCE = 1_000
+# VADER lets a negation reach three words far. A turn of phrase has its own inside, and is not negated by the word
+# before: "my board won't load and nobody cares".
+_SHIELD = "qqs qqs qqs"
 
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|\n+")
 _STRAIGHT = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"'})
@@ -78,7 +81,7 @@ class LexiconSentiment:
         shouted = said.isupper() and len(said.split()) >= 3
         phrased = said.lower()
         for pattern, word in PHRASES:
-            phrased = pattern.sub(f" {word} ", phrased)
+            phrased = pattern.sub(f" {_SHIELD} {word} ", phrased)
         found = phrased != said.lower()
         # VADER reads capitals as emphasis, so they are kept where no phrase was found.
         score = float(self._analyzer.polarity_scores(phrased if found or shouted else said)["compound"])

@@ -44,7 +44,7 @@ MATTER = frozenset(
     honest honestly hope hopes ignore ignored ill illegal improve improved improvement incident
     incomplete inconvenience inconvenient interested interrupt interrupted interruption invalid isolated
     issue issues join joke kill killed killer killing kills kind kindly lag lagging lags late launch
-    leak leave leaving like likes limitation limited limits loose lose loses losing loss lost low lower
+    leak leave leaving like likes limitation limited limits lol loose lose loses losing loss lost low lower
     lowest matter matters miss missed misses missing mistake mistaken mistakes natural negative no
     number odd offline ok okay open opportunity outstanding overload panic password play please poor
     popular positive powerful prefer pressure prevent prevented prevents prison privacy problem problems
@@ -170,8 +170,16 @@ _STRONG = (
     r"\b(third|fourth|fifth|sixth|tenth|hundredth|umpteenth|nth|3rd|4th|5th|6th|10th|100th) "
     r"(time|mail|message|ticket|attempt|day)\b",
     r"\b(useless|generic|copy-?paste|canned|stupid|same) (answers?|repl(y|ies)|responses?|article|links?|bot)\b",
+    r"\b(i'?m|i am) (so |really )?(losing it|at my limit|at the end of my)\b",
     r"\bi give up\b|\bhopeless\b|\bgetting (worse|nowhere)\b|\bgo(ing|es)? in circles\b",
     r"\bbeyond (frustrat\w+|belief|annoy\w+)\b",
+    r"\b(feel|feels|feeling|felt) (so |completely |totally |really |utterly |very )*"
+    r"(ignored|cheated|let down|abandoned|insulted|mocked|fooled|lied to|ripped off|helpless|unheard|betrayed)\b",
+    r"(\b(is|are|was)|'s) (such |just |really |simply |nothing but )*(an? )?"
+    r"(insult|mockery|insolence|imposition|let-?down|farce|cheek|slap in the face)\b",
+    r"\bhow (hard|difficult) can (it|this|that) be\b|\bso (bad|poor|slow) (that )?(it|this)('s| is)\b",
+    r"\b(my|our) (whole |entire )?(day|morning|week|weekend|evening|afternoon|demo|launch) "
+    r"(is|was|has been|got) ruined\b",
 )
 _COMPLAINT = (
     r"\b(over and over|again and again|time and again|yet again)\b",
@@ -188,6 +196,10 @@ _COMPLAINT = (
     r"\b(stop|quit) (sending|giving|asking|telling|wasting|copying)\b",
     r"\bread (my|what i|the) (message|mail|question|ticket|wrote|said)\b",
     r"\bi (already|just) (told|said|wrote|explained|tried|did)\b",
+    r"\b(no|zero|not any) help at all\b|\bnot helping\b|\b(isn't|aren't|ain't|isnt) helping\b",
+    r"\b(this|that|it)( is|'s) (just |so |totally |completely |really )*(insane|absurd|ludicrous|a mess)\b",
+    r"\b(had|have|has) (had )?(my|our|this) (ticket|mail|message|case|request|report) for (\w+ )?(days|weeks|months)\b",
+    r"\b(worse than (before|ever)|even worse|(just |only )?(gets|getting|got) worse)\b",
 )
 _GRUMBLE = (
     r"\bnot good\b|\bat a loss\b|\bgive me a break\b|\bcome on[!.]|\bseriously\?|\bunbelievable\b",
@@ -203,9 +215,21 @@ _PLEASED = (
     r"\bthat (did it|worked|fixed it|helped)\b|\bproblem (is )?(solved|gone|fixed)\b",
     r"\bno (problems?|issues?|worries|complaints?|rush|hurry)\b",
 )
+_NEUTRAL = (
+    r"\b(sorry|apolog\w+|forgive me)( (for|that|if|about|i|my|was|were|being|been|so|a|bit|the|got|sounded)){1,6} "
+    r"(upset|rude|angry|harsh|grumpy|mad|impolite|impatient|tone|outburst)\b",
+    r"\bdisaster[ -](recovery|plan\w*|response|relief|drills?|management|preparedness)\b",
+    r"\bnet and gross\b|\bgross (and net|amounts?|figures?|prices?|sums?|totals?|margins?|incomes?)\b",
+)
 PHRASES = [
     (re.compile(pattern), word)
-    for word, patterns in ((STRONG, _STRONG), (COMPLAINT, _COMPLAINT), (GRUMBLE, _GRUMBLE), (PLEASED, _PLEASED))
+    for word, patterns in (
+        ("matter", _NEUTRAL),
+        (STRONG, _STRONG),
+        (COMPLAINT, _COMPLAINT),
+        (GRUMBLE, _GRUMBLE),
+        (PLEASED, _PLEASED),
+    )
     for pattern in patterns
 ]
 """Turns of phrase in lower case that no single word gives away, each with the word of the lexicon it stands for."""

@@ -90,12 +90,17 @@ def matter(text: str) -> str:
 
     The whole when nothing else is left.
     """
-    spoken = _SIGNED.sub("", _GREETING.sub("", text.strip()))
+    spoken = without_manners(text)
     parts = sentences(spoken)
     kept = [part for part in parts if small_talk(part) is None and ("?" in part or not is_vague(part))]
     if not kept:
         return text
-    return " ".join(kept) if len(kept) < len(parts) else spoken.strip()
+    return " ".join(kept) if len(kept) < len(parts) else spoken
+
+
+def without_manners(text: str) -> str:
+    """A text without its greeting and its signature."""
+    return _SIGNED.sub("", _GREETING.sub("", text.strip())).strip()
 
 
 def asks(text: str) -> bool:

@@ -6,6 +6,7 @@ A remark counts as small talk only when nothing else is left of it: 'hi, how do 
 from __future__ import annotations
 
 import re
+import unicodedata
 from enum import StrEnum
 
 from agent.text.words import content_words, words
@@ -29,41 +30,56 @@ _PHRASES: dict[Remark, str] = {
         r"|am i (talking|speaking|chatting) (to|with) (a |an )?(real |actual )?(bot|robot|human|person|ai|machine)"
         r"( or (a |an )?(real |actual )?(bot|robot|human|person|ai|machine))?"
         r"|(are|r) (you|u)( guys)? (still |currently )?(open|online|available|awake|around)( (right )?now| today)?"
-        r"|who are you|what are you|what is your name|what's your name|what can you do( for me)?|how can you help( me)?"
+        r"|(are|r) (you|u) (a |an |some |the )?(chat ?gpt|gpt|openai|claude|gemini|copilot|siri|alexa|llm"
+        r"|language model)\w*|(is|am|was) (this|that|i|it) (talking to |chatting with |a |an |the )*"
+        r"(real |actual )?(ai|bot|chat ?bot|robot|machine|human|chat ?gpt)( talking| answering| here)?"
+        r"|who(m)? am i (talking|speaking|chatting|writing) (to|with)"
+        r"|who (made|built|created|programmed|trained|wrote) (you|u)"
+        r"|who are you|what are you|(what is|what's|whats) (your|ur) name|do (you|u) have a name"
+        r"|what can (you|u) do( for me)?|how can (you|u) help( me)?"
     ),
     Remark.SOLVED: (
         r"(it|that|this|everything)('s| is| has)? ?(all )?(now )?(works?|worked|working|fixed|solved|resolved"
         r"|sorted)( it| now| again| perfectly| for me| out)*"
-        r"|problem (is )?(solved|fixed|resolved)|(did|does) the trick|(that|this|it) (did it|helped|helps)( a lot)?"
+        r"|problem (is )?(solved|fixed|resolved)|(did|does) the trick|(that|this|it) "
+        r"((did|fixed|solved|sorted) it|helped|helps)( a lot)?"
         r"|(that|this) (answers|solves|fixes|fixed|solved|answered) (it|my (question|problem|issue))"
-        r"|(i )?figured it out"
+        r"|(i )?figured it out|(all|everything)('s| is| was)? (good|fine|ok|okay|well)( again| now)?"
+        r"|(you|u) (can|may) close (this|it|the (ticket|case|issue)|my (ticket|case|issue))( now)?"
     ),
     Remark.THANKS: (
         r"(many |huge |big )?thanks?( you)?( (so|very) much| a (lot|ton|bunch|million)| again| in advance"
         r"| for (your |the |all )?(quick |fast |great )*"
         r"(your )?(help|reply|response|answer|support|time|assistance|info|information|explaining|clarifying))*"
-        r"|thx|ty|tysm|cheers|much appreciated|(i )?(really )?appreciate (it|that|your help|the help)|(you('re"
+        r"|thx|thks|tks|ty|tysm|tyvm|tnx|merci( beaucoup)?|(muchas )?gracias|danke( schon)?|vielen dank|grazie( mille)?"
+        r"|(muito )?obrigad[oa]|bedankt|tack|shukran|cheers"
+        r"|much appreciated|(i )?(really )?appreciate (it|that|your help|the help)|(you('re"
         r"| are)|(u|you guys|u guys)( are| r)?|ur) (the best|amazing|awesome|great|a star|a lifesaver|rock)"
         r"|(that('s| is| was) )?(very |so |really |super )?(helpful|kind|perfect|great|awesome|amazing|brilliant"
         r"|excellent|fantastic|wonderful)"
-        r"|(great|good|nice) (job|work|service|support|help)|love it"
+        r"|(great|good|nice) (job|work|service|support|help)|well done|love it|keep it up"
     ),
     Remark.GOODBYE: (
         r"(good ?)?bye( bye)?|see (you|ya)( later| soon)?|have a (great|good|nice|lovely) (one|day|evening|weekend"
         r"|night|afternoon)"
         r"|take care|good ?night|that('s| is| will be|'ll be) all( for now| i needed)?|talk (to you )?(later|soon)"
-        r"|you too"
+        r"|you too|adios|au revoir|tschuss|arrivederci|tchau|(cu|ttyl|cya)"
     ),
     Remark.ACKNOWLEDGED: (
         r"ok(ay|ie)?|k|kk|got it|understood|i see|noted|sure|alright|all right|makes sense|will do|i('ll"
         r"| will) (try|do|check) (it|that|this)?( out| now)?"
         r"|let me (try|check|see|have a look)( (it|that|this))?( out)?|hm+"
-        r"|yes|yep|yeah|no|nope|no worries|never ?mind|cool|fine|right|perfect|sounds good|(no )?(further|more"
-        r"|other) questions|i understand|wow|lol|haha+"
+        r"|(sorry,? )?(wrong (chat|number|window|person|group|channel)|(please )?(ignore|disregard) (that|this|it"
+        r"|my (last |previous )?(message|mail|e-?mail)))|found it|np|no problem( at all)?|sorry( about that| for that)?"
+        r"|yes|yep|yeah|no|nope|no worries|never ?mind|cool|fine|right|perfect|nice( one)?|lovely"
+        r"|sounds good|(no )?(further|more"
+        r"|other) questions|i understand|wow|lol|(ha){2,}h?|ah+|aha"
     ),
     Remark.GREETING: (
-        r"hi+( there)?|hello+( there)?|hey+( there)?|hiya|howdy|greetings|good (morning|afternoon|evening|day)"
-        r"|(what's|whats) up|sup|yo"
+        r"hi+( there)?|hello+( there)?|hey+( there)?|hiya|howdy|greetings|(good )?(morning|afternoon|evening)|good day"
+        r"|(what's|whats) up|sup|yo|gm|(are|r) (you|u) there|(you|u) there|guten (tag|morgen|abend)|hallo|servus"
+        r"|bonjour|bonsoir|salut|hola|buen[oa]s (dias|tardes|noches)|ciao|buongiorno|buonasera|ola|bom dia|boa tarde"
+        r"|hej|hei|sala+m|ass?ala?m ?[uo]? ?al[ae]y?ikum|namaste|merhaba|aloha"
         r"|(how are|how r) (you|u)( doing)?( today)?|(hope|i hope) (you('re| are)|this finds you"
         r"|all is) (doing )?well|dear"
         r"|is (anyone|anybody|someone) there|anyone there|test(ing)?( 1 2 3| 123)?|ping"
@@ -91,6 +107,7 @@ _OFF_TOPIC = re.compile(
     r"(write|compose|improve|proofread|correct) (my|our|his|her) (cv|resume|essay|letter|thesis|speech|novel|homework)|"
     r"\d ?(%|percent|plus|minus|times|divided by|[x*+/]) ?(of )?\d|"
     r"who (won|invented|discovered|wrote|painted|is the (king|queen|president))|how (tall|old|far) is|girlfriend"
+    r"|your favou?rite"
     r"|boyfriend|dating|"
     r"diagnos\w+|symptoms?|medicine|calories|workout|restaurants?|flights?|hotels?|dinosaurs?|planets?|bake|cake"
     r"|pizza)\b",
@@ -131,7 +148,7 @@ _SUPPORT_NOISE = frozenset(
 
 def small_talk(text: str) -> Remark | None:
     """The kind of remark when the whole text is small talk, else None."""
-    rest = " ".join(words(text))
+    rest = " ".join(words(_without_accents(text)))
     if not rest:
         return Remark.ACKNOWLEDGED if text.strip() and _only_symbols(text) else None
     if len(rest.split()) > _MAX_WORDS or ("?" in text and _OFF_TOPIC.search(text)):
@@ -159,6 +176,10 @@ def is_about_software(text: str) -> bool:
 def is_vague(text: str) -> bool:
     """Whether a text says that something is wrong without saying what."""
     return all(word in _SUPPORT_NOISE for word in content_words(text))
+
+
+def _without_accents(text: str) -> str:
+    return "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
 
 
 def _only_symbols(text: str) -> bool:

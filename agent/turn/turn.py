@@ -76,9 +76,7 @@ async def _take_required_steps(state: TurnState) -> RuleVerdict | None:
     judged = await _with_parts(state, said, Embeddings(embeddings.model_id, embeddings.vectors[:1]))
     with state.timed("policy"):
         began = time.perf_counter()
-        verdict = services.policy.immediate(said, judged) or services.policy.after_attempt(
-            negative_streak=state.negative_streak, gap_streak=0
-        )
+        verdict = services.policy.immediate(said, judged, negative_streak=state.negative_streak)
         _record_verdict(state, verdict, began)
     if verdict is not None:
         return verdict

@@ -14,6 +14,8 @@ from pydantic import SecretStr
 from agent.knowledge.articles import read_articles
 from agent.policy.policy import EscalationPolicy, Verdict, load_policy
 from agent.ports import Embeddings
+from agent.records import Channel, ReasonCode
+from agent.reply.formatting import EMAIL_WORDS, WEB_FORM_WORDS, WHATSAPP_CHARS
 from models.batching import InProcessEmbedder
 from models.embedding import SentenceTransformerEmbedder
 from models.evaluation import score_results
@@ -25,6 +27,7 @@ from serve_app.settings import CHECKOUT, load_settings
 
 HERE = Path(__file__).parent
 UPSET = -0.3
+LIMITS = {Channel.WHATSAPP: WHATSAPP_CHARS, Channel.EMAIL: EMAIL_WORDS, Channel.WEB_FORM: WEB_FORM_WORDS}
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +40,12 @@ async def policy(embedder: InProcessEmbedder, request: pytest.FixtureRequest) ->
     assert request.config.cache is not None
     cached = VectorCache(embedder, Path(request.config.cache.mkdir("exemplars")))
     return await load_policy(CHECKOUT / "knowledge" / "escalation_rules.yaml", cached)
+
+
+def expected_articles(name: str) -> dict[str | int, set[str]]:
+    """By case, the articles that answer it, where somebody said which."""
+    records = map(json.loads, (HERE / f"{name}.jsonl").read_text(encoding="utf-8").splitlines())
+    return {record["id"]: set(record["expected_articles"]) for record in records if "expected_articles" in record}
 
 
 async def decide_all(
@@ -56,14 +65,14 @@ async def decide_all(
         context = await case_context(case, sentiment, policy.negative_threshold)
         upset = sentiment.score_text(case.text) < policy.negative_threshold
         streak = context.negative_streak + 1 if upset else 0
-        verdict = policy.immediate(case.text, own) or policy.after_attempt(negative_streak=streak, gap_streak=0)
+        verdict = policy.immediate(case.text, own, negative_streak=streak)
         verdicts.append((case, verdict))
     return verdicts
 
 
 @pytest.mark.parametrize(
     ("name", "least_recall", "least_reasons", "most_false"),
-    [("development", 0.99, 0.98, 0.01), ("heldout", 0.97, 0.97, 0.04)],
+    [("development", 0.98, 0.97, 0.01), ("heldout", 0.98, 0.97, 0.03)],
 )
 async def test_what_must_go_to_a_person_does_and_what_may_be_answered_does_not(
     policy: EscalationPolicy,
@@ -76,6 +85,8 @@ async def test_what_must_go_to_a_person_does_and_what_may_be_answered_does_not(
     cases = parse_cases((HERE / f"{name}.jsonl").read_text(encoding="utf-8").splitlines())
     verdicts = await decide_all(policy, embedder, cases)
     must = [(case, verdict) for case, verdict in verdicts if case.expected_action == "escalate"]
+    # What is not known is known after the search only.
+    must = [(case, verdict) for case, verdict in must if case.expected_reason is not ReasonCode.KNOWLEDGE_GAP]
     may = [verdict for case, verdict in verdicts if case.expected_action == "reply"]
     assert len(must) > 50
     assert len(may) > 50
@@ -99,7 +110,7 @@ async def test_the_whole_turn_answers_what_may_be_answered_and_hands_over_the_re
         lambda stage, done, total: None,
     )
     decided = {result.case_id: result for result in results}
-    least = {"development": (0.98, 0.99, 0.98, 0.02), "heldout": (0.96, 0.97, 0.96, 0.05)}
+    least = {"development": (0.985, 0.99, 0.98, 0.01), "heldout": (0.97, 0.98, 0.97, 0.03)}
     for name, (right, recall, reasons, false) in least.items():
         figures = score_results(groups[name], [decided[case.case_id] for case in groups[name]])
         assert (figures.accuracy or 0) >= right, name
@@ -110,9 +121,17 @@ async def test_the_whole_turn_answers_what_may_be_answered_and_hands_over_the_re
     cited = [slug for result in results for slug in result.articles]
     assert len(cited) > 150, "most of what may be answered is answered from an article"
     assert set(cited) <= known
+    for name, least_right in (("development", 0.82), ("heldout", 0.85)):
+        expected = expected_articles(name)
+        right = [not expected[case_id].isdisjoint(decided[case_id].articles) for case_id in expected]
+        assert sum(right) / len(right) >= least_right, f"{name}: answers from an article that answers"
+    for case in (case for cases in groups.values() for case in cases):
+        reply = decided[case.case_id].reply
+        size = len(reply) if case.channel is Channel.WHATSAPP else len(reply.split())
+        assert 0 < size <= LIMITS[case.channel], case.case_id
 
 
-@pytest.mark.parametrize(("name", "least_right"), [("development", 0.95), ("heldout", 0.8)])
+@pytest.mark.parametrize(("name", "least_right"), [("development", 0.97), ("heldout", 0.9)])
 def test_moods_are_told_apart(name: str, least_right: float) -> None:
     sentiment = LexiconSentiment()
     lines = (HERE / "sentiment" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()

@@ -111,6 +111,17 @@ async def test_upset_messages_at_the_end_of_the_history_make_the_streak() -> Non
     assert await context_streak({"text": "calm words", "sentiment": -0.9}) == 1
 
 
+async def test_answers_at_the_end_of_the_history_that_found_nothing_are_gaps() -> None:
+    async def gaps(*history: str) -> int:
+        [case] = parse_cases([line(history=list(history))])
+        return (await case_context(case, ByWord(), -0.3)).gap_streak
+
+    assert await gaps("Does it fly?", "Agent: Yes, since May.") == 0
+    assert await gaps("Does it fly?", "Agent: I found nothing on this. Could you say it in other words?") == 1
+    assert await gaps("Does it fly?", "Agent: I don't know.", "By air?", "Agent: Could you tell me more?") == 2
+    assert await gaps("Does it fly?", "Agent: I don't know.", "Does it swim?", "Agent: It does.") == 0
+
+
 async def test_the_context_holds_the_message_and_its_history_in_order() -> None:
     [case] = parse_cases([line(channel="whatsapp", history=["first", "Agent: second"])])
     context = await case_context(case, ByWord(), -0.3)

@@ -114,6 +114,11 @@ def test_markdown_becomes_plain_text() -> None:
     assert "https" not in without_markdown(source, links=False)
 
 
+def test_a_placeholder_in_code_is_no_tag() -> None:
+    text = "Send `Authorization: Bearer <token>`, <b>not</b> the password."
+    assert without_markdown(text, links=True) == "Send Authorization: Bearer <token>, not the password."
+
+
 def test_two_articles_are_both_cited_with_their_addresses() -> None:
     linked = replace(PASSWORD, url="https://help.example/p")
     text = format_reply("Yes.", context(channel=Channel.EMAIL), BRAND, [EXPORT, linked, EXPORT])

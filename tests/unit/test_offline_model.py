@@ -134,6 +134,9 @@ def test_a_follow_up_is_answered_in_the_light_of_the_earlier_question() -> None:
         ("what is the weather in Oslo?", ReplyKind.OFF_TOPIC),
         ("help", ReplyKind.CLARIFICATION),
         ("it does not work", ReplyKind.CLARIFICATION),
+        ("my board is broken", ReplyKind.CLARIFICATION),
+        ("como puedo cambiar mi contraseña?", ReplyKind.CLARIFICATION),
+        ("Dear team, just wanted to say that the new board is lovely.", ReplyKind.SMALL_TALK),
         ("What is the status of my ticket?", ReplyKind.CONVERSATION),
     ],
 )
@@ -172,6 +175,54 @@ def test_an_answer_that_did_not_help_is_asked_about_not_repeated() -> None:
     decision = decide(seen("it still doesn't work", EXPORT, history=answered))
     assert decision.arguments["kind"] == "clarification"
     assert "Export" not in decision.arguments["message"]
+
+
+def test_a_misspelled_word_is_searched_for_again_where_the_article_found_does_not_have_it() -> None:
+    sprints = Passage("sprints", "Sprints", "Sprints > Start a sprint", "Select Start sprint.", 0.6, 0.1)
+    charts = Passage("charts", "Charts", "Charts > Velocity", "Velocity is the mean of three sprints.", 0.4, 0.1)
+    first = decide(seen("sprint velosity where?", sprints, charts))
+    assert first.tool == "search_knowledge_base"
+    assert first.arguments["query"] == "sprint velocity where?"
+    again = decide(seen("how do I start a sprnit", sprints, charts))
+    assert again.arguments["articles"] == ["sprints"]
+
+
+def test_what_matches_nothing_is_off_topic_unless_it_goes_on_with_a_question() -> None:
+    text = "no, the brass band"
+    assert decide(seen(text, FAR, left=0)).arguments["kind"] == ReplyKind.OFF_TOPIC
+    asked_back = [{"author": "fte", "this_conversation": True, "text": "Could you say in other words what you need?"}]
+    assert decide(seen(text, FAR, left=0, history=asked_back)).tool == "escalate_to_human"
+
+
+def test_a_yes_to_the_offer_of_a_person_is_a_wish_for_one() -> None:
+    offered = [
+        {"author": "fte", "this_conversation": True, "text": "If you would like a person to look at it, say so."}
+    ]
+    decision = decide(seen("Yes, that would be great", EXPORT, history=offered))
+    assert decision.tool == "escalate_to_human"
+    assert decision.arguments["reason_code"] == "customer_requested"
+    answered = [{"author": "fte", "this_conversation": True, "text": "Does it show a person's picture?"}]
+    assert decide(seen("yes", EXPORT, history=answered)).tool == "send_response"
+    assert decide(seen("yes, and how do I export a project?", EXPORT, history=offered)).tool == "send_response"
+
+
+@pytest.mark.parametrize(
+    ("heading", "text", "needed"),
+    [
+        ("The address is already in use", "It belongs to another account.", True),
+        ("Delete a task", "Open its menu and select **Delete**.", True),
+        ("Who can see a portfolio", "People you share it with.", True),
+        ("Pro", "Dashboards and goals.", True),
+        ("See the seats", "Open **Settings > Seats**: it shows the free ones.", False),
+        ("Turn it on", "1. Select your picture.\n2. Select **Set up**.", False),
+    ],
+)
+def test_a_passage_that_leans_on_its_heading_is_given_under_it(heading: str, text: str, needed: bool) -> None:
+    passage = Passage("thing", "A thing", f"A thing > {heading}", text, 0.8, 0.1)
+    message = decide(seen(f"{heading}, please tell me of the thing?", passage)).arguments["message"]
+    assert message == (f"## {heading}\n\n{text}" if needed else text)
+    brief = decide(seen(f"{heading}, please tell me of the thing?", passage, brief=True)).arguments["message"]
+    assert brief == (f"{heading}: {text}" if needed else text)
 
 
 def test_a_brief_channel_gets_steps_or_whole_sentences() -> None:
@@ -237,6 +288,46 @@ def test_of_an_article_the_section_is_taken_that_fits_the_intent(question: str, 
     assert chosen.section == section
 
 
+def test_what_the_policy_hands_over_is_no_answer_where_there_is_another() -> None:
+    money = Found("plans", "Plans", "Plans > Refunds", "A person of the billing team decides on refunds.", 0.6)
+    forms = Found("forms", "Forms", "Forms > Make a form", "Add questions to a form and choose the board.", 0.4)
+    assert best_passage("Can a form ask for the refunds of our shop?", [money, forms]) == forms
+    assert best_passage("Can a form ask for the refunds of our shop?", [money]) == money
+
+
+def test_steps_are_what_their_heading_says() -> None:
+    steps = "1. Select your picture.\n2. Enter the new one.\n3. Open the link that we send."
+    note = "Until then the old address stays in force, and nothing else is touched by the change."
+    passage = Found("mail", "Your address", "Your address > Change the address", f"{steps}\n\n{note}", 0.8)
+    assert extract("change address", passage, max_words=20) == steps
+
+
+TWO_FACTOR = [
+    Found("2fa", "Two-factor authentication (2FA)", f"Two-factor authentication (2FA) > {heading}", text, similarity)
+    for heading, text, similarity in (
+        ("Turn it on", "1. Open the settings.\n2. Scan the code.", 0.56),
+        ("Require two-factor authentication for the workspace", "Admins turn it on.", 0.65),
+        ("The code is refused", "Check the clock.", 0.60),
+        ("What the recovery codes are for", "They let you in without the phone.", 0.58),
+    )
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "heading"),
+    [
+        ("How do I turn on two-factor authentication for my own account?", "Turn it on"),
+        ("Can we require two-factor authentication?", "Require two-factor authentication for the workspace"),
+        ("my two-factor code does not work", "The code is refused"),
+        ("What are the recovery codes of 2fa?", "What the recovery codes are for"),
+    ],
+)
+def test_a_heading_counts_by_what_it_says_beyond_the_title(question: str, heading: str) -> None:
+    chosen = best_passage(question, TWO_FACTOR)
+    assert chosen is not None
+    assert chosen.section.endswith(f"> {heading}")
+
+
 def test_an_article_is_not_left_for_another_only_because_both_are_about_trouble() -> None:
     chosen = best_passage("slack does not show my tasks", SLACK)
     assert chosen is not None
@@ -294,7 +385,17 @@ async def test_an_unknown_question_takes_two_searches_and_says_plainly_that_it_i
 @pytest.mark.parametrize("channel", list(Channel))
 @pytest.mark.parametrize(
     "text",
-    ["hi", "thanks", "what's the weather?", "help", "are you a bot?", "it works now", "bye", "status of my ticket?"],
+    [
+        "hi",
+        "thanks",
+        "what's the weather?",
+        "help",
+        "are you a bot?",
+        "it works now",
+        "bye",
+        "status of my ticket?",
+        "wie kann ich das ändern?",
+    ],
 )
 async def test_every_fixed_text_passes_the_guardrails_on_every_channel(channel: Channel, text: str) -> None:
     decision = await run_turn(context(text, channel=channel), services(search=FakeSearch([FAR])))

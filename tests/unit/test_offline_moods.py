@@ -14,6 +14,8 @@ from models.offline_moods import is_feeling, is_gratitude
         "I am grateful for your patience. Excellent explanation. Enjoy your weekend!",
         "Thank you, you saved my day.",
         "Lovely, that is all I wanted. Cheers!",
+        "Dear team,\n\nthanks a lot for the quick help. All works well again.\n\nKind regards,\nOla",
+        "No question today, I just wanted to say that the new calendar is wonderful.",
     ],
 )
 def test_thanks_at_length_are_thanks(text: str) -> None:
@@ -30,6 +32,7 @@ def test_thanks_at_length_are_thanks(text: str) -> None:
         "Great product, thanks. I use Firefox on a Mac.",
         "I'd appreciate a call.",
         "What a wonderful board!",
+        "I just wanted to say that the new calendar is wrong.",
     ],
 )
 def test_thanks_beside_a_matter_are_not_all(text: str) -> None:

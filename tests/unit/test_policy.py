@@ -90,6 +90,36 @@ async def test_quoted_lines_are_not_the_customers_words(policy: EscalationPolicy
     assert await judge(policy, "> I want a refund\nHow do I create a board?", other) is None
 
 
+async def test_a_name_in_quotes_has_no_wording(tmp_path: Path) -> None:
+    policy = await load_policy(write_rules(tmp_path, small_rules(wording_bonus=1.0)), WordEmbedder())
+    named = await judge(policy, "Where is the board called 'Refund of the calendar'?")
+    assert named is None or "wording" not in named.evidence
+    said = await judge(policy, "Where is the refund of the calendar?")
+    assert said is not None
+    assert "wording 'refund'" in said.evidence
+
+
+async def test_small_talk_has_no_reason(tmp_path: Path) -> None:
+    rules = small_rules()
+    rules["rules"][0]["exemplars"].append("bye")
+    policy = await load_policy(write_rules(tmp_path, rules), WordEmbedder())
+    assert await judge(policy, "bye") is None
+
+
+async def test_lasting_anger_is_the_reason_unless_another_is_plain(policy: EscalationPolicy) -> None:
+    async def judge_angry(text: str) -> ReasonCode | None:
+        vectors = await WordEmbedder().embed([text, *policy.parts(text)])
+        verdict = policy.immediate(text, vectors, negative_streak=2)
+        return verdict and verdict.reason_code
+
+    vague = "You took my money and my time, terrible thing"
+    assert await judge(policy, vague) is not None, "near enough to a reason on its own"
+    assert await judge_angry(vague) is ReasonCode.NEGATIVE_SENTIMENT
+    assert await judge_angry("How do I find the board?") is ReasonCode.NEGATIVE_SENTIMENT
+    assert await judge_angry("I want my money back.") is ReasonCode.REFUND_REQUEST
+    assert await judge_angry("This lawsuit of our lawyer is a letter to you.") is ReasonCode.LEGAL_ISSUE
+
+
 async def test_after_attempt(policy: EscalationPolicy) -> None:
     assert policy.after_attempt(negative_streak=1, gap_streak=1) is None
     upset = policy.after_attempt(negative_streak=2, gap_streak=2)

@@ -60,6 +60,10 @@ def test_negation_turns_a_feeling_around(sentiment: LexiconSentiment) -> None:
     assert sentiment.score_text("I am happy with it") > 0.3 > UPSET > sentiment.score_text("I am not happy with it")
 
 
+def test_a_word_before_a_turn_of_phrase_does_not_turn_it_around(sentiment: LexiconSentiment) -> None:
+    assert sentiment.score_text("this is terrible, my board wont load and nobody cares") < -0.3
+
+
 def test_one_upset_sentence_of_a_long_mail_counts(sentiment: LexiconSentiment) -> None:
     calm = "We plan our sprints in TaskFlow. The boards hold two hundred tasks. "
     assert sentiment.score_text(calm * 5) >= UPSET

@@ -27,6 +27,14 @@ from agent.text.smalltalk import Remark, is_off_topic, is_vague, small_talk
         ("👍", Remark.ACKNOWLEDGED),
         ("Are you a bot?", Remark.IDENTITY),
         ("am I talking to a real person or a robot?", Remark.IDENTITY),
+        ("are you chatgpt?", Remark.IDENTITY),
+        ("who made you", Remark.IDENTITY),
+        ("Buenos días!", Remark.GREETING),
+        ("are you there?", Remark.GREETING),
+        ("Danke schön", Remark.THANKS),
+        ("nice, that fixed it", Remark.SOLVED),
+        ("have a nice weekend", Remark.GOODBYE),
+        ("sorry, wrong chat", Remark.ACKNOWLEDGED),
     ],
 )
 def test_remarks_are_known(text: str, remark: Remark) -> None:
@@ -48,6 +56,8 @@ def test_remarks_are_known(text: str, remark: Remark) -> None:
         "",
         "今日は",
         "my account is great broken",
+        "wrong number on the invoice",
+        "who made this task?",
     ],
 )
 def test_questions_are_not_small_talk(text: str) -> None:

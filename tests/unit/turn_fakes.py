@@ -152,9 +152,9 @@ class FakePolicy:
         assert model_id == "fake"
         return 0.35
 
-    def immediate(self, text: str, embeddings: Embeddings) -> FakeVerdict | None:
+    def immediate(self, text: str, embeddings: Embeddings, *, negative_streak: int) -> FakeVerdict | None:
         self.seen.append((text, embeddings))
-        return self.immediate_verdict
+        return self.immediate_verdict or self.after_attempt(negative_streak=negative_streak, gap_streak=0)
 
     def is_clear(self, text: str, embeddings: Embeddings) -> bool:
         return self.clear or not self.parts(text)
