@@ -11,6 +11,7 @@ class FteError(Exception):
 
     http_status: int = 500
     retryable: bool = False
+    retry_after_s: int = 2
 
 
 class BadInput(FteError):

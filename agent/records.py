@@ -264,7 +264,8 @@ class TurnContext:
     `burst` is the run of queued messages, in `seq` order, that this turn answers together. `history` is at most
     the last 20 earlier messages, oldest first: of the customer across channels when the identity is verified, of
     this conversation alone when not (invariant 7). `negative_streak` counts earlier exchanges in a row below the
-    sentiment threshold; `gap_streak` earlier exchanges in a row without a knowledge match.
+    sentiment threshold; `gap_streak` earlier exchanges in a row without a knowledge match. `colleague_note` is what the
+    person who last handed the conversation back wants the FTE to know.
     """
 
     customer_id: CustomerId
@@ -282,6 +283,7 @@ class TurnContext:
     gap_streak: int = 0
     held_notice_sent: bool = False
     opted_out: bool = False
+    colleague_note: str = ""
     burst_began_at: datetime | None = None
     queue_wait_ms: float = 0.0
 

@@ -11,7 +11,7 @@ import asyncpg
 
 from agent.errors import Conflict, NotFound
 from agent.records import ConversationId
-from crm.database import Database
+from crm.database import Connection, Database
 from crm.queries import load_queries
 
 _QUERIES = load_queries("attachments")
@@ -67,8 +67,7 @@ class Attachments:
     async def fetch_all(self, conversation_id: ConversationId) -> list[Attachment]:
         """In the order of their coming."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch(_QUERIES["fetch_attachments"], conversation_id)
-        return [_to_attachment(row) for row in rows]
+            return await fetch_attachments(connection, conversation_id)
 
     async def fetch(self, conversation_id: ConversationId, attachment_id: UUID) -> tuple[Attachment, bytes]:
         """One file with its bytes. Raises NotFound, also for a file of another conversation."""
@@ -77,6 +76,12 @@ class Attachments:
         if row is None:
             raise NotFound("no such file")
         return _to_attachment(row), row["content"]
+
+
+async def fetch_attachments(connection: Connection, conversation_id: ConversationId) -> list[Attachment]:
+    """The files of a conversation in the order of their coming."""
+    rows = await connection.fetch(_QUERIES["fetch_attachments"], conversation_id)
+    return [_to_attachment(row) for row in rows]
 
 
 def _to_attachment(row: asyncpg.Record) -> Attachment:

@@ -63,6 +63,8 @@ class Database:
         self._pool_size = pool_size or times.pool_size
         self._pool: asyncpg.Pool | None = None
         self._making = asyncio.Lock()
+        # That hold a connection or wait for one.
+        self._steps = 0
         # The driver holds its connections weakly; a listener must outlive the call that made it.
         self._listening: set[asyncpg.Connection] = set()
 
@@ -100,15 +102,28 @@ class Database:
             "hnsw.ef_search": "400",
         }
 
+    @property
+    def in_use(self) -> int:
+        """Connections that steps hold now."""
+        return 0 if self._pool is None else self._pool.get_size() - self._pool.get_idle_size()
+
+    @property
+    def waiting(self) -> int:
+        """Steps that wait for a connection now."""
+        return max(0, self._steps - self.in_use)
+
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """One connection outside a transaction. Raises DatabaseAway."""
+        self._steps += 1
         try:
             pool = await self._get_pool()
             async with pool.acquire(timeout=self._times.acquire_connection_s) as connection:
                 yield connection
         except _AWAY as error:
             raise DatabaseAway("the database does not answer") from error
+        finally:
+            self._steps -= 1
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

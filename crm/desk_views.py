@@ -28,10 +28,12 @@ from agent.records import (
     Priority,
     ResolutionKind,
     Severity,
+    Suspicion,
     Team,
     TicketId,
     TicketStatus,
 )
+from crm.attachments import Attachment, fetch_attachments
 from crm.database import Database
 from crm.queries import load_queries
 
@@ -103,6 +105,18 @@ class ResolutionView:
 
 
 @dataclass(frozen=True, slots=True)
+class QuarantineView:
+    """Why a request looked like spam. `waits` while nobody decided; `ending` is released or discarded, and by whom."""
+
+    reasons: Sequence[Suspicion]
+    waits: bool
+    created_at: datetime
+    ending: str | None
+    ended_by: str | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationLine:
     conversation_id: ConversationId
     ticket_id: TicketId
@@ -140,6 +154,8 @@ class ConversationView:
     outcomes: Sequence[OutcomeView]
     escalations: Sequence[EscalationView]
     resolutions: Sequence[ResolutionView]
+    attachments: Sequence[Attachment]
+    quarantine: QuarantineView | None
     other_conversations: Sequence[ConversationLine]
 
 
@@ -200,11 +216,13 @@ class DeskViews:
             resolutions = await connection.fetch(
                 _RESOLUTION_QUERIES["fetch_resolutions"], conversation_id, _RESOLUTIONS_MAX
             )
+            attachments = await fetch_attachments(connection, conversation_id)
+            quarantine = await connection.fetchrow(_QUERIES["fetch_conversation_quarantine"], conversation_id)
             lines = await connection.fetch(
                 _QUERIES["fetch_customer_conversations"], [row["customer_id"]], _CONVERSATIONS_MAX
             )
         others = [line for line in lines if line["conversation_id"] != conversation_id]
-        return _to_conversation(row, messages, outcomes, escalations, resolutions, others)
+        return _to_conversation(row, messages, outcomes, escalations, resolutions, attachments, quarantine, others)
 
     async def fetch_standing(self, conversation_id: ConversationId) -> ConversationStanding:
         """Raises NotFound."""
@@ -252,6 +270,8 @@ def _to_conversation(
     outcomes: Sequence[asyncpg.Record],
     escalations: Sequence[asyncpg.Record],
     resolutions: Sequence[asyncpg.Record],
+    attachments: Sequence[Attachment],
+    quarantine: asyncpg.Record | None,
     others: Sequence[asyncpg.Record],
 ) -> ConversationView:
     return ConversationView(
@@ -287,6 +307,8 @@ def _to_conversation(
         ],
         escalations=[_to_escalation(each) for each in reversed(escalations)],
         resolutions=[ResolutionView(**{**each, "kind": ResolutionKind(each["kind"])}) for each in resolutions],
+        attachments=attachments,
+        quarantine=None if quarantine is None else _to_quarantine(quarantine),
         other_conversations=[_to_conversation_line(each) for each in others],
     )
 
@@ -319,6 +341,17 @@ def _to_escalation(row: asyncpg.Record) -> EscalationView:
         created_at=row["created_at"],
         taken_at=row["taken_at"],
         closed_at=row["closed_at"],
+    )
+
+
+def _to_quarantine(row: asyncpg.Record) -> QuarantineView:
+    return QuarantineView(
+        reasons=[Suspicion(reason) for reason in row["reasons"]],
+        waits=row["waits"],
+        created_at=row["created_at"],
+        ending=row["ending"],
+        ended_by=row["ended_by"],
+        ended_at=row["ended_at"],
     )
 
 

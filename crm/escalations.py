@@ -76,8 +76,8 @@ class Escalations:
         return [_to_line(row) for row in rows]
 
     async def fetch_marks(self, conversation_ids: Collection[ConversationId]) -> dict[ConversationId, str]:
-        """For the conversations of live escalations and for the given ones a text that changes when there is
-        something new to see."""
+        """For the conversations of live escalations, for those in quarantine and for the given ones a text that
+        changes when there is something new to see."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(_QUERIES["fetch_marks"], list(conversation_ids), LISTED_MAX)
         return {ConversationId(row["conversation_id"]): row["mark"] for row in rows}

@@ -65,6 +65,24 @@ class ChannelMetrics:
 
 
 @dataclass(frozen=True, slots=True)
+class Activity:
+    """What is done now: turns of the last minute, and percentiles over a while. What was not measured is None."""
+
+    turns_last_minute: int
+    turn: Percentiles | None
+    end_to_end: Percentiles | None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveEscalations:
+    """`oldest_open_s` is how long the oldest that nobody has taken has waited, 0 without any."""
+
+    open: int
+    taken: int
+    oldest_open_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class EmbeddingModel:
     model_id: str
     dimension: int
@@ -118,6 +136,19 @@ class Metrics:
             )
             for row in rows
         ]
+
+    async def fetch_activity(self, window: timedelta) -> Activity:
+        """Percentiles are of the last `window`, which is a minute or longer."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_QUERIES["fetch_activity"], window)
+        assert row is not None, "an aggregate has one row"
+        return Activity(row["turns_last_minute"], _to_percentiles(row["turn"]), _to_percentiles(row["end_to_end"]))
+
+    async def fetch_live_escalations(self) -> LiveEscalations:
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_QUERIES["fetch_live_escalations"])
+        assert row is not None, "an aggregate has one row"
+        return LiveEscalations(**row)
 
     async def fetch_health(self) -> HealthFigures:
         async with self._database.connection() as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -11,6 +12,7 @@ from typing import Any
 import asyncpg
 
 from agent.errors import FenceLost
+from agent.log_fields import log_extra
 from agent.records import (
     Author,
     Category,
@@ -44,6 +46,7 @@ from agent.service.hours import OpeningHours, utc_now
 from crm.database import Connection, Database
 from crm.queries import load_queries
 
+_LOG = logging.getLogger(__name__)
 _QUERIES = load_queries("turns")
 HISTORY_LIMIT = 20
 _FENCE_LOST = "fence_lost"
@@ -136,6 +139,12 @@ class PostgresTurns:
             await self.commit(claim, context, _last_decision(context, error, away), allow_rerun=False)
         except FenceLost:
             return
+        about = log_extra(
+            conversation_id=context.conversation_id,
+            ticket_id=context.ticket.ticket_id,
+            message_ids=[message.message_id for message in context.burst],
+        )
+        _LOG.error("a burst was given up and goes to a person", extra=about)
 
 
 def _last_decision(context: TurnContext, error: str, away: str) -> TurnDecision:
@@ -216,6 +225,7 @@ def _to_context(claim: Claim, rows: list[asyncpg.Record], history: list[asyncpg.
         gap_streak=first["gap_streak"],
         held_notice_sent=first["held_notice_at"] is not None,
         opted_out=first["opted_out_at"] is not None,
+        colleague_note=first["handed_back_note"] or "",
         burst_began_at=first["burst_began_at"],
         queue_wait_ms=max(0.0, (claim.claimed_at - burst[0].created_at).total_seconds() * 1000),
     )

@@ -11,6 +11,7 @@ from agent.records import CustomerId
 from agent.workers.pace import TurnPace
 from deployments.handles import EmbeddingHandle, SentimentHandle
 from deployments.lock_client import ActorLocks
+from deployments.measures import ReplicaMeasures, of_database, of_turns
 from deployments.priority import settle_down, start_beside_others
 from deployments.startup import start_replica
 
@@ -48,13 +49,15 @@ class Agent:
         )
         self._services.start()
         self._pace = TurnPace(turns_at_once)
+        locks = ActorLocks(settings.lock_shards, times)
         self._worker = TurnWorker(
             PostgresTurns(self._database, opening_hours),
-            ActorLocks(settings.lock_shards, times),
+            locks,
             self._services.get,
             times,
             holder=serve.get_replica_context().replica_tag,
         )
+        self._measures = ReplicaMeasures(of_database(self._database) | of_turns(self._pace, locks))
         self._settling = asyncio.create_task(self._settle())
 
     async def turn(self, customer_id: CustomerId) -> bool:
@@ -77,5 +80,6 @@ class Agent:
 
     async def __del__(self) -> None:
         self._settling.cancel()
+        self._measures.stop()
         await self._services.close()
         await self._database.close()

@@ -14,6 +14,7 @@ from crm.notifier import Notifier
 from crm.outbox import Outbox
 from crm.work import DELIVERED_CHANNEL, OUTBOX_CHANNEL, WorkQueue
 from deployments.background import BackgroundLoop
+from deployments.measures import ReplicaMeasures, of_database
 from deployments.startup import start_replica
 
 _DRAIN_S = 12.0
@@ -36,11 +37,15 @@ class Courier:
             settings.times,
         )
         self._background = BackgroundLoop("courier", loop)
+        self._measures = ReplicaMeasures(
+            {**of_database(self._database), "fte_replica_loop_beat_age_seconds": loop.heartbeat.age_s}
+        )
 
     def check_health(self) -> None:
         self._background.check()
 
     async def __del__(self) -> None:
+        self._measures.stop()
         await self._background.drain(_DRAIN_S)
         await self._database.close()
 

@@ -18,6 +18,7 @@ from crm.service_rules import RememberedRules
 from crm.work import DESK_CHANNEL, WorkQueue
 from deployments.background import BackgroundLoop
 from deployments.capacity import AgentCapacity
+from deployments.measures import ReplicaMeasures, of_database
 from deployments.startup import start_replica
 
 _DRAIN_S = 5.0
@@ -45,6 +46,14 @@ class Dispatcher:
         self._aftercare = BackgroundLoop(
             "aftercare", AftercareLoop(Aftercare(self._database), rules, wake_desks, times)
         )
+        self._measures = ReplicaMeasures(
+            {
+                **of_database(self._database),
+                "fte_replica_customers_in_hand": lambda: self._dispatch.in_hand,
+                "fte_replica_turn_credits": capacity.credits,
+                "fte_replica_loop_beat_age_seconds": self._dispatch.heartbeat.age_s,
+            }
+        )
 
     def check_health(self) -> None:
         self._background.check()
@@ -55,6 +64,7 @@ class Dispatcher:
 
     async def __del__(self) -> None:
         self._watch.cancel()
+        self._measures.stop()
         await asyncio.gather(self._background.drain(_DRAIN_S), self._aftercare.drain(_DRAIN_S))
         await self._database.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from ray import serve
 
 from agent.ports import Embeddings
+from deployments.measures import EmbedMeasures
 from deployments.model_slot import ModelSlot
 from deployments.priority import settle_down, start_beside_others, yield_to_the_door
 from deployments.startup import start_replica
@@ -44,6 +46,7 @@ class Embedding:
         self._slot: ModelSlot[SentenceTransformerEmbedder] = ModelSlot(self._load)
         # torch uses its own threads; a second call beside a running one would only share them.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="embed", initializer=yield_to_the_door)
+        self._measures = EmbedMeasures()
         self._filled = False
 
     async def reconfigure(self, user_config: dict[str, object]) -> None:
@@ -73,7 +76,12 @@ class Embedding:
 
     @serve.batch(max_batch_size=32, batch_wait_timeout_s=0.0)
     async def _embed_together(self, requests: list[list[str]]) -> list[Embeddings | Exception]:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, embed_requests, self._slot.live, requests)
+        began = time.perf_counter()
+        answers: list[Embeddings | Exception] = await asyncio.get_running_loop().run_in_executor(
+            self._thread, embed_requests, self._slot.live, requests
+        )
+        self._measures.record(sum(map(len, requests)), time.perf_counter() - began)
+        return answers
 
     def _load(self, name: str) -> SentenceTransformerEmbedder:
         # torch takes a second to import, which whoever only builds the application must not wait for.

@@ -7,6 +7,7 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from crm.database import Database
+from deployments.measures import ReplicaMeasures, of_database
 from deployments.priority import take_a_session
 from deployments.probes import make_probes
 from deployments.startup import start_replica
@@ -39,10 +40,18 @@ class Ingress:
             form_limits=FormLimits(settings.form_per_email, settings.form_per_address),
             probes=make_probes(embedding, dispatcher, settings.lock_shards, settings.times),
         )
+        self._measures = ReplicaMeasures(
+            {
+                **of_database(self._database),
+                "fte_replica_ticket_streams": lambda: self._services.streams.open,
+                "fte_replica_desk_streams": lambda: self._services.desk_streams.open,
+            }
+        )
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return create_app(self._services)
 
     async def __del__(self) -> None:
+        self._measures.stop()
         await self._services.close()
         await self._database.close()

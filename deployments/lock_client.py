@@ -32,19 +32,31 @@ class ActorLocks:
         self._times = times
         self._actors: dict[int, Any] = {}
         self._renewals: dict[str, asyncio.Task[None]] = {}
+        self.waiting = 0
+        """Turns that wait for their lock now."""
+        self.given_up = 0
+        """Turns since the start that went on without one: Postgres alone kept them apart."""
+
+    @property
+    def held(self) -> int:
+        return len(self._renewals)
 
     async def acquire(self, customer_id: CustomerId, holder: str) -> LockGrant | None:
         shard = shard_of(customer_id, self._shards)
         # The client makes the token, so that it can give up a grant whose answer it never saw.
         grant = LockGrant(customer_id, f"{holder}/{secrets.token_hex(8)}")
+        self.waiting += 1
         try:
             actor = await self._actor(shard)
             granted = await self._ask(actor, grant)
         except (RayError, ValueError) as error:
             _LOG.warning("lock shard %d does not answer: %s", shard, type(error).__name__)
             self._actors.pop(shard, None)
-            return None
+            granted = False
+        finally:
+            self.waiting -= 1
         if not granted:
+            self.given_up += 1
             return None
         self._renewals[grant.token] = asyncio.create_task(self._keep(actor, grant))
         return grant

@@ -1,16 +1,15 @@
-"""What every replica does first: find its settings and say its log lines to stderr."""
+"""What every replica does first: find its settings and set its logging up."""
 
 from __future__ import annotations
 
 import importlib
-import logging
-import sys
 from pathlib import Path
 from typing import Protocol, cast
 
 from pydantic import SecretStr
 
 from agent.times import Times
+from deployments.logs import configure_logging
 
 
 class ReplicaSettings(Protocol):
@@ -20,6 +19,8 @@ class ReplicaSettings(Protocol):
     def environment(self) -> str: ...
     @property
     def log_level(self) -> str: ...
+    @property
+    def log_format(self) -> str: ...
     @property
     def openai_api_key(self) -> SecretStr: ...
     @property
@@ -60,18 +61,18 @@ def start_replica(settings_factory: str) -> ReplicaSettings:
     """
     module, _, function = settings_factory.partition(":")
     settings = cast(ReplicaSettings, getattr(importlib.import_module(module), function)())
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format, _whereabouts())
     return settings
 
 
-def configure_logging(level: str) -> None:
-    """Log to stderr, where Ray keeps each process's lines; Serve's own logger is left as Serve made it."""
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=level,
-        format="%(levelname)s %(asctime)s %(name)s %(process)d -- %(message)s",
-        force=True,
-    )
-    # Their request lines hold addresses of services and customers' words.
-    for noisy in ("httpx", "httpcore", "openai", "openai.agents"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+def _whereabouts() -> dict[str, str]:
+    """Which replica this process is; what runs in the controller, such as a scaling policy, has none."""
+    # Who only wants the settings' shape, outside of Ray, need not wait for Ray to load.
+    from ray import serve
+    from ray.serve.exceptions import RayServeException
+
+    try:
+        context = serve.get_replica_context()
+    except RayServeException:
+        return {}
+    return {"deployment": context.deployment, "replica": context.replica_tag}

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from agent.errors import FteError
+from agent.log_fields import leave_log_fields
 from agent.policy.policy import EscalationPolicy, load_policy
 from agent.ports import Embedder, Embeddings, SentimentScorer
 from agent.reply.brand import Brand
@@ -136,6 +137,7 @@ class LiveTurnServices:
             self._background = asyncio.create_task(self._refit())
 
     async def _refit(self) -> None:
+        leave_log_fields()
         assert self._services is not None, "there is something to replace"
         try:
             self._services = replace(self._services, policy=await self._make_policy())

@@ -24,7 +24,7 @@ from crm.database import Database
 from crm.notifier import Notifier
 from crm.outbox import Outbox
 from crm.work import OUTBOX_CHANNEL, WorkQueue
-from deployments.startup import configure_logging
+from deployments.logs import configure_logging
 from deployments.web.app import create_app
 from deployments.web.services import connect_services
 from serve_app.in_process import open_in_process
@@ -87,7 +87,7 @@ class AnnouncedServer(uvicorn.Server):
 async def main() -> None:
     """Serve until SIGTERM, announced as `fte up` announces itself."""
     settings = load_settings()
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     database = Database(settings.dsn(), settings.times, "fte-baseline", pool_size=_POOL_SIZE)
     services = connect_services(database, operator_key=settings.operator_key, token_secret=settings.token_secret)
     config = uvicorn.Config(

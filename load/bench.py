@@ -10,8 +10,6 @@ import argparse
 import asyncio
 import contextlib
 import json
-import os
-import platform
 import signal
 import sys
 import time
@@ -23,6 +21,7 @@ from pathlib import Path
 from rich.console import Console
 
 from load.console import Steps, print_result
+from load.machine import describe_machine
 from load.measure.accept import measure_accept
 from load.measure.comparison import LENGTHS, UNANSWERED, Comparison
 from load.measure.conversations import MODEL_LATENCY_S, measure_conversations
@@ -121,22 +120,11 @@ class Bench:
             self.result.failures.append(f"{what}: {type(error).__name__}: {error}")
 
 
-def describe_machine() -> dict[str, str | float | int]:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {
-        "cores": os.cpu_count() or 0,
-        "memory": f"{memory / 1024**3:.0f} GiB",
-        "processor": platform.machine(),
-        "kernel": platform.release(),
-        "Python": platform.python_version(),
-    }
-
-
 def write_reports(result: Result, folder: Path) -> list[Path]:
     folder.mkdir(exist_ok=True)
     data, page = folder / "bench.json", folder / "bench.html"
     data.write_text(json.dumps(result.as_json(), indent=2) + "\n", encoding="utf-8")
-    page.write_text(render_page(result), encoding="utf-8")
+    page.write_text(render_page(result, "Benchmark"), encoding="utf-8")
     return [data, page]
 
 

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
 
@@ -53,7 +54,7 @@ def print_result(console: Console, result: Result) -> None:
         targets.add_row(figure.name, figure.shown, figure.target_shown, verdict)
     console.print(targets)
     for failure in result.failures:
-        console.print(f"[red]not measured[/red] {failure}", highlight=False, markup=True)
+        console.print(f"[red]✗[/red] {escape(failure)}", highlight=False)
 
 
 def _to_rich(table: Table) -> RichTable:
@@ -61,5 +62,5 @@ def _to_rich(table: Table) -> RichTable:
     for number, column in enumerate(table.columns):
         shown.add_column(column, justify="left" if number == 0 else "right")
     for row in table.rows:
-        shown.add_row(*table.shown(row))
+        shown.add_row(*map(escape, table.shown(row)))
     return shown

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from load.form_client import FormClient, Ticket
+
+_SHORTEST, _LONGEST = 0.5, 1.5
+"""Pauses, as shares of their mean."""
 
 
 @dataclass(slots=True)
@@ -22,7 +26,7 @@ class Tally:
 
 @dataclass(slots=True)
 class Crowd:
-    """`size` customers; each begins within the first think time, so that the load is even from the start."""
+    """`size` customers who seem to have been at it for long, so that the load is even from the start."""
 
     form: FormClient
     texts: Sequence[str]
@@ -40,8 +44,7 @@ class Crowd:
 
     async def _converse(self, number: int, until: float) -> None:
         source = random.Random(self.seed * 1_000_003 + number)
-        await asyncio.sleep(self.think_s * (number + source.random()) / self.size)
-        if time.monotonic() >= until:
+        if not await _think(pause_under_way_s(source, self.think_s), until):
             return
         ticket = await self.form.submit(source.choice(self.texts))
         self.tally.messages += 1
@@ -51,8 +54,7 @@ class Crowd:
         replies = 0
         while True:
             replies = await self._wait_for_reply(ticket, replies)
-            await asyncio.sleep(self.think_s * source.uniform(0.5, 1.5))
-            if time.monotonic() >= until:
+            if not await _think(pause_s(source, self.think_s), until):
                 return
             self.tally.messages += 1
             await self.form.write_on(ticket, source.choice(self.texts))
@@ -71,3 +73,27 @@ class Crowd:
                 return replies
         self.tally.given_up += 1
         return seen
+
+
+async def _think(for_s: float, until: float) -> bool:
+    """False at once when the run is over by then."""
+    if time.monotonic() + for_s >= until:
+        return False
+    await asyncio.sleep(for_s)
+    return True
+
+
+def pause_s(source: random.Random, think_s: float) -> float:
+    """How long a customer thinks: between half and one and a half of `think_s`, which is the mean."""
+    return think_s * source.uniform(_SHORTEST, _LONGEST)
+
+
+def pause_under_way_s(source: random.Random, think_s: float) -> float:
+    """What is left of a pause at a moment that has nothing to do with its beginning.
+
+    A longer pause is likelier to be met, in proportion to its length, and is met at any point of it. Customers who all
+    began within one pause would write their first and their second messages on top of each other (renewal theory: Cox,
+    Renewal Theory, 1962, chapter 5).
+    """
+    met = math.sqrt(_SHORTEST**2 + source.random() * (_LONGEST**2 - _SHORTEST**2))
+    return think_s * met * source.random()

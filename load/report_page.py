@@ -1,4 +1,4 @@
-"""The report as one HTML page without scripts: targets, then each section's tables and charts."""
+"""A report as one HTML page without scripts: what went wrong, targets, then each section's tables and charts."""
 
 from __future__ import annotations
 
@@ -17,14 +17,19 @@ th:first-child, td:first-child { text-align: left }
 """
 
 
-def render_page(result: Result) -> str:
+def render_page(result: Result, title: str) -> str:
     sections = "".join(_section(section) for section in result.sections)
     machine = ", ".join(f"{name} {value}" for name, value in result.machine.items())
     return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Benchmark</title>'
-        f"<style>{_STYLE}</style><h1>Benchmark</h1><p>{html.escape(result.taken_at)}; {html.escape(machine)}</p>"
-        f"{_targets(result.figures)}{sections}</html>\n"
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        f"<title>{html.escape(title)}</title><style>{_STYLE}</style><h1>{html.escape(title)}</h1>"
+        f"<p>{html.escape(result.taken_at)}; {html.escape(machine)}</p>"
+        f"{_failures(result.failures)}{_targets(result.figures)}{sections}</html>\n"
     )
+
+
+def _failures(failures: Sequence[str]) -> str:
+    return "".join(f'<p class="missed">{html.escape(failure)}</p>' for failure in failures)
 
 
 def _targets(figures: Sequence[Figure]) -> str:

@@ -8,13 +8,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from crm.audit import audit
+from load.console import print_result
 from load.figures import Figures
+from load.load_report import LoadRun, read_requests, to_result
+from load.report_page import render_page
 from load.sent_log import read_sent
 from load.settling import drain, warm_up
 from load.system import System, workbench
@@ -26,24 +30,35 @@ _STOP_PATIENCE_S = 90.0
 
 
 async def run(console: Console, *, users: int, seconds: int, report: Path) -> list[str]:
-    """Returns what is wrong, as sentences; none when all is well."""
+    """Writes the reports; returns what is wrong, as sentences, none when all is well."""
     async with workbench() as bench:
         console.print("starting a system for the load run")
         async with bench.serve() as system:
             sent = await asyncio.to_thread(_make_folder, system.home / "sent")
+            figures = Figures(system.database)
             first = await warm_up(system)
-            code = await _run_locust(system, users, seconds, report, sent)
+            mark = await figures.mark()
+            locust_page = report.with_name(f"{report.stem}-locust.html")
+            code = await _run_locust(system, users, seconds, locust_page, sent)
             problems = [] if code == 0 else [f"Locust ended with status {code}: requests failed"]
             with console.status("waiting until everything is answered"):
+                began = time.monotonic()
                 settled = await drain(system, _ANSWER_PATIENCE_S)
+                settled_after_s = time.monotonic() - began if settled else None
             if not settled:
                 problems.append(f"messages were still unanswered {_ANSWER_PATIENCE_S:g} s after the run")
-            threads = await Figures(system.database).thread_keys()
-            lines = await asyncio.to_thread(lambda: read_sent(sent.glob("*.jsonl")))
+            threads = await figures.thread_keys()
+            lines = await asyncio.to_thread(lambda: read_sent(sent.glob("sent-*.jsonl")))
             messages = [line.as_message(threads) for line in [*first, *lines]]
             found = await audit(system.database, messages, settled=settled, complete=True)
-            console.print(str(found), highlight=False)
-            return problems + list(found.findings)
+            problems += found.findings
+            requests = await asyncio.to_thread(read_requests, sent / "requests.json")
+            recorded = await figures.recorded_since(mark)
+            ended = LoadRun(users, seconds, requests, recorded, found, settled_after_s, locust_page.name)
+            result = to_result(ended, problems)
+            await asyncio.to_thread(report.write_text, render_page(result, "Load run"), "utf-8")
+            print_result(console, result)
+            return problems
 
 
 def _make_folder(folder: Path) -> Path:
@@ -51,12 +66,12 @@ def _make_folder(folder: Path) -> Path:
     return folder
 
 
-async def _run_locust(system: System, users: int, seconds: int, report: Path, sent: Path) -> int:
+async def _run_locust(system: System, users: int, seconds: int, page: Path, sent: Path) -> int:
     command = [
         sys.executable, "-m", "locust", "-f", str(CHECKOUT / "load" / "locustfile.py"), "--headless",
         "--host", f"http://127.0.0.1:{system.port}", "--users", str(users), "--spawn-rate", str(max(1, users // 5)),
-        "--run-time", f"{seconds}s", "--stop-timeout", "40", "--html", str(report), "--only-summary",
-        "--sent", str(sent), "--exit-code-on-error", "1",
+        "--run-time", f"{seconds}s", "--stop-timeout", "40", "--html", str(page), "--only-summary",
+        "--json-file", str(sent / "requests"), "--sent", str(sent), "--exit-code-on-error", "1",
     ]  # fmt: skip
     environment = inherited_environment({"FTE_OPERATOR_KEY": system.operator_key, "PYTHONPATH": str(CHECKOUT)})
     process = await asyncio.create_subprocess_exec(*command, env=environment, stdin=asyncio.subprocess.DEVNULL)
@@ -72,15 +87,13 @@ async def _run_locust(system: System, users: int, seconds: int, report: Path, se
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m load.run", description=__doc__)
-    parser.add_argument("--users", type=int, default=40, help="customers at once, beside one desk")
+    parser.add_argument("--users", type=int, default=40, help="users at once: customers, and one person at the desk")
     parser.add_argument("--seconds", type=int, default=60, help="how long the load lasts")
     parser.add_argument("--report", type=Path, default=CHECKOUT / "reports" / "load.html")
     options = parser.parse_args(arguments)
     options.report.parent.mkdir(parents=True, exist_ok=True)
     console = Console()
     problems = asyncio.run(run(console, users=options.users, seconds=options.seconds, report=options.report))
-    for problem in problems:
-        console.print(f"[red]✗[/red] {problem}", highlight=False)
     console.print(f"report: {options.report}")
     console.print(
         "[red]the load run found problems[/red]" if problems else "[green]nothing lost, nothing doubled[/green]"

@@ -31,6 +31,7 @@ def serve_config(
     port: int = 8000,
     embedding_model: str = "",
     log_level: str = "INFO",
+    log_format: str = "json",
     profile: Profile = Profile.LAPTOP,
 ) -> dict[str, Any]:
     """The whole configuration as Serve's declarative interface takes it (ServeDeploySchema)."""
@@ -42,7 +43,11 @@ def serve_config(
         "proxy_location": "EveryNode",
         "http_options": {"host": host, "port": port, "request_timeout_s": 60, "keep_alive_timeout_s": 75},
         # A path may hold the token of a ticket, so requests are counted but not logged.
-        "logging_config": {"encoding": "TEXT", "log_level": log_level, "enable_access_log": False},
+        "logging_config": {
+            "encoding": log_format.upper(),
+            "log_level": log_level,
+            "enable_access_log": False,
+        },
         "applications": [
             {
                 "name": APP_NAME,

@@ -43,6 +43,7 @@ class Settings(BaseSettings):
 
     environment: Literal["development", "test", "production"] = "development"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "text"] = Field(default="json", validation_alias="FTE_LOG_FORMAT")
 
     postgres_host: str = ""
     """A host name or a socket folder; empty means the embedded server under `home`."""

@@ -111,7 +111,8 @@ def check_reply(
         return Violation(Rule.EMPTY, "")
     if reply.kind is ReplyKind.ANSWER and not (matched and reply.articles):
         return Violation(Rule.UNGROUNDED, "the answer cites no article that matched")
-    said = [message.body for message in (*context.history, *context.burst)]
+    # What a colleague wrote for the FTE may be passed on.
+    said = [*(message.body for message in (*context.history, *context.burst)), context.colleague_note]
     articles = [f"{p.title}\n{p.heading_path}\n{p.body}\n{p.url}" for p in passages]
     ticket = context.ticket
     facts = f"{ticket.ticket_id} {ticket.subject} {context.customer_name} {context.plan} {ticket.created_at:%Y-%m-%d}"

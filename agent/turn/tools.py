@@ -69,8 +69,10 @@ async def get_customer_history(state: TurnState) -> str:
         }
         for message in context.history
     ]
-    result = _json(customer={"name": context.customer_name, "plan": context.plan}, messages=messages)
-    state.record_step("get_customer_history", {}, f"{len(messages)} messages", began)
+    note = {"colleague_note": context.colleague_note} if context.colleague_note else {}
+    result = _json(customer={"name": context.customer_name, "plan": context.plan}, messages=messages, **note)
+    seen = f"{len(messages)} messages" + (" and a colleague's note" if note else "")
+    state.record_step("get_customer_history", {}, seen, began)
     return result
 
 

@@ -11,6 +11,8 @@ import time
 from collections.abc import Sequence
 from typing import assert_never
 
+import numpy as np
+
 from agent.errors import ModelMisbehaved
 from agent.ports import Embeddings
 from agent.records import (
@@ -68,15 +70,12 @@ async def _take_required_steps(state: TurnState) -> RuleVerdict | None:
     whole = fit_tokens(said, services.count_tokens) if subject else query.newest
     # A message that says little is about its subject.
     looked_for = whole if subject and is_follow_up(context.text) else query.search
-    parts = [fit_tokens(part, services.count_tokens) for part in services.policy.parts(said)]
-    texts = [whole, *parts]
-    if looked_for not in texts:
-        texts.append(looked_for)
+    texts = list(dict.fromkeys((whole, looked_for)))
     sentiment, embeddings = await _read_message(state, texts)
     state.given.append(("analyze_sentiment", {}, sentiment))
+    judged = await _with_parts(state, said, Embeddings(embeddings.model_id, embeddings.vectors[:1]))
     with state.timed("policy"):
         began = time.perf_counter()
-        judged = Embeddings(embeddings.model_id, embeddings.vectors[: 1 + len(parts)])
         verdict = services.policy.immediate(said, judged) or services.policy.after_attempt(
             negative_streak=state.negative_streak, gap_streak=0
         )
@@ -84,8 +83,7 @@ async def _take_required_steps(state: TurnState) -> RuleVerdict | None:
     if verdict is not None:
         return verdict
     state.searches_begun = 1
-    row = texts.index(looked_for)
-    vector = Embeddings(embeddings.model_id, embeddings.vectors[row : row + 1])
+    vector = Embeddings(embeddings.model_id, embeddings.vectors[-1:])
     found = await tools.search_with(state, looked_for, vector)
     state.given.append(("search_knowledge_base", {"query": looked_for}, found))
     return None
@@ -100,6 +98,20 @@ async def _read_message(state: TurnState, texts: Sequence[str]) -> tuple[str, Em
     finally:
         sentiment.cancel()
         vectors.cancel()
+
+
+async def _with_parts(state: TurnState, said: str, whole: Embeddings) -> Embeddings:
+    """The vector of a message with those of its parts, where the policy needs them: most messages are clear without,
+    and embedding is the largest cost of a turn."""
+    policy = state.services.policy
+    with state.timed("policy"):
+        if policy.is_clear(said, whole):
+            return whole
+    parts = [fit_tokens(part, state.services.count_tokens) for part in policy.parts(said)]
+    found = await tools.embed(state, parts)
+    if found.model_id != whole.model_id:
+        return whole  # swapped between the two: the whole is judged alone (invariant 8)
+    return Embeddings(whole.model_id, np.concatenate([whole.vectors, found.vectors]))
 
 
 def _decided(state: TurnState) -> TurnDecision:

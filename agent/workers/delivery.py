@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from agent.errors import DatabaseAway, ProviderAway, SendAmbiguous, SendRejected
+from agent.log_fields import LogFields, log_extra, log_fields
 from agent.ports import Sender
 from agent.records import Channel, OutboxItem
 from agent.times import Times
@@ -76,6 +77,8 @@ class DeliveryLoop(WakingLoop):
         if sent:
             await self._outbox.record_sent(sent)
             self._on_delivered()
+            for item, _ in sent:
+                _LOG.info("a reply was delivered", extra=log_extra(**_fields_of(item)))
         for end in ends:
             if isinstance(end, BaseException):
                 raise end
@@ -84,6 +87,10 @@ class DeliveryLoop(WakingLoop):
 
     async def _deliver(self, item: OutboxItem) -> str | None:
         """The provider's id when it certainly arrived; otherwise what happened is recorded here."""
+        with log_fields(**_fields_of(item)):
+            return await self._deliver_one(item)
+
+    async def _deliver_one(self, item: OutboxItem) -> str | None:
         sender = self._senders[item.channel]
         try:
             async with asyncio.timeout(self._times.send_timeout_s):
@@ -91,15 +98,19 @@ class DeliveryLoop(WakingLoop):
                     return await sender.send(item)
                 provider_id = await sender.find_sent(item)
             if provider_id is None:
+                _LOG.info("the provider does not know this send")
                 await self._outbox.record_not_found(item)
             return provider_id
         except ProviderAway as error:
             # A look-up that failed says nothing about the send: its row stays unknown and is looked up again.
+            _LOG.warning("the provider does not answer")
             if not item.was_unknown:
                 await self._outbox.record_retry(item, str(error))
         except SendRejected as error:
+            _LOG.warning("the provider refused a reply; a person must see to it")
             await self._outbox.record_failed(item, str(error))
         except (SendAmbiguous, TimeoutError) as error:
+            _LOG.warning("it is unknown whether a reply arrived; the provider will be asked")
             await self._outbox.record_unknown(item, str(error) or "no answer in time")
         except DatabaseAway:
             raise
@@ -108,3 +119,13 @@ class DeliveryLoop(WakingLoop):
             _LOG.exception("sending failed in an unforeseen way")
             await self._outbox.record_unknown(item, type(error).__name__)
         return None
+
+
+def _fields_of(item: OutboxItem) -> LogFields:
+    return {
+        "conversation_id": item.conversation_id,
+        "ticket_id": item.ticket_id,
+        "outbox_id": item.outbox_id,
+        "channel": item.channel,
+        "attempts": item.attempts,
+    }

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection
 from typing import Protocol
 
+from agent.log_fields import log_fields
 from agent.records import CustomerId
 from agent.times import Times
 from agent.workers.waking_loop import StopListening, WakingLoop
@@ -80,7 +81,9 @@ class DispatchLoop(WakingLoop):
 
     async def _run_one(self, customer_id: CustomerId) -> None:
         try:
-            if not await self._settles(customer_id):
+            with log_fields(customer_id=customer_id):
+                settled = await self._settles(customer_id)
+            if not settled:
                 await asyncio.sleep(self._times.backoff_first_s)
         finally:
             self._in_hand.pop(customer_id, None)

@@ -29,6 +29,15 @@ class TurnPace:
         """How many may run at once now."""
         return int(self._room)
 
+    @property
+    def running(self) -> int:
+        return self._running
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        return len(self._waiting)
+
     async def enter(self) -> int:
         """Wait for a place. Returns what `leave` wants to know of it."""
         if self._waiting or self._running >= self.room:

@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Any
 
 from agent.errors import ConfigurationInvalid, DependencyAway, FenceLost, FteError
+from agent.log_fields import add_log_fields, log_extra, log_fields
 from agent.ports import ConversationLocks, LockGrant, TurnStore
 from agent.records import (
     Claim,
@@ -77,15 +78,16 @@ class TurnWorker:
         Lock first, then claim (the lock order of the whole system). One burst, even when more is queued: the others
         wait their turn with everyone else.
         """
-        began = time.perf_counter()
-        stages: dict[str, float] = {}
-        grant = await self._acquire(customer_id)
-        stages["lock"] = _ms_since(began)
-        try:
-            return await self._claimed(customer_id, stages)
-        finally:
-            if grant is not None:
-                await self._release_lock(grant)
+        with log_fields(customer_id=customer_id):
+            began = time.perf_counter()
+            stages: dict[str, float] = {}
+            grant = await self._acquire(customer_id)
+            stages["lock"] = _ms_since(began)
+            try:
+                return await self._claimed(customer_id, stages)
+            finally:
+                if grant is not None:
+                    await self._release_lock(grant)
 
     async def _claimed(self, customer_id: CustomerId, stages: dict[str, float]) -> WorkResult:
         began = time.perf_counter()
@@ -96,22 +98,23 @@ class TurnWorker:
         stages["claim"] = _ms_since(began)
         if claim is None:
             return WorkResult(WorkStatus.NOTHING_DUE, stages=stages)
+        add_log_fields(fence=claim.fence)
         try:
             return await self._under_heartbeat(claim, self._turn(claim, stages))
         except asyncio.CancelledError:
             await self._settle(self._store.release(claim))
             raise
         except FenceLost:
-            _LOG.info("the fence of customer %s moved on; its turn is dropped", customer_id)
+            _LOG.info("the fence moved on; this turn is dropped")
             return WorkResult(WorkStatus.FENCE_LOST, stages=stages)
         except (DependencyAway, ConfigurationInvalid) as error:
             # What the operator must set right is an outage to the customer, and no fault of their message.
-            _LOG.warning("a turn of customer %s waits: %s", customer_id, error)
+            _LOG.warning("a turn waits: %s", error)
             await self._settle(self._store.fail(claim, FailureCause.DEPENDENCY, str(error)))
             return WorkResult(WorkStatus.DEPENDENCY_AWAY, stages=stages)
         except Exception as error:
             cause = describe(error)
-            _LOG.error("a turn of customer %s failed: %s", customer_id, cause)
+            _LOG.error("a turn failed: %s", cause)
             await self._settle(self._store.fail(claim, FailureCause.MESSAGE, cause))
             return WorkResult(WorkStatus.FAILED, stages=stages)
 
@@ -127,6 +130,12 @@ class TurnWorker:
                 await self._store.release(claim)
                 return WorkResult(WorkStatus.NOTHING_DUE, stages=stages, reruns=reruns)
             stages["gather"] = stages.get("gather", 0.0) + _ms_since(with_gather)
+            add_log_fields(
+                conversation_id=context.conversation_id,
+                ticket_id=context.ticket.ticket_id,
+                channel=context.channel,
+                message_ids=[message.message_id for message in context.burst],
+            )
             async with asyncio.timeout(self._times.turn_timeout_s):
                 decision = await run_turn(context, services)
             times = {**stages, **decision.stages, "queue_wait": context.queue_wait_ms, "turn": _ms_since(began)}
@@ -135,6 +144,8 @@ class TurnWorker:
             status = await self._commit(claim, context, decision, allow_rerun=reruns == 0 and self._may_rerun(context))
             times["commit"] = _ms_since(committing)
             if status is CommitStatus.COMMITTED:
+                ended = log_extra(outcome=decision.kind, reason=decision.reason, ms=_ms_since(began))
+                _LOG.info("a turn was committed", extra=ended)
                 return WorkResult(WorkStatus.COMMITTED, decision.kind, times, reruns)
             reruns += 1
 

@@ -36,18 +36,21 @@ ORDER BY e.closed_at DESC NULLS FIRST, e.severity, e.created_at
 LIMIT $3
 
 -- name: fetch_marks
--- For the conversations of the gravest live escalations, and for some more, a text that changes whenever there is
--- something new to see at the desk.
+-- For the conversations of the gravest live escalations, for those in quarantine, and for some more, a text that
+-- changes whenever there is something new to see at the desk.
 -- $1 uuid[]: some more conversations
 -- $2 integer: at most so many live ones
 WITH watched AS (
     (SELECT conversation_id FROM escalations WHERE status IN ('open', 'taken') ORDER BY severity, created_at LIMIT $2)
     UNION
+    (SELECT conversation_id FROM quarantine WHERE ending IS NULL ORDER BY created_at LIMIT $2)
+    UNION
     SELECT unnest($1::uuid[])
 )
 SELECT c.conversation_id,
        concat_ws(' ', c.state, c.owner_epoch, c.last_message_at, t.status, t.updated_at, e.status, e.taken_at, e.reminders,
-                 s.outbound, s.sent, s.open) AS mark
+                 s.outbound, s.sent, s.open,
+                 (SELECT count(*) FROM attachments a WHERE a.conversation_id = w.conversation_id)) AS mark
 FROM watched w
 JOIN conversations c ON c.conversation_id = w.conversation_id
 JOIN tickets t ON t.conversation_id = w.conversation_id

@@ -90,6 +90,27 @@ LEFT JOIN escalated e ON e.channel = g.channel
 LEFT JOIN latency l ON l.channel = g.channel
 ORDER BY g.channel
 
+-- name: fetch_activity
+-- Turns of the last minute, and over a while p50 and p95 in milliseconds of turns and from the first message of a
+-- burst to its delivered reply.
+-- $1 interval: how far back, at least a minute
+SELECT count(*) FILTER (WHERE kind = 'turn' AND created_at >= now() - interval '1 minute')::integer AS turns_last_minute,
+       percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY total_ms) FILTER (WHERE kind = 'turn') AS turn,
+       percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY end_to_end_ms)
+           FILTER (WHERE kind = 'deliver' AND end_to_end_ms IS NOT NULL) AS end_to_end
+FROM agent_metrics
+WHERE created_at >= now() - $1::interval
+
+-- name: fetch_live_escalations
+-- Escalations that nobody has taken and those that somebody has, and how long the oldest untaken one has waited in
+-- seconds.
+SELECT count(*) FILTER (WHERE status = 'open')::integer AS open,
+       count(*) FILTER (WHERE status = 'taken')::integer AS taken,
+       coalesce(extract(epoch FROM clock_timestamp() - min(created_at) FILTER (WHERE status = 'open')), 0)::double precision
+           AS oldest_open_s
+FROM escalations
+WHERE status IN ('open', 'taken')
+
 -- name: fetch_horizon
 -- Up to where rows are final: none that old can still be committed, and no reply before the first undelivered
 -- one can still change its state.

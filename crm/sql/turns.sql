@@ -59,7 +59,10 @@ SELECT m.message_id, m.conversation_id, m.body, m.created_at, m.seq, m.synthetic
        c.channel, c.state, c.owner_epoch, c.negative_streak, c.gap_streak, c.held_notice_at,
        i.kind AS identifier_kind, i.value AS identifier_value, i.verified_at, i.opted_out_at,
        u.name AS customer_name, u.plan,
-       t.ticket_id, t.status AS ticket_status, t.category, t.priority, t.subject, t.created_at AS ticket_created_at
+       t.ticket_id, t.status AS ticket_status, t.category, t.priority, t.subject, t.created_at AS ticket_created_at,
+       (SELECT e.note FROM escalations e
+        WHERE e.conversation_id = m.conversation_id AND e.status = 'handed_back'
+        ORDER BY e.closed_at DESC LIMIT 1) AS handed_back_note
 FROM work w
 JOIN messages m ON m.customer_id = w.customer_id AND m.direction = 'inbound' AND m.outcome_id IS NULL
 JOIN conversations c ON c.conversation_id = m.conversation_id

@@ -91,6 +91,17 @@ FROM escalations
 WHERE conversation_id = $1
 ORDER BY created_at DESC
 
+-- name: fetch_conversation_quarantine
+-- Why a conversation was held back and how that ended. What a person took over meanwhile does not wait any more.
+-- $1 uuid: conversation
+SELECT q.reasons, q.created_at, q.ending, q.ended_by, q.ended_at,
+       q.ending IS NULL AND EXISTS (
+           SELECT FROM conversations c JOIN work w ON w.customer_id = c.customer_id AND w.due_at = 'infinity'
+           WHERE c.conversation_id = q.conversation_id
+       ) AS waits
+FROM quarantine q
+WHERE q.conversation_id = $1
+
 -- name: fetch_owners
 -- Whose an identifier is: the one customer who proved it first, then those who claimed it, newest first.
 -- $1 text: identifier kind

@@ -28,6 +28,7 @@ export async function fetchEscalations(statuses) {
   return (await send("GET", `/escalations?${query}`)).escalations;
 }
 
+export const fetchQuarantined = async () => (await send("GET", "/quarantine")).quarantined;
 export const fetchConversation = (id) => send("GET", `/conversations/${id}`);
 export const findTicket = (ticketId) => send("GET", `/tickets/${encodeURIComponent(ticketId)}`);
 export const findCustomer = (kind, value) => send("GET", `/customers/lookup?${new URLSearchParams([[kind, value]])}`);
@@ -36,6 +37,8 @@ export const take = (id, insteadOf) => send("POST", `/conversations/${id}/take`,
 export const reply = (id, message, key) => send("POST", `/conversations/${id}/reply`, { message }, { "Idempotency-Key": key });
 export const handBack = (id, note) => send("POST", `/conversations/${id}/hand-back`, { note });
 export const resolve = (id, note) => send("POST", `/conversations/${id}/resolve`, { note });
+export const release = (id) => send("POST", `/quarantine/${id}/release`, {});
+export const discard = (id) => send("POST", `/quarantine/${id}/discard`, {});
 export const triage = (id, changes) => send("POST", `/conversations/${id}/triage`, changes);
 
 function remember(session) {

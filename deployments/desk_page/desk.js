@@ -25,6 +25,7 @@ const state = {
   view: "waiting",
   team: "",
   lines: [],
+  quarantined: [],
   loaded: false,
   link: "live",
   openId: null,
@@ -136,7 +137,7 @@ const ended = () => end(SESSION_ENDED);
 
 function end(problem) {
   live.stop();
-  update({ session: null, starting: false, signInProblem: problem, lines: [], loaded: false, conversation: null, dialog: null });
+  update({ session: null, starting: false, signInProblem: problem, lines: [], quarantined: [], loaded: false, conversation: null, dialog: null });
 }
 
 // What is shown
@@ -156,7 +157,7 @@ function route() {
 // A conversation in the list is followed anyway; another one has to be asked for.
 function followShown() {
   if (!state.session) return;
-  const listed = state.lines.some((line) => line.conversation_id === state.openId && line.closed_at === null);
+  const listed = [...state.lines, ...state.quarantined].some((line) => line.conversation_id === state.openId && !line.closed_at);
   live.follow(listed ? null : state.openId);
 }
 
@@ -168,9 +169,9 @@ function onNews(ids) {
 const refreshLines = coalesced(async () => {
   const statuses = state.view === "closed" ? [...LIVE, ...CLOSED] : LIVE;
   const known = new Set(state.lines.map((line) => line.escalation_id));
-  const lines = await api.fetchEscalations(statuses);
+  const [lines, quarantined] = await Promise.all([api.fetchEscalations(statuses), api.fetchQuarantined()]);
   const fresh = state.loaded ? lines.filter((line) => line.status === "open" && !known.has(line.escalation_id)) : [];
-  update({ lines, loaded: true, now: Date.now() });
+  update({ lines, quarantined, loaded: true, now: Date.now() });
   followShown();
   if (fresh.length === 1) announce(`New escalation: ${fresh[0].customer_name || "no name"}, ${label(fresh[0].reason_code)}`);
   if (fresh.length > 1) announce(`${fresh.length} new escalations`);
@@ -288,6 +289,8 @@ const actions = {
   },
   handBack: (note) => act("handBack", (id) => api.handBack(id, note), "Handed back to the FTE"),
   resolve: (note) => act("resolve", (id) => api.resolve(id, note), "Resolved"),
+  release: () => act("release", api.release, "Released to the FTE"),
+  discard: () => act("discard", api.discard, "Discarded as spam"),
   triage: (changes) => act("triage", (id) => api.triage(id, changes), "Assigned"),
 };
 

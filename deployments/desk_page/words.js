@@ -57,8 +57,25 @@ export function gist(summary) {
 // The summary without its reason's code, which stands above it in words.
 export const readable = (summary, reason) => (summary.startsWith(`${reason}: `) ? summary.slice(reason.length + 2) : summary);
 
+const SUSPICIONS = {
+  hidden_field: "a field that people do not see was filled in",
+  too_fast: "it was sent faster than anybody writes",
+  recipient_rate: "many requests named this e-mail address within an hour",
+  sender_rate: "many requests came from this network address within an hour",
+};
+
+export const suspicions = (reasons) => reasons.map((reason) => SUSPICIONS[reason] ?? label(reason).toLowerCase()).join("; ");
+
+// "900 bytes", "12 kB", "3.4 MB"
+export function size(bytes) {
+  if (bytes < 1000) return `${bytes} bytes`;
+  if (bytes < 1_000_000) return `${Math.round(bytes / 1000)} kB`;
+  return `${(bytes / 1_000_000).toFixed(1)} MB`;
+}
+
 // Who has a conversation, seen by an operator.
 export function standing(conversation, me) {
+  if (conversation.quarantine?.waits) return { kind: "quarantined", text: "In quarantine" };
   if (conversation.state === "resolved") return { kind: "resolved", text: "Resolved" };
   if (conversation.state === "open") return { kind: "fte", text: "With the FTE" };
   if (conversation.owner === null) return { kind: "waiting", text: "Waits for a person" };

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from typing import Annotated
@@ -11,6 +12,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.errors import BadInput, NotFound
+from agent.log_fields import log_extra
 from agent.records import Category, ConversationId, CustomerId, EscalationStatus, IdentifierKind, Plan, Priority, Team
 from channels.addresses import parse_email, parse_phone
 from channels.texts import MessageText, NoteText
@@ -25,6 +27,7 @@ router = APIRouter(
     tags=["desk"], dependencies=[Depends(require_operator)], responses=error_responses(401, 403, 422, 503)
 )
 
+_LOG = logging.getLogger(__name__)
 _TICKET_ID = re.compile(r"^TF-[0-9]{8}-[0-9]{4,12}$")
 
 Operator = Annotated[str, Depends(operator_name)]
@@ -113,7 +116,7 @@ async def take(request: Request, conversation_id: UUID, operator: Operator) -> C
     services = services_of(request)
     body = await read_optional_json(request, DeskTake)
     await services.desk.take(ConversationId(conversation_id), operator, body.instead_of)
-    return await _standing(services, conversation_id)
+    return await _standing(services, conversation_id, "took over")
 
 
 @router.post(
@@ -135,7 +138,7 @@ async def reply(
     key = None if idempotency_key is None else parse_idempotency_key(idempotency_key)
     await services.desk.reply(ConversationId(conversation_id), operator, body.message, key)
     services.wake_courier()
-    return await _standing(services, conversation_id)
+    return await _standing(services, conversation_id, "replied")
 
 
 @router.post(
@@ -149,7 +152,7 @@ async def hand_back(request: Request, conversation_id: UUID, operator: Operator)
     body = await read_optional_json(request, DeskNote)
     await services.desk.hand_back(ConversationId(conversation_id), operator, body.note)
     services.wake_dispatcher()
-    return await _standing(services, conversation_id)
+    return await _standing(services, conversation_id, "handed back")
 
 
 @router.post(
@@ -162,7 +165,7 @@ async def resolve(request: Request, conversation_id: UUID, operator: Operator) -
     services = services_of(request)
     body = await read_optional_json(request, DeskNote)
     await services.desk.resolve(ConversationId(conversation_id), operator, body.note)
-    return await _standing(services, conversation_id)
+    return await _standing(services, conversation_id, "resolved")
 
 
 @router.post(
@@ -177,7 +180,7 @@ async def triage(request: Request, conversation_id: UUID, operator: Operator) ->
     if body.category is None and body.priority is None:
         raise BadInput("category", "give a category, a priority or both")
     await services.desk.triage(ConversationId(conversation_id), operator, body.category, body.priority)
-    return await _standing(services, conversation_id)
+    return await _standing(services, conversation_id, "triaged")
 
 
 @router.get("/customers/lookup", responses=error_responses(404))
@@ -210,7 +213,8 @@ async def assign_plan(request: Request, customer_id: UUID) -> CustomerPlan:
     return body
 
 
-async def _standing(services: IngressServices, conversation_id: UUID) -> ConversationStanding:
-    """Tell the other desks, and answer who has the conversation now."""
+async def _standing(services: IngressServices, conversation_id: UUID, what: str) -> ConversationStanding:
+    """Tell the log and the other desks, and answer who has the conversation now."""
+    _LOG.info("a person %s", what, extra=log_extra(conversation_id=ConversationId(conversation_id)))
     services.wake_desks()
     return await services.desk_views.fetch_standing(ConversationId(conversation_id))

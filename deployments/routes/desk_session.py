@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from agent.errors import NotAuthorized, NotFound
+from agent.errors import NotFound
 from agent.records import ConversationId
 from deployments.web.reference import error_responses, json_body
-from deployments.web.requests import is_operator_key, read_json, require_operator
+from deployments.web.requests import check_operator_key, read_json, require_operator
 from deployments.web.services import services_of
 from deployments.web.sessions import LIFETIME_S, SESSION_COOKIE, DeskSession, SignIn
 
@@ -29,12 +29,11 @@ class SignedIn(BaseModel):
     csrf_token: str
 
 
-@router.post("/session", responses=error_responses(400, 401, 413, 415, 422), openapi_extra=json_body(SignIn))
+@router.post("/session", responses=error_responses(400, 401, 413, 415, 422, 429), openapi_extra=json_body(SignIn))
 async def sign_in(request: Request, response: Response) -> SignedIn:
     """Exchange the operator key for a session of 12 hours, a cookie that no script can read."""
     body = await read_json(request, SignIn)
-    if not is_operator_key(request, body.key.get_secret_value()):
-        raise NotAuthorized("this is not the operator key")
+    check_operator_key(request, body.key.get_secret_value(), "this is not the operator key")
     sessions = services_of(request).sessions
     cookie = sessions.issue(body.name)
     session = sessions.read(cookie)

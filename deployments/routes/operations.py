@@ -20,6 +20,7 @@ from channels.texts import MessageText
 from channels.web_form.submission import Submission, to_inbound
 from crm.metrics import ChannelMetrics, HealthFigures
 from crm.views import Probe
+from deployments.web.ack_log import log_accepted
 from deployments.web.exposition import render_metrics
 from deployments.web.reference import error_responses, json_body
 from deployments.web.requests import read_optional_json, require_operator
@@ -153,6 +154,7 @@ async def test_queue(request: Request) -> QueueTestResult:
     message = replace(to_inbound(submission, f"test-{uuid4().hex}"), synthetic=True)
     accepted = await services.inbox.accept(message)
     accept_ms = (time.perf_counter() - began) * 1000
+    log_accepted(accepted, message.channel, accept_ms)
     services.wake_dispatcher()
     probe = await _follow(services, accepted.message_id, test.timeout_s)
     assert probe.outcome_kind is not None, "followed to its end"

@@ -44,6 +44,7 @@ async def release(request: Request, conversation_id: UUID, operator: Operator) -
     services = services_of(request)
     await services.quarantine.release(ConversationId(conversation_id), operator)
     services.wake_dispatcher()
+    services.wake_desks()
     return await services.desk_views.fetch_standing(ConversationId(conversation_id))
 
 
@@ -52,4 +53,5 @@ async def discard(request: Request, conversation_id: UUID, operator: Operator) -
     """End it as spam: it stays stored, is closed, and is not answered."""
     services = services_of(request)
     await services.quarantine.discard(ConversationId(conversation_id), operator)
+    services.wake_desks()
     return await services.desk_views.fetch_standing(ConversationId(conversation_id))

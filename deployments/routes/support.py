@@ -17,6 +17,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 
 from agent.errors import NotFound
+from agent.log_fields import add_log_fields
 from agent.records import (
     Accepted,
     Category,
@@ -39,6 +40,7 @@ from channels.web_form.submission import (
     to_inbound,
 )
 from crm.views import TicketHead
+from deployments.web.ack_log import log_accepted
 from deployments.web.reference import error_responses, json_body
 from deployments.web.requests import read_json
 from deployments.web.services import IngressServices, services_of
@@ -115,6 +117,7 @@ async def open_ticket(
         raise unknown from error
     if not services.tokens.opens(given, head.ticket_id, head.conversation_id):
         raise unknown
+    add_log_fields(conversation_id=head.conversation_id, ticket_id=head.ticket_id)
     return head
 
 
@@ -144,8 +147,7 @@ async def submit(request: Request) -> Response:
     services.wake_dispatcher()
     # The ticket is open when it is made; a repetition answers the same, whatever became of it since.
     answer = _to_answer(services, accepted, TicketStatus.OPEN, accepted.expected_response_minutes)
-    services.acks.record(Channel.WEB_FORM, (time.perf_counter() - began) * 1000)
-    return answer
+    return _measured(services, accepted, Channel.WEB_FORM, began, answer)
 
 
 @router.post(
@@ -169,8 +171,7 @@ async def write_on(request: Request, head: OpenTicket) -> Response:
     if accepted.ticket_status is TicketStatus.ESCALATED:
         minutes = person_minutes(rules, head)
     answer = _to_answer(services, accepted, accepted.ticket_status, minutes)
-    services.acks.record(head.channel, (time.perf_counter() - began) * 1000)
-    return answer
+    return _measured(services, accepted, head.channel, began, answer)
 
 
 @router.get("/ticket/{ticket_id}", response_model=TicketAnswer, responses=error_responses(404, 503))
@@ -255,6 +256,15 @@ def _to_answer(services: IngressServices, accepted: Accepted, status: TicketStat
         message=f"We have received your request {accepted.ticket_id}. Expect an answer within {expected}.",
     )
     return Response(answer.model_dump_json(), 201, media_type="application/json")
+
+
+def _measured(
+    services: IngressServices, accepted: Accepted, channel: Channel, began: float, answer: Response
+) -> Response:
+    ms = (time.perf_counter() - began) * 1000
+    services.acks.record(channel, ms)
+    log_accepted(accepted, channel, ms)
+    return answer
 
 
 def to_words(minutes: int) -> str:

@@ -7,13 +7,27 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from agent.errors import DatabaseAway
-from agent.records import Channel
+from agent.log_fields import leave_log_fields, log_extra
+from agent.records import Accepted, Channel
 
 _LOG = logging.getLogger(__name__)
 _PERIOD_S = 1.0
 _BATCH_MAX = 5_000
 
 Ack = tuple[Channel, float]
+
+
+def log_accepted(accepted: Accepted, channel: Channel, ms: float) -> None:
+    """The first line about a message; `ms` is from its request to its commit."""
+    what = "a message came again and changed nothing" if accepted.duplicate else "a message was accepted"
+    about = log_extra(
+        conversation_id=accepted.conversation_id,
+        ticket_id=accepted.ticket_id,
+        message_ids=[accepted.message_id],
+        channel=channel,
+        ms=ms,
+    )
+    _LOG.info(what, extra=about)
 
 
 class AckLog:
@@ -40,6 +54,7 @@ class AckLog:
         await self._flush()
 
     async def _write_later(self) -> None:
+        leave_log_fields()
         while self._waiting:
             await asyncio.sleep(self._period_s)
             await self._flush()
@@ -51,5 +66,5 @@ class AckLog:
         try:
             await self._write(batch)
         except DatabaseAway:
-            _LOG.info("the database is away; %d accept times wait", len(batch))
+            _LOG.info("the database is away; accept times wait", extra=log_extra(count=len(batch)))
             self._waiting = (batch + self._waiting)[:_BATCH_MAX]

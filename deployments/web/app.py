@@ -22,6 +22,7 @@ from deployments.routes import (
 from deployments.web.embedding_sites import EmbeddingSites
 from deployments.web.errors import UnexpectedErrors, add_error_handlers
 from deployments.web.headers import SecurityHeaders
+from deployments.web.request_fields import RequestFields
 from deployments.web.services import IngressServices
 
 _DESCRIPTION = "Support by e-mail, WhatsApp and web form: the customers' form, the desk, and operations."
@@ -56,4 +57,5 @@ def create_app(services: IngressServices) -> FastAPI:
     if services.allowed_origins:
         app.add_middleware(EmbeddingSites, origins=services.allowed_origins)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestFields)
     return app

@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.errors import BadInput, FteError, NotAuthorized
+from agent.log_fields import LogFields, log_extra
 
 _LOG = logging.getLogger(__name__)
-_RETRY_AFTER_S = 2
 _FIELD_MAX = 64
 _PROBLEMS_MAX = 20
 
@@ -50,11 +50,11 @@ async def _on_fte_error(request: Request, error: Exception) -> JSONResponse:
         return problem_response(error.http_status, [{"field": error.field, "problem": error.problem}])
     headers = {}
     if error.retryable:
-        headers["Retry-After"] = str(_RETRY_AFTER_S)
+        headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, NotAuthorized):
         headers["WWW-Authenticate"] = "Bearer"
     if error.http_status >= 500:
-        _LOG.warning("%s: %s", type(error).__name__, error)
+        _LOG.warning("%s: %s", type(error).__name__, error, extra=_about(request.scope, error.http_status))
     return JSONResponse({"detail": str(error)}, error.http_status, headers)
 
 
@@ -91,6 +91,15 @@ def _to_problem(error: Mapping[str, Any]) -> dict[str, str]:
     return {"field": field[:_FIELD_MAX], "problem": problem}
 
 
+def _about(scope: Scope, status: int) -> dict[str, LogFields]:
+    return log_extra(route=_route_of(scope), status=status)
+
+
+def _route_of(scope: Scope) -> str:
+    """As it is declared: the path itself may hold what must not be logged."""
+    return f"{scope['method']} {getattr(scope.get('route'), 'path', 'an unknown path')}"
+
+
 class UnexpectedErrors:
     """ASGI middleware: what nobody foresaw is a 500, logged where it happened but without its message, which
     can quote what a customer wrote."""
@@ -112,8 +121,7 @@ class UnexpectedErrors:
         try:
             await self._app(scope, receive, send_and_note)
         except Exception as error:
-            route = getattr(scope.get("route"), "path", "an unknown path")
             frames = "".join(traceback.format_tb(error.__traceback__))
-            _LOG.error("%s in %s %s\n%s", type(error).__name__, scope["method"], route, frames)
+            _LOG.error("%s in %s\n%s", type(error).__name__, _route_of(scope), frames, extra=_about(scope, 500))
             if not started:
                 await JSONResponse({"detail": "something went wrong on our side"}, 500)(scope, receive, send)

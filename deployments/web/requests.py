@@ -83,11 +83,23 @@ session_of_desk = APIKeyCookie(
 _HARMLESS = frozenset({"GET", "HEAD"})
 
 
-def is_operator_key(request: Request, given: str) -> bool:
-    """Compare in constant time."""
-    key = services_of(request).operator_key.get_secret_value()
+def check_operator_key(request: Request, given: str, refusal: str, *, from_anywhere: bool = True) -> None:
+    """Compare in constant time. Raises NotAuthorized with `refusal`, or TooManyGuesses.
+
+    `from_anywhere`: senders whose address is not known are limited too, together.
+    """
+    services = services_of(request)
+    sender = services.senders.identify(request)
+    limited = from_anywhere or sender is not None
+    if limited:
+        services.guesses.check(sender)
+    key = services.operator_key.get_secret_value()
     # An empty key would be everybody's.
-    return bool(key) and hmac.compare_digest(given.encode("utf-8", "surrogatepass"), key.encode())
+    if key and hmac.compare_digest(given.encode("utf-8", "surrogatepass"), key.encode()):
+        return
+    if limited and given:
+        services.guesses.record(sender)
+    raise NotAuthorized(refusal)
 
 
 def require_operator(
@@ -95,15 +107,19 @@ def require_operator(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_of_operator)],
     cookie: Annotated[str | None, Depends(session_of_desk)],
 ) -> DeskSession | None:
-    """The desk's session, None for who sends the operator key. Raises NotAuthorized without either, ForgeryRefused."""
+    """The desk's session, None for who sends the operator key.
+
+    Raises NotAuthorized without either, TooManyGuesses, ForgeryRefused.
+    """
     if cookie is not None and "authorization" not in request.headers:
         session = services_of(request).sessions.read(cookie)
         if session is None:
             raise NotAuthorized("the session has ended; sign in again")
         _check_origin(request, session)
         return session
-    if not is_operator_key(request, credentials.credentials if credentials else ""):
-        raise NotAuthorized("the operator key is missing or wrong; send it as Authorization: Bearer KEY")
+    given = credentials.credentials if credentials else ""
+    refusal = "the operator key is missing or wrong; send it as Authorization: Bearer KEY"
+    check_operator_key(request, given, refusal, from_anywhere=False)
     return None
 
 

@@ -26,6 +26,7 @@ from crm.views import TicketViews
 from crm.work import DESK_CHANNEL, OUTBOX_CHANNEL, WorkQueue
 from deployments.web.ack_log import AckLog
 from deployments.web.desk_streams import DeskStreams
+from deployments.web.key_guesses import KeyGuesses
 from deployments.web.reply_streams import ReplyStreams
 from deployments.web.senders import Senders
 from deployments.web.sessions import DeskSessions
@@ -61,6 +62,7 @@ class IngressServices:
     streams: ReplyStreams
     desk_streams: DeskStreams
     sessions: DeskSessions
+    guesses: KeyGuesses
     acks: AckLog
     tokens: TicketTokens
     senders: Senders
@@ -110,6 +112,7 @@ def connect_services(
         streams=ReplyStreams(tickets, queue),
         desk_streams=DeskStreams(escalations, queue),
         sessions=DeskSessions(operator_key),
+        guesses=KeyGuesses(),
         acks=AckLog(metrics.record_acks),
         tokens=TicketTokens(token_secret),
         senders=Senders(trusted_proxies, token_secret),

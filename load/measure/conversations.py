@@ -38,7 +38,7 @@ async def measure_conversations(system: System, texts: Sequence[str], progress: 
     async with system.client(128) as http:
         form = FormClient(http)
         crowd = Crowd(form, texts, CONVERSATIONS, think_s)
-        await asyncio.wait_for(crowd.run(duration_s), duration_s + 2 * think_s + 60)
+        await asyncio.wait_for(crowd.run(duration_s), duration_s + 60)
     settled = await drain(system, 60)
     threads = await figures.thread_keys()
     sent = [line.as_message(threads) for line in form.sent]

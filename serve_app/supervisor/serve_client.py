@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,21 +19,26 @@ _SILENCE_LIMIT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """How far the application is, by deployment: `replicas` are (running, wanted), `replica_ids` the running ones."""
+    """How far the application is, by deployment: `replicas` are (running, wanted), `replica_ids` the running ones,
+    `bounds` the least and the most that autoscaling may want."""
 
     status: str
     message: str
     replicas: dict[str, tuple[int, int]]
     replica_ids: dict[str, list[str]]
+    bounds: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, application: dict[str, Any]) -> Self:
-        replicas, replica_ids = {}, {}
+        replicas, replica_ids, bounds = {}, {}, {}
         for name, deployment in application.get("deployments", {}).items():
             running = [each["replica_id"] for each in deployment.get("replicas", []) if each["state"] == "RUNNING"]
             replicas[name] = (len(running), deployment.get("target_num_replicas") or 1)
             replica_ids[name] = running
-        return cls(application["status"], application.get("message", ""), replicas, replica_ids)
+            scaling = (deployment.get("deployment_config") or {}).get("autoscaling_config")
+            if scaling is not None:
+                bounds[name] = scaling["min_replicas"], scaling["max_replicas"]
+        return cls(application["status"], application.get("message", ""), replicas, replica_ids, bounds)
 
 
 class ServeClient:
@@ -66,10 +71,10 @@ class ServeClient:
                 raise ConfigurationInvalid(f"Serve refused the configuration: {_last_line(answer.text)}")
             time.sleep(_LOOK_AGAIN_S)
 
-    def rollout(self, app_name: str) -> Rollout | None:
+    def rollout(self, app_name: str, timeout_s: float = 60.0) -> Rollout | None:
         """None when Serve does not run or does not know the application yet. Raises DependencyAway."""
         try:
-            answer = self._request("GET")
+            answer = self._request("GET", timeout_s=timeout_s)
         except httpx.TransportError as error:
             raise DependencyAway("the Ray dashboard does not answer") from error
         if not answer.is_success:

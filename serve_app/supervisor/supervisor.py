@@ -170,7 +170,9 @@ class Supervisor:
 
     def _deploy(self) -> None:
         settings = self._settings
-        config = serve_config(settings.api_host, settings.api_port, settings.embedding_model, settings.log_level)
+        config = serve_config(
+            settings.api_host, settings.api_port, settings.embedding_model, settings.log_level, settings.log_format
+        )
         with self._console.status("Serve application") as status:
             began = time.monotonic()
             self._serve.put(config)

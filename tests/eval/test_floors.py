@@ -51,6 +51,8 @@ async def decide_all(
     for case, group in zip(cases, texts, strict=True):
         own = Embeddings(embeddings.model_id, embeddings.vectors[start : start + len(group)])
         start += len(group)
+        if policy.is_clear(case.text, own):
+            own = Embeddings(own.model_id, own.vectors[:1])
         context = await case_context(case, sentiment, policy.negative_threshold)
         upset = sentiment.score_text(case.text) < policy.negative_threshold
         streak = context.negative_streak + 1 if upset else 0

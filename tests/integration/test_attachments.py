@@ -125,3 +125,12 @@ async def test_what_does_not_exist_is_not_found(client: httpx.AsyncClient, datab
     assert (await client.get(f"/conversations/{unknown}/attachments", headers=OPERATOR)).status_code == 404
     desk = f"/conversations/{await conversation_of(database)}/attachments/{unknown}"
     assert (await client.get(desk, headers=OPERATOR)).status_code == 404
+
+
+async def test_operators_see_the_files_with_the_conversation(client: httpx.AsyncClient, database: Database) -> None:
+    holder = await hold(client)
+    await holder.attach(PNG, "before.png")
+    await holder.attach(PNG, "after.png")
+    view = (await client.get(f"/conversations/{await conversation_of(database)}", headers=OPERATOR)).json()
+    assert view["attachments"] == await holder.listed()
+    assert [file["name"] for file in view["attachments"]] == ["before.png", "after.png"]

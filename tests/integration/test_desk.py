@@ -61,6 +61,7 @@ async def test_take_reply_hand_back_and_the_fte_answers_again(database: Database
     assert context.state is ConversationState.OPEN
     assert (context.negative_streak, context.gap_streak) == (0, 0)
     assert "It is on its way." in [message.body for message in context.history]
+    assert context.colleague_note == "refund issued"
 
 
 async def test_conversation_of_who_went_home_is_taken_on_purpose(database: Database) -> None:

@@ -18,6 +18,8 @@ from pydantic import SecretStr
 from crm.database import Database
 from crm.work import WorkQueue
 from deployments.web.desk_streams import DeskStreams
+from deployments.web.key_guesses import KeyGuesses
+from deployments.web.senders import Senders
 from deployments.web.services import IngressServices, connect_services
 from deployments.web.sessions import DeskSessions
 from tests.integration.http_spine import OPERATOR, OPERATOR_KEY, SUBMISSION, answer_due, http_client, services_for
@@ -55,6 +57,36 @@ async def test_session_acts_under_its_name_whatever_a_header_says(
     taken = await client.post(f"{path}/take", headers={"X-CSRF-Token": token, "X-Operator": "Somebody"})
     assert taken.json()["owner"] == "Grace Hopper"
     assert (await client.get("/desk/session")).json()["csrf_token"] == token
+
+
+async def test_who_tries_many_keys_has_to_wait_even_with_the_right_one(services: IngressServices) -> None:
+    now = 0.0
+    guesses = KeyGuesses(of_unknown=3, clock=lambda: now)
+    async with http_client(replace(services, guesses=guesses)) as client:
+        for key in ("a", "b", "c"):
+            assert (await client.post("/desk/session", json={**GRACE, "key": key})).status_code == 401
+        refused = await client.post("/desk/session", json=GRACE)
+        assert refused.status_code == 429
+        assert refused.headers["retry-after"] == "60"
+        assert refused.json()["detail"] == "too many wrong operator keys; try again in a minute"
+        assert (await client.get("/escalations", headers=OPERATOR)).status_code == 200, "scripts are not locked out"
+        now = 61.0
+        assert (await client.post("/desk/session", json=GRACE)).status_code == 200
+
+
+async def test_a_known_sender_of_wrong_keys_waits_alone_and_at_every_door(services: IngressServices) -> None:
+    senders = Senders(("127.0.0.0/8",), SecretStr("s"))
+    guesses = KeyGuesses(per_sender=2)
+    stranger, friend = ({"X-Forwarded-For": address} for address in ("203.0.113.7", "203.0.113.8"))
+    wrong = {"Authorization": "Bearer guess"}
+    async with http_client(replace(services, guesses=guesses, senders=senders)) as client:
+        assert (await client.get("/escalations", headers=stranger)).status_code == 401, "no key is no guess"
+        for _ in range(2):
+            assert (await client.get("/escalations", headers={**stranger, **wrong})).status_code == 401
+        assert (await client.get("/escalations", headers={**stranger, **OPERATOR})).status_code == 429
+        assert (await client.post("/desk/session", json=GRACE, headers=stranger)).status_code == 429
+        assert (await client.get("/escalations", headers={**friend, **OPERATOR})).status_code == 200
+        assert (await client.post("/desk/session", json=GRACE, headers=friend)).status_code == 200
 
 
 async def test_cookie_alone_changes_nothing(client: httpx.AsyncClient, database: Database) -> None:

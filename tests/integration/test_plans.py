@@ -40,6 +40,13 @@ INSERT INTO escalations (conversation_id, reason_code, team, severity, summary)
 INSERT INTO resolutions (conversation_id, kind, resolved_by) SELECT customer_id, 'assumed', 'fte' FROM customers;
 UPDATE conversations SET answered_at = now() - interval '1 hour'
     WHERE customer_id < '00000000-0000-7000-8000-000000000020'::uuid;
+INSERT INTO attachments (conversation_id, name, media_type, sha256, content)
+    SELECT customer_id, 'a.png', 'image/png', sha256(customer_id::text::bytea), 'x' FROM customers;
+INSERT INTO quarantine (conversation_id, reasons, ending, ended_by, ended_at)
+    SELECT customer_id, '{too_fast}', 'released', 'grace', now() FROM customers
+    WHERE customer_id > '00000000-0000-7000-8000-000000000020'::uuid;
+INSERT INTO quarantine (conversation_id, reasons)
+    SELECT customer_id, '{too_fast}' FROM customers WHERE customer_id < '00000000-0000-7000-8000-000000000020'::uuid;
 INSERT INTO work (customer_id, seq) SELECT customer_id, 1 FROM customers;
 UPDATE work SET due_at = now() WHERE customer_id < '00000000-0000-7000-8000-000000000020'::uuid;
 ANALYZE;
@@ -51,7 +58,7 @@ _LEASE = timedelta(seconds=10)
 HOT: dict[tuple[str, str], tuple[list[Any], set[str]]] = {
     ("turns", "claim_work"): ([_ONE, _LEASE], {"work_pkey"}),
     ("turns", "renew_work"): ([_ONE, 1, _LEASE], {"work_pkey"}),
-    ("turns", "fetch_turn"): ([_ONE, 0], {"work_pkey", "messages_queued"}),
+    ("turns", "fetch_turn"): ([_ONE, 0], {"work_pkey", "messages_queued", "escalations_conversation"}),
     ("turns", "fetch_customer_history"): ([_ONE, 20], {"messages_customer"}),
     ("turns", "fetch_conversation_history"): ([_ONE, 20], {"messages_conversation"}),
     ("work", "fetch_due"): ([[], 10], {"work_due"}),
@@ -69,7 +76,10 @@ HOT: dict[tuple[str, str], tuple[list[Any], set[str]]] = {
         ["whatsapp", ["P1", "P2", "P3"], [_NOW] * 3, 10, 200],
         {"escalations_live", "conversations_pkey"},
     ),
-    ("escalations", "fetch_marks"): ([[_ONE], 500], {"escalations_live", "messages_conversation"}),
+    ("escalations", "fetch_marks"): (
+        [[_ONE], 500],
+        {"escalations_live", "messages_conversation", "attachments_conversation_key", "quarantine_open"},
+    ),
 }
 
 

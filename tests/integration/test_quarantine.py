@@ -198,6 +198,39 @@ async def test_address_is_not_known_without_trusted_proxies(database: Database, 
         assert await waiting(client) == []
 
 
+async def test_the_desk_sees_why_a_conversation_was_held_back_and_who_decided(client: httpx.AsyncClient) -> None:
+    await submit(client, website="x")
+    (row,) = await waiting(client)
+    path = f"/conversations/{row['conversation_id']}"
+
+    async def seen() -> dict[str, Any]:
+        answer: dict[str, Any] = (await client.get(path, headers=OPERATOR)).json()["quarantine"]
+        return answer
+
+    held = await seen()
+    assert (held["reasons"], held["waits"], held["ending"], held["ended_by"]) == (["hidden_field"], True, None, None)
+    await end(client, "release")
+    released = await seen()
+    assert (released["waits"], released["ending"], released["ended_by"]) == (False, "released", "Grace")
+    assert released["ended_at"] > held["created_at"]
+
+
+async def test_what_a_person_took_over_does_not_wait_in_quarantine(client: httpx.AsyncClient) -> None:
+    await submit(client, website="x")
+    (row,) = await waiting(client)
+    path = f"/conversations/{row['conversation_id']}"
+    assert (await client.post(f"{path}/take", headers=GRACE)).status_code == 200
+    quarantine = (await client.get(path, headers=OPERATOR)).json()["quarantine"]
+    assert (quarantine["waits"], quarantine["ending"]) == (False, None)
+
+
+async def test_a_conversation_that_was_never_held_back_has_no_quarantine(client: httpx.AsyncClient) -> None:
+    ticket = (await submit(client))["ticket_id"]
+    standing = (await client.get(f"/tickets/{ticket}", headers=OPERATOR)).json()
+    view = (await client.get(f"/conversations/{standing['conversation_id']}", headers=OPERATOR)).json()
+    assert view["quarantine"] is None
+
+
 async def test_quarantine_is_no_backlog(client: httpx.AsyncClient, database: Database) -> None:
     await submit(client, website="x")
     queue = (await Metrics(database).fetch_health()).queue

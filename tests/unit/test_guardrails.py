@@ -140,3 +140,13 @@ def test_no_draft_makes_the_checks_take_quadratic_time(unit: str) -> None:
     reply = ReplyIntent(draft, ReplyKind.SMALL_TALK, ())
     check_reply(reply, context(), [LIMITS], matched=True, brand=BRAND)
     assert len(format_reply(draft, context(channel=Channel.WHATSAPP), BRAND, [])) <= 300
+
+
+NOTE = "Robin is upset about the outage, tell them the mobile export returns on March 14 with version 7.2"
+
+
+def test_what_a_colleague_noted_may_be_passed_on() -> None:
+    reply = ReplyIntent("The mobile export returns on March 14, in version 7.2.", ReplyKind.CONVERSATION, ())
+    told = context(colleague_note=NOTE)
+    assert check_reply(reply, told, [], matched=False, brand=BRAND) is None
+    assert check_reply(reply, context(), [], matched=False, brand=BRAND) is not None

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import pytest
+
+from crm.audit import AuditReport
 from load.charts import bar_chart, stage_chart
+from load.figures import Recorded, Turn
+from load.load_report import LoadRun, read_requests, to_result
 from load.report_page import render_page
 from load.results import Figure, Result, Section, Table, shown
 
@@ -40,7 +46,7 @@ def test_json_holds_verdicts_and_null_for_what_was_not_measured() -> None:
 
 
 def test_the_page_shows_verdicts_and_escapes_what_it_shows() -> None:
-    page = render_page(_result())
+    page = render_page(_result(), "A report")
     assert page.count(">met<") == 1
     assert page.count(">missed<") == 2
     assert "not measured" in page
@@ -67,3 +73,37 @@ def test_numbers_are_shown_with_three_digits() -> None:
     assert [shown(value) for value in (0, 0.0, 0.01234, 1.2345, 45.67, 80, 123.4, 45678)] == [
         "0", "0", "0.0123", "1.23", "45.7", "80", "123", "45,678",
     ]  # fmt: skip
+
+
+def test_a_load_run_tells_requests_stages_and_findings(tmp_path: Path) -> None:
+    file = tmp_path / "requests.json"
+    submits = {"5": 50, "9": 9, "20": 1}
+    replies = {"80": 58, "300": 1, "400": 1}
+    entries = [
+        {"method": method, "name": name, "num_requests": 60, "num_failures": failed, "response_times": times,
+         "max_response_time": most}
+        for method, name, failed, times, most in (
+            ("REPLY", "accept to reply shown (stream)", 1, replies, 400.4),
+            ("POST", "/support/submit", 0, submits, 20.2),
+        )
+    ]  # fmt: skip
+    file.write_text(json.dumps(entries))
+    assert [row.name for row in read_requests(file)] == ["/support/submit", "accept to reply shown (stream)"]
+    assert read_requests(tmp_path / "never written") == []
+    turn = Turn("reply", "answer", {"embed": 12.0, "queue_wait": 3.0, "turn": 30.0}, 40.0)
+    recorded = Recorded(accepts=[2.0], turns=[turn], deliveries=[4.0], delivered_end_to_end=[45.0])
+    audited = AuditReport(("message m-1 has two replies",), {"messages": 61})
+    run = LoadRun(10, 30, read_requests(file), recorded, audited, None, "load-locust.html")
+    result = to_result(run, ["messages were still unanswered", *audited.findings])
+    by_name = {figure.name: figure for figure in result.figures}
+    assert (by_name["failed requests"].value, by_name["failed requests"].met) == (1, False)
+    assert by_name["requests a second"].value == 2.0
+    assert by_name["replies delivered a minute"].value == 2.0
+    assert (by_name["findings"].met, by_name["everything answered after the run's end"].met) == (False, False)
+    tables = {table.title: table.rows for section in result.sections for table in section.tables}
+    assert tables["Replies"] == (("accept to reply shown (stream)", 60, 1, 80.0, 80.0, pytest.approx(341.0), 400.4),)
+    assert ("embed", 1, 12.0, 12.0, 12.0, 12.0) in tables["Stages"]
+    assert tables["Ends of turns"] == (("reply", 1),)
+    page = render_page(result, "Load run")
+    assert '<p class="missed">messages were still unanswered</p>' in page
+    assert page.count("message m-1 has two replies") == 2

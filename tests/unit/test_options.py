@@ -42,6 +42,25 @@ def test_the_rendered_file_equals_the_table() -> None:
     assert yaml.safe_load(CONFIG_FILE.read_text(encoding="utf-8")) == serve_config()
 
 
+def test_the_operators_page_has_the_bounds_of_the_table() -> None:
+    page = (CONFIG_FILE.parent / "docs" / "howto" / "operate.md").read_text(encoding="utf-8")
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| ")
+    ]
+    bounds = {row[0]: row[2:] for row in rows if row[0] in OPTIONS}
+
+    def shown(profile: Profile, name: str) -> str:
+        scaling = options_of(profile)[name].scaling
+        return f"{scaling.least}–{scaling.most}"
+
+    expected = {}
+    for name in OPTIONS:
+        cluster, without_gpu = shown(Profile.CLUSTER, name), shown(Profile.CLUSTER_WITHOUT_GPU, name)
+        different = "" if cluster == without_gpu else f"; {without_gpu} without GPUs"
+        expected[name] = [shown(Profile.LAPTOP, name), f"{cluster}{different}"]
+    assert bounds == expected
+
+
 def test_drift_is_found(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setitem(OPTIONS, "Courier", OPTIONS["Agent"])
     assert main(["--check"]) == 1

@@ -261,3 +261,34 @@ async def test_changed_rules_and_broken_weights_are_fitted_anew(tmp_path: Path) 
     policy = await load_policy(write_rules(tmp_path, small_rules()), WordEmbedder(), fits)
     assert await judge(policy, "Please return the money you took.") is not None
     assert fits.kept[key].shape != (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "clear"),
+    [
+        ("How do I create a board?", True),
+        ("My board is slow. Where do I find the calendar?", True),
+        ("How do I create a board? I want my money back.", False),
+        ("How do I create a board? Our lawsuit board is slow.", False),
+        ("Where do I find the calendar? " * 5, False),
+    ],
+    ids=["one sentence", "far from every reason", "near one", "wording", "many sentences"],
+)
+async def test_a_message_is_clear_when_no_sentence_of_it_can_be_a_reason(
+    policy: EscalationPolicy, text: str, clear: bool
+) -> None:
+    assert policy.is_clear(text, await WordEmbedder().embed([text])) is clear
+
+
+async def test_vectors_of_another_model_make_every_message_clear(policy: EscalationPolicy) -> None:
+    text = "How do I create a board? I want my money back, a refund."
+    whole = await WordEmbedder("other").embed([text])
+    assert policy.is_clear(text, whole)
+    verdict = policy.immediate(text, whole)
+    assert verdict is not None, "wording decides"
+    assert verdict.reason_code is ReasonCode.REFUND_REQUEST
+
+
+async def test_a_clear_message_has_no_reason(policy: EscalationPolicy) -> None:
+    text = "My board is slow. Where do I find the calendar?"
+    assert policy.immediate(text, await WordEmbedder().embed([text])) is None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -117,6 +119,48 @@ def test_what_serve_says_about_its_own_work_is_not_shown(tmp_path: Path) -> None
         "Deploying app 'fte' failed with exception:",
         "Traceback (most recent call last):",
     ]
+
+
+def test_records_in_json_are_shown_as_short_text(tmp_path: Path) -> None:
+    shown: list[str] = []
+    here = datetime(2026, 1, 1, 10, tzinfo=UTC).astimezone().strftime("%H:%M:%S")
+    common = {"asctime": "2026-01-01T10:00:00.123+00:00", "levelname": "INFO", "logger": "agent.workers.turn_worker"}
+    replica = {"deployment": "Agent", "replica": "abc", "conversation_id": "0000"}
+    turn = {"message": "a turn was committed", "ticket_id": "TF-20260101-0001", "outcome": "reply", "ms": 41.6}
+    turn |= {"attempts": 1}
+    failed = {"message": "it failed", "levelname": "ERROR", "exc_text": "  File a.py, line 1\nValueError"}
+    serve = {"message": "Started HTTP server", "logger": "ray.serve"}
+    (tmp_path / "worker-a.err").write_text(
+        "".join(json.dumps({**common, **record}) + "\n" for record in (replica | turn, serve, failed, serve | failed))
+        + "a stray line\n{not JSON}\n"
+    )
+    LogTail(tmp_path, shown.append).poll()
+    assert shown == [
+        f"{here} Agent      a turn was committed  TF-20260101-0001 reply 42 ms",
+        f"{here} agent.workers.turn_worker ERROR it failed\n      File a.py, line 1\n    ValueError",
+        f"{here} ray.serve  ERROR it failed\n      File a.py, line 1\n    ValueError",
+        "a stray line",
+        "{not JSON}",
+    ]
+
+
+def test_records_of_several_replicas_are_shown_in_the_order_of_their_times(tmp_path: Path) -> None:
+    shown: list[str] = []
+    for file, seconds in (("a", (1, 4)), ("b", (2, 3))):
+        lines = [
+            json.dumps(
+                {
+                    "asctime": f"2026-01-01T10:00:0{each}+00:00",
+                    "levelname": "INFO",
+                    "logger": "x",
+                    "message": f"m{each}",
+                }
+            )
+            for each in seconds
+        ]
+        (tmp_path / f"worker-{file}.err").write_text("\n".join([*lines, f"under m{seconds[-1]}", ""]))
+    LogTail(tmp_path, shown.append).poll()
+    assert [line.split()[-1] for line in shown] == ["m1", "m2", "m3", "m3", "m4", "m4"]
 
 
 def test_the_knowledge_counts_as_changed_with_any_file_or_the_model(tmp_path: Path) -> None:

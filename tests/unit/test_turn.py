@@ -10,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from agents.testing import ModelStep, assistant_message, function_call
 
 from agent.errors import DatabaseAway, EmbeddingAway, ModelAway
+from agent.ports import Embeddings
 from agent.records import (
     Author,
     Category,
@@ -126,6 +128,14 @@ async def test_the_model_is_given_the_steps_as_completed_tool_calls() -> None:
     assert outputs.keys() == {"create_ticket", "get_customer_history", "analyze_sentiment", "search_knowledge_base"}
 
 
+async def test_a_colleagues_note_is_given_to_the_model_with_the_history() -> None:
+    model = scripted(says(GOOD))
+    await run_turn(context(colleague_note="Refunded already; explain the export."), services(model=model))
+    outputs = [item["output"] for item in model.calls[0].input if item.get("type") == "function_call_output"]
+    notes = [json.loads(output).get("colleague_note") for output in outputs]
+    assert [note for note in notes if note] == ["Refunded already; explain the export."]
+
+
 async def test_sentiment_and_embedding_run_side_by_side() -> None:
     both = asyncio.Barrier(2)
 
@@ -228,8 +238,31 @@ async def test_policy_sees_the_whole_text_and_the_vectors_of_its_parts() -> None
     await run_turn(context("first", "second"), services(model=scripted(says(GOOD)), policy=policy, embedder=embedder))
     text, embeddings = policy.seen[0]
     assert text == "first\nsecond"
-    assert embedder.calls[0][:3] == ["first\nsecond", "first", "second"]
+    assert embedder.calls == [["first\nsecond"], ["first", "second"]]
     assert embeddings.vectors.shape[0] == 3
+    assert np.array_equal(embeddings.vectors[1:], (await embedder.embed(["first", "second"])).vectors)
+
+
+async def test_the_parts_of_a_clear_message_are_not_embedded() -> None:
+    policy, embedder, search = FakePolicy(clear=True), FakeEmbedder(), FakeSearch()
+    given = services(model=scripted(says(GOOD)), policy=policy, embedder=embedder, search=search)
+    await run_turn(context("How do I export a project?", "As CSV, please."), given)
+    assert len(embedder.calls) == 1
+    assert policy.seen[0][1].vectors.shape[0] == 1
+    assert np.array_equal(search.vectors[0].vectors[0], (await embedder.embed(search.queries)).vectors[0])
+
+
+async def test_parts_of_another_model_are_not_judged_with_the_whole() -> None:
+    class Swapped(FakeEmbedder):
+        async def embed(self, texts: Any) -> Any:
+            found = await super().embed(texts)
+            return found if len(self.calls) == 1 else Embeddings("swapped meanwhile", found.vectors)
+
+    policy = FakePolicy()
+    given = services(model=scripted(says(GOOD)), policy=policy, embedder=Swapped())
+    await run_turn(context("first", "second"), given)
+    assert policy.seen[0][1].model_id == "fake"
+    assert policy.seen[0][1].vectors.shape[0] == 1
 
 
 async def test_a_subject_that_says_something_is_judged_with_the_first_message_only() -> None:

@@ -145,6 +145,7 @@ class FakePolicy:
 
     immediate_verdict: FakeVerdict | None = None
     negative_threshold: float = -0.3
+    clear: bool = False
     seen: list[tuple[str, Embeddings]] = field(default_factory=list)
 
     def match_threshold(self, model_id: str) -> float:
@@ -154,6 +155,9 @@ class FakePolicy:
     def immediate(self, text: str, embeddings: Embeddings) -> FakeVerdict | None:
         self.seen.append((text, embeddings))
         return self.immediate_verdict
+
+    def is_clear(self, text: str, embeddings: Embeddings) -> bool:
+        return self.clear or not self.parts(text)
 
     def parts(self, text: str) -> tuple[str, ...]:
         return tuple(text.split("\n")) if "\n" in text else ()

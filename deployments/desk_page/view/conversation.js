@@ -1,7 +1,7 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
 import { live } from "../vendor/lit-html/directives/live.js";
-import { BY_CHANNEL, CHANNELS, clock, day, label, mood, moodText, standing, whole } from "../words.js";
+import { BY_CHANNEL, CHANNELS, clock, day, label, mood, moodText, size, standing, suspicions, whole } from "../words.js";
 
 const MESSAGE_MAX = 5_000;
 
@@ -33,6 +33,7 @@ export function conversationView(state, actions) {
         <div class="actions">${actionButtons(state, now, actions)}</div>
       </header>
       ${state.problem ? html`<p class="banner" role="alert">${state.problem}<button type="button" class="link" @click=${actions.dismiss}>Dismiss</button></p>` : nothing}
+      ${now.kind === "quarantined" ? html`<p class="banner" id="suspicion">This looks like spam: ${suspicions(conversation.quarantine.reasons)}. Nothing is answered until somebody decides.</p>` : nothing}
       <ol class="timeline" id="timeline" tabindex="0" aria-label="Messages and what was done">
         ${repeat(timeline(conversation), (entry) => entry.key, (entry) => entryView(entry, state, actions))}
       </ol>
@@ -43,6 +44,12 @@ export function conversationView(state, actions) {
 
 function actionButtons(state, now, actions) {
   const busy = state.busy !== null;
+  if (now.kind === "quarantined") {
+    return html`
+      <button type="button" class="primary" ?disabled=${busy} @click=${actions.release} aria-keyshortcuts="l">Release to the FTE</button>
+      <button type="button" ?disabled=${busy} @click=${() => actions.ask("discard")} aria-keyshortcuts="d">Discard as spam…</button>
+    `;
+  }
   const takeText = now.kind === "theirs" ? `Take from ${state.conversation.owner}…` : "Take over";
   return html`
     ${now.kind === "mine" || now.kind === "resolved"
@@ -82,6 +89,17 @@ export function timeline(conversation) {
     }
   }
   for (const each of conversation.resolutions) entries.push(...endEntries(each));
+  for (const file of conversation.attachments) {
+    entries.push({ key: file.attachment_id, at: file.created_at, kind: "file", file });
+  }
+  const { quarantine } = conversation;
+  if (quarantine) {
+    entries.push({ key: "quarantined", at: quarantine.created_at, kind: "act", text: `Held back: ${suspicions(quarantine.reasons)}` });
+    if (quarantine.ended_at) {
+      const did = quarantine.ending === "discarded" ? "discarded it as spam" : "released it to the FTE";
+      entries.push({ key: "quarantine ended", at: quarantine.ended_at, kind: "act", text: `${quarantine.ended_by} ${did}` });
+    }
+  }
   entries.sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
   for (const entry of entries) {
     const name = day(entry.at);
@@ -112,10 +130,19 @@ function entryView(entry, state, actions) {
   const heading = entry.day ? html`<p class="day">${entry.day}</p>` : nothing;
   if (entry.kind === "message") return html`<li class="entry">${heading}${messageView(entry.message)}</li>`;
   if (entry.kind === "outcome") return html`<li class="entry">${heading}${outcomeView(entry.outcome, state, actions)}</li>`;
+  if (entry.kind === "file") return html`<li class="entry">${heading}${fileView(entry.file, state.openId)}</li>`;
   return html`<li class="entry">${heading}
     <p class="act"><span>${entry.text}</span> <time datetime=${entry.at} title=${whole(entry.at)}>${clock(entry.at)}</time></p>
     ${entry.note ? html`<p class="note">${entry.note}</p>` : nothing}
   </li>`;
+}
+
+// The server has it saved, never shown in place.
+function fileView(file, conversationId) {
+  return html`<p class="act file">
+    Customer attached <a href="/conversations/${conversationId}/attachments/${file.attachment_id}" download=${file.name} dir="auto">${file.name}</a>
+    <span class="soft">${size(file.size_bytes)}</span> <time datetime=${file.created_at} title=${whole(file.created_at)}>${clock(file.created_at)}</time>
+  </p>`;
 }
 
 const DELIVERY = {
@@ -164,6 +191,9 @@ function composerView(state, now, actions) {
   const { conversation } = state;
   if (now.kind === "resolved") {
     return html`<p class="composer closed soft">Resolved. A new message of the customer within 72 hours opens it again.</p>`;
+  }
+  if (now.kind === "quarantined") {
+    return html`<p class="composer closed soft">Release it, and the FTE answers as if it had just arrived; or discard it, and it is closed unanswered.</p>`;
   }
   if (now.kind === "theirs") {
     return html`<p class="composer closed" id="theirs"><strong>${conversation.owner}</strong> has this conversation and answers here.</p>`;

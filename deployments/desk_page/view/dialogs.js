@@ -25,7 +25,8 @@ const DIALOGS = {
   handBack: (state, actions) =>
     noteView(state, {
       title: "Hand back to the FTE",
-      text: "The FTE answers the customer's next message. Your note stays with the conversation.",
+      text: "The FTE answers the customer's next message and may pass on what your note says.",
+      readers: "your colleagues and the FTE",
       button: "Hand back",
       act: actions.handBack,
     }),
@@ -33,9 +34,20 @@ const DIALOGS = {
     noteView(state, {
       title: "Resolve",
       text: "The ticket is closed. A new message of the customer within 72 hours opens it again.",
+      readers: "your colleagues",
       button: "Resolve",
       act: actions.resolve,
     }),
+  discard: (state, actions) => html`
+    <form method="dialog" @submit=${(event) => event.submitter?.value === "act" && actions.discard()}>
+      <h2 id="dialog-title">Discard it as spam?</h2>
+      <p>It stays stored, its ticket is closed, and nobody answers it.</p>
+      <div class="dialog-foot">
+        <button value="cancel" autofocus>Cancel</button>
+        <button class="primary" value="act">Discard it</button>
+      </div>
+    </form>
+  `,
   takeFrom: (state, actions) => html`
     <form method="dialog" @submit=${(event) => event.submitter?.value === "act" && actions.takeFrom()}>
       <h2 id="dialog-title">Take it from ${state.conversation.owner}?</h2>
@@ -48,7 +60,7 @@ const DIALOGS = {
   `,
 };
 
-function noteView(state, { title, text, button, act }) {
+function noteView(state, { title, text, readers, button, act }) {
   const submit = (event) => {
     if (event.submitter?.value !== "cancel") act(new FormData(event.target).get("note").trim());
   };
@@ -56,7 +68,7 @@ function noteView(state, { title, text, button, act }) {
     <form method="dialog" @submit=${submit}>
       <h2 id="dialog-title">${title}</h2>
       <p class="soft">${text}</p>
-      <label for="note">Note for your colleagues <span class="soft">optional</span></label>
+      <label for="note">Note for ${readers} <span class="soft">optional</span></label>
       <textarea id="note" name="note" rows="4" maxlength=${NOTE_MAX} dir="auto" autofocus
         @keydown=${(event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.form.requestSubmit()}></textarea>
       <div class="dialog-foot">

@@ -7,6 +7,7 @@ export const VIEWS = [
   ["mine", "Mine", (line, me) => line.status === "taken" && line.taken_by === me],
   ["live", "All live", (line) => line.closed_at === null],
   ["closed", "Closed", (line) => line.closed_at !== null],
+  ["quarantine", "Quarantine", () => false],
 ];
 
 // The lines that a view and a team leave, in the server's order.
@@ -17,15 +18,31 @@ export function shownLines(state) {
 
 export function queueView(state, actions) {
   const lines = shownLines(state);
+  const quarantine = state.view === "quarantine";
   return html`
     <nav class="queue" aria-label="Escalations">
       <div class="tabs" role="group" aria-label="Which escalations">
         ${VIEWS.map(([name, text, belongs], place) => {
-          const count = state.lines.filter((line) => belongs(line, state.session.operator)).length;
+          const count = name === "quarantine" ? state.quarantined.length : state.lines.filter((line) => belongs(line, state.session.operator)).length;
           return html`<button type="button" aria-pressed=${state.view === name} @click=${() => actions.show(name)}
             aria-keyshortcuts=${place + 1}>${text}${name === "closed" ? nothing : html` <span class="count">${count}</span>`}</button>`;
         })}
       </div>
+      ${quarantine
+        ? html`<p class="about-view soft">Requests of the form that look like spam. Nothing of them is answered until somebody decides.</p>`
+        : teamsView(state, actions)}
+      <ul class="lines" id="lines">
+        ${quarantine
+          ? repeat(state.quarantined, (each) => each.conversation_id, (each) => quarantinedView(each, state))
+          : repeat(lines, (line) => line.escalation_id, (line) => lineView(line, state))}
+      </ul>
+      ${(quarantine ? state.quarantined : lines).length === 0 ? emptyView(state) : nothing}
+    </nav>
+  `;
+}
+
+function teamsView(state, actions) {
+  return html`
       <div class="teams">
         <label for="team">Team</label>
         <select id="team" @change=${(event) => actions.showTeam(event.target.value)}>
@@ -36,11 +53,6 @@ export function queueView(state, actions) {
           })}
         </select>
       </div>
-      <ul class="lines" id="lines">
-        ${repeat(lines, (line) => line.escalation_id, (line) => lineView(line, state))}
-      </ul>
-      ${lines.length === 0 ? emptyView(state) : nothing}
-    </nav>
   `;
 }
 
@@ -51,6 +63,7 @@ function emptyView(state) {
     mine: "You have no conversation. Take one over with t.",
     live: "No live escalation.",
     closed: "Nothing has been closed yet.",
+    quarantine: "Nothing looks like spam.",
   }[state.view];
   return html`<p class="empty">${text}</p>`;
 }
@@ -73,6 +86,21 @@ function lineView(line, state) {
             ? html`<span class="who ${mine ? "me" : ""}" title="Taken by ${line.taken_by}"><span aria-hidden="true">${initials(line.taken_by)}</span><span class="visually-hidden">Taken by ${mine ? "you" : line.taken_by}</span></span>`
             : nothing}
         </span>
+      </a>
+    </li>
+  `;
+}
+
+function quarantinedView(each, state) {
+  return html`
+    <li>
+      <a class="line" href="#/c/${each.conversation_id}" aria-current=${each.conversation_id === state.openId}>
+        <span class="line-top">
+          <span class="line-name">${each.customer_name || each.address}</span>
+          <time class="wait" datetime=${each.created_at} title="Waits since ${whole(each.created_at)}"><span class="visually-hidden">waits </span>${since(each.created_at, state.now)}</time>
+        </span>
+        <span class="line-subject">${each.subject}</span><span class="line-gist">${each.messages[0] ?? ""}</span>
+        <span class="line-foot"><span class="line-facts">${each.reasons.map(label).join(", ")}</span></span>
       </a>
     </li>
   `;

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from playwright.async_api import Browser, Page, expect
@@ -29,6 +30,15 @@ class Customer:
             f"/support/ticket/{self.ticket_id}/messages", params={"token": self._token}, json={"message": text}
         )
         assert sent.status_code == 201
+
+    async def attach(self, name: str, content: bytes) -> None:
+        sent = await self._client.post(
+            f"/support/ticket/{self.ticket_id}/attachments",
+            params={"token": self._token},
+            content=content,
+            headers={"X-File-Name": quote(name), "Content-Type": "application/octet-stream"},
+        )
+        assert sent.status_code == 201, sent.text
 
     async def read(self) -> dict[str, Any]:
         seen = await self._client.get(f"/support/ticket/{self.ticket_id}", params={"token": self._token})
