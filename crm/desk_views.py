@@ -90,6 +90,18 @@ class EscalationView:
 
 
 @dataclass(frozen=True, slots=True)
+class QuarantineView:
+    """Why a request looked like spam. `waits` while nobody decided; `ending` is released or discarded, and by whom."""
+
+    reasons: Sequence[Suspicion]
+    waits: bool
+    created_at: datetime
+    ending: str | None
+    ended_by: str | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class ResolutionView:
     """One end of a conversation; it stands until `reopened_at`. `solved` and `comment` are what its customer said when
     asked."""
@@ -102,18 +114,6 @@ class ResolutionView:
     solved: bool | None
     comment: str
     surveyed_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class QuarantineView:
-    """Why a request looked like spam. `waits` while nobody decided; `ending` is released or discarded, and by whom."""
-
-    reasons: Sequence[Suspicion]
-    waits: bool
-    created_at: datetime
-    ending: str | None
-    ended_by: str | None
-    ended_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +153,9 @@ class ConversationView:
     messages: Sequence[MessageView]
     outcomes: Sequence[OutcomeView]
     escalations: Sequence[EscalationView]
-    resolutions: Sequence[ResolutionView]
     attachments: Sequence[Attachment]
     quarantine: QuarantineView | None
+    resolutions: Sequence[ResolutionView]
     other_conversations: Sequence[ConversationLine]
 
 
@@ -213,16 +213,16 @@ class DeskViews:
             messages = await connection.fetch(_QUERIES["fetch_messages"], conversation_id, _MESSAGES_MAX)
             outcomes = await connection.fetch(_QUERIES["fetch_outcomes"], conversation_id, _OUTCOMES_MAX)
             escalations = await connection.fetch(_QUERIES["fetch_conversation_escalations"], conversation_id)
+            attachments = await fetch_attachments(connection, conversation_id)
+            quarantine = await connection.fetchrow(_QUERIES["fetch_conversation_quarantine"], conversation_id)
             resolutions = await connection.fetch(
                 _RESOLUTION_QUERIES["fetch_resolutions"], conversation_id, _RESOLUTIONS_MAX
             )
-            attachments = await fetch_attachments(connection, conversation_id)
-            quarantine = await connection.fetchrow(_QUERIES["fetch_conversation_quarantine"], conversation_id)
             lines = await connection.fetch(
                 _QUERIES["fetch_customer_conversations"], [row["customer_id"]], _CONVERSATIONS_MAX
             )
         others = [line for line in lines if line["conversation_id"] != conversation_id]
-        return _to_conversation(row, messages, outcomes, escalations, resolutions, attachments, quarantine, others)
+        return _to_conversation(row, messages, outcomes, escalations, attachments, quarantine, resolutions, others)
 
     async def fetch_standing(self, conversation_id: ConversationId) -> ConversationStanding:
         """Raises NotFound."""
@@ -269,9 +269,9 @@ def _to_conversation(
     messages: Sequence[asyncpg.Record],
     outcomes: Sequence[asyncpg.Record],
     escalations: Sequence[asyncpg.Record],
-    resolutions: Sequence[asyncpg.Record],
     attachments: Sequence[Attachment],
     quarantine: asyncpg.Record | None,
+    resolutions: Sequence[asyncpg.Record],
     others: Sequence[asyncpg.Record],
 ) -> ConversationView:
     return ConversationView(
@@ -306,9 +306,9 @@ def _to_conversation(
             for each in reversed(outcomes)
         ],
         escalations=[_to_escalation(each) for each in reversed(escalations)],
-        resolutions=[ResolutionView(**{**each, "kind": ResolutionKind(each["kind"])}) for each in resolutions],
         attachments=attachments,
         quarantine=None if quarantine is None else _to_quarantine(quarantine),
+        resolutions=[ResolutionView(**{**each, "kind": ResolutionKind(each["kind"])}) for each in resolutions],
         other_conversations=[_to_conversation_line(each) for each in others],
     )
 

@@ -41,11 +41,6 @@ class Dispatcher:
         queue = WorkQueue(self._database)
         self._dispatch = DispatchLoop(queue, self._run_turn, capacity.credits, times)
         self._background = BackgroundLoop("dispatcher", self._dispatch)
-        wake_desks = Notifier(queue, DESK_CHANNEL).notify
-        rules = RememberedRules(self._database).all
-        self._aftercare = BackgroundLoop(
-            "aftercare", AftercareLoop(Aftercare(self._database), rules, wake_desks, times)
-        )
         self._measures = ReplicaMeasures(
             {
                 **of_database(self._database),
@@ -53,6 +48,11 @@ class Dispatcher:
                 "fte_replica_turn_credits": capacity.credits,
                 "fte_replica_loop_beat_age_seconds": self._dispatch.heartbeat.age_s,
             }
+        )
+        wake_desks = Notifier(queue, DESK_CHANNEL).notify
+        rules = RememberedRules(self._database).all
+        self._aftercare = BackgroundLoop(
+            "aftercare", AftercareLoop(Aftercare(self._database), rules, wake_desks, times)
         )
 
     def check_health(self) -> None:

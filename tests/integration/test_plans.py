@@ -37,9 +37,6 @@ INSERT INTO escalations (conversation_id, reason_code, team, severity, summary, 
 INSERT INTO escalations (conversation_id, reason_code, team, severity, summary)
     SELECT customer_id, 'refund_request', 'billing', 'P2', 's' FROM customers
     WHERE customer_id < '00000000-0000-7000-8000-000000000020'::uuid;
-INSERT INTO resolutions (conversation_id, kind, resolved_by) SELECT customer_id, 'assumed', 'fte' FROM customers;
-UPDATE conversations SET answered_at = now() - interval '1 hour'
-    WHERE customer_id < '00000000-0000-7000-8000-000000000020'::uuid;
 INSERT INTO attachments (conversation_id, name, media_type, sha256, content)
     SELECT customer_id, 'a.png', 'image/png', sha256(customer_id::text::bytea), 'x' FROM customers;
 INSERT INTO quarantine (conversation_id, reasons, ending, ended_by, ended_at)
@@ -47,6 +44,9 @@ INSERT INTO quarantine (conversation_id, reasons, ending, ended_by, ended_at)
     WHERE customer_id > '00000000-0000-7000-8000-000000000020'::uuid;
 INSERT INTO quarantine (conversation_id, reasons)
     SELECT customer_id, '{too_fast}' FROM customers WHERE customer_id < '00000000-0000-7000-8000-000000000020'::uuid;
+INSERT INTO resolutions (conversation_id, kind, resolved_by) SELECT customer_id, 'assumed', 'fte' FROM customers;
+UPDATE conversations SET answered_at = now() - interval '1 hour'
+    WHERE customer_id < '00000000-0000-7000-8000-000000000020'::uuid;
 INSERT INTO work (customer_id, seq) SELECT customer_id, 1 FROM customers;
 UPDATE work SET due_at = now() WHERE customer_id < '00000000-0000-7000-8000-000000000020'::uuid;
 ANALYZE;

@@ -11,7 +11,17 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from agent.records import Channel, OutboxState
-from crm.metrics import Activity, ChannelMetrics, EmbeddingModel, HealthFigures, LiveEscalations, Percentiles, Queue
+from crm.metrics import (
+    Activity,
+    ChannelMetrics,
+    EmbeddingModel,
+    HealthFigures,
+    LiveEscalations,
+    Percentiles,
+    Queue,
+    Resolved,
+    SurveyAnswers,
+)
 from serve_app.cli import app
 from serve_app.settings import load_settings
 from serve_app.status.snapshot import Figures, Replicas, Snapshot, in_words
@@ -34,6 +44,8 @@ FORM = ChannelMetrics(
     escalated=4,
     escalation_rate=0.2,
     sentiment=-0.125,
+    resolved=Resolved(confirmed=5, assumed=3, reopened=1),
+    survey=SurveyAnswers(yes=4, no=1),
     ack=Percentiles(2.4, 8.6),
     turn=Percentiles(41.0, 95.0),
     end_to_end=Percentiles(80.0, 1_250.0),

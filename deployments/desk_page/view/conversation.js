@@ -88,7 +88,6 @@ export function timeline(conversation) {
       entries.push({ key: `${each.escalation_id} closed`, at: each.closed_at, kind: "act", text: `${who} ${did}`, note: each.note });
     }
   }
-  for (const each of conversation.resolutions) entries.push(...endEntries(each));
   for (const file of conversation.attachments) {
     entries.push({ key: file.attachment_id, at: file.created_at, kind: "file", file });
   }
@@ -100,6 +99,7 @@ export function timeline(conversation) {
       entries.push({ key: "quarantine ended", at: quarantine.ended_at, kind: "act", text: `${quarantine.ended_by} ${did}` });
     }
   }
+  for (const each of conversation.resolutions) entries.push(...endEntries(each));
   entries.sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
   for (const entry of entries) {
     const name = day(entry.at);
