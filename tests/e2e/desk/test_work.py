@@ -176,6 +176,7 @@ async def test_what_nobody_takes_is_seen_to_be_raised_again_and_what_a_customer_
         customer = await ask(client)
         await expect(line(page)).to_contain_text("Refund request")
         await expect(line(page)).not_to_contain_text("Raised again")
+        await open_only(page)
         for times in ("once", "2 times"):
             raised = await Aftercare(database).raise_again(Channel.WEB_FORM, dict.fromkeys(Severity, LATER), 10, 10)
             assert raised == 1
@@ -188,7 +189,6 @@ async def test_what_nobody_takes_is_seen_to_be_raised_again_and_what_a_customer_
         await services.surveys.answer(escalation.conversation_id, solved=False, comment="The money is not here.")
         services.wake_desks()
         await expect(line(page)).to_contain_text("Not solved")
-        await open_only(page)
         timeline = page.locator("#timeline")
         await expect(timeline).to_contain_text("Asked whether it is solved, the customer said no")
         await expect(timeline).to_contain_text("The money is not here.")
