@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from agent.errors import FteError
+from agent.knowledge.synonyms import Synonyms
 from agent.policy.policy import EscalationPolicy, load_policy
 from agent.ports import Embedder, Embeddings, SentimentScorer
 from agent.reply.brand import Brand
@@ -47,7 +48,7 @@ def make_turn_services(
     return TurnServices(
         embedder=embedder,
         sentiment=sentiment,
-        search=PostgresSections(database),
+        search=PostgresSections(database, synonyms=Synonyms.load(settings.knowledge_dir / "synonyms.yaml")),
         policy=policy,
         model=make_model(
             api_key=settings.openai_api_key.get_secret_value(),

@@ -68,8 +68,8 @@ async def _take_required_steps(state: TurnState) -> RuleVerdict | None:
     looked_for = whole if subject and is_follow_up(context.text) else query.search
     parts = [fit_tokens(part, services.count_tokens) for part in services.policy.parts(said)]
     texts = [whole, *parts]
-    if looked_for not in texts:
-        texts.append(looked_for)
+    reworded = await tools.reword(state, looked_for)
+    texts += [text for text in dict.fromkeys((looked_for, reworded)) if text not in texts]
     sentiment, embeddings = await _read_message(state, texts)
     state.given.append(("analyze_sentiment", {}, sentiment))
     with state.timed("policy"):
@@ -82,9 +82,9 @@ async def _take_required_steps(state: TurnState) -> RuleVerdict | None:
     if verdict is not None:
         return verdict
     state.searches_begun = 1
-    row = texts.index(looked_for)
-    vector = Embeddings(embeddings.model_id, embeddings.vectors[row : row + 1])
-    found = await tools.search_with(state, looked_for, vector)
+    rows = [texts.index(looked_for), texts.index(reworded)]
+    asked = Embeddings(embeddings.model_id, embeddings.vectors[rows])
+    found = await tools.search_with(state, looked_for, reworded, asked)
     state.given.append(("search_knowledge_base", {"query": looked_for}, found))
     return None
 
