@@ -36,8 +36,7 @@ class SearchMode(StrEnum):
 class Weights:
     """How a chunk's and an article's score are made; crm/sql/knowledge.sql says what each does.
 
-    The values of hybrid were chosen on 224 questions over the documentation of three products together, so their
-    hit@5 of 0.93 (dense alone 0.88, full text alone 0.76) is a development figure. Around them: 0.915 to 0.933.
+    The values of hybrid are flat around what they are on the questions that docs/quality.md names.
     """
 
     words: float

@@ -1,7 +1,6 @@
 """Customers' words to the articles' words: a question about 'tickets' is also one about 'tasks' where they say so.
 
-Measured on documentation that no setting was chosen on (docs/quality.md): the vector of a question halfway between
-its own words and the articles' finds more than either.
+The vector of a question halfway between its own words and the articles' finds more than its own (docs/quality.md).
 """
 
 from __future__ import annotations

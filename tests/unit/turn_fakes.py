@@ -123,7 +123,7 @@ class FakeSearch:
         self.vectors: list[Embeddings] = []
 
     async def reword(self, text: str) -> str:
-        return text
+        return text.replace("tickets", "tasks")
 
     async def search(self, text: str, embeddings: Embeddings, limit: int) -> list[Passage]:
         self.queries.append(text)
