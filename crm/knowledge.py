@@ -12,9 +12,9 @@ from enum import StrEnum
 import asyncpg
 
 from agent.errors import ConfigurationInvalid
-from agent.knowledge.synonyms import Synonyms
 from agent.ports import Embeddings
 from agent.records import Passage
+from agent.text.synonyms import Synonyms
 from crm.database import Connection, Database
 from crm.queries import load_queries
 

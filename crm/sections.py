@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.knowledge.synonyms import Synonyms
 from agent.ports import Embeddings
 from agent.records import Passage
+from agent.text.synonyms import Synonyms
 from crm.database import Database
 from crm.knowledge import PostgresKnowledge, SearchMode, with_vectors
 from crm.queries import load_queries

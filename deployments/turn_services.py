@@ -9,10 +9,10 @@ from dataclasses import replace
 from functools import partial
 
 from agent.errors import FteError
-from agent.knowledge.synonyms import Synonyms
 from agent.policy.policy import EscalationPolicy, load_policy
 from agent.ports import Embedder, Embeddings, SentimentScorer
 from agent.reply.brand import Brand
+from agent.text.synonyms import Synonyms
 from agent.turn.services import TurnServices
 from crm.database import Database
 from crm.sections import PostgresSections

@@ -127,7 +127,7 @@ class Searcher:
         self, settings: Settings, database: Database, model: SentenceTransformerEmbedder, mode: SearchMode
     ) -> None:
         """Raises ConfigurationInvalid for broken synonyms."""
-        from agent.knowledge.synonyms import Synonyms
+        from agent.text.synonyms import Synonyms
         from crm.knowledge import PostgresKnowledge
 
         synonyms = Synonyms.load(settings.knowledge_dir / "synonyms.yaml")
@@ -145,9 +145,9 @@ class Searcher:
         return found
 
     async def _search_some(self, asked: Sequence[str], limit: int) -> list[list[Passage]]:
-        from agent.knowledge.synonyms import blend
         from agent.ports import Embeddings
         from agent.text.query import fit_tokens
+        from agent.text.synonyms import blend
 
         count_tokens = self._model.count_tokens
         texts = [fit_tokens(text, count_tokens) for text in asked]

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent.errors import EmbeddingAway, FteError
-from agent.knowledge.synonyms import blend
 from agent.ports import Embeddings
 from agent.records import Category, Passage, Priority, ReasonCode
 from agent.reply.draft import ReplyIntent, ReplyKind
 from agent.text.query import fit_tokens
+from agent.text.synonyms import blend
 from agent.turn.state import MAX_SEARCHES, SEARCH_LIMIT, EscalationIntent, SearchRecord, TurnState
 from agent.turn.triage import Triage
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from agent.errors import BadInput, ConfigurationInvalid
-from agent.knowledge.synonyms import Synonyms
 from agent.ports import Embeddings, Float32Array
+from agent.text.synonyms import Synonyms
 from crm.database import Database
 from crm.knowledge import PostgresKnowledge, SearchMode, register_model, with_vectors
 from crm.knowledge_sync import SyncReport, sync_folder

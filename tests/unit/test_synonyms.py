@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from agent.errors import ConfigurationInvalid
-from agent.knowledge.synonyms import Synonyms, blend
 from agent.ports import Embeddings
+from agent.text.synonyms import Synonyms, blend
 from serve_app.settings import CHECKOUT
 
 SYNONYMS = Synonyms((("task", "ticket", "work item", "story"), ("label", "tag", "category")))

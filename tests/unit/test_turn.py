@@ -12,7 +12,6 @@ import pytest
 from agents.testing import ModelStep, assistant_message, function_call
 
 from agent.errors import DatabaseAway, EmbeddingAway, ModelAway
-from agent.knowledge.synonyms import blend
 from agent.records import (
     Author,
     Category,
@@ -27,6 +26,7 @@ from agent.records import (
     TurnDecision,
 )
 from agent.reply.notices import held_notice
+from agent.text.synonyms import blend
 from agent.times import Times
 from agent.turn.turn import run_turn
 from models.offline import OfflineModel
