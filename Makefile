@@ -7,7 +7,7 @@ BIN := .venv/bin
 STAMP := .venv/installed
 PACKAGES := serve_app deployments agent models crm channels
 
-.PHONY: help venv up down check test pods bench load
+.PHONY: help venv up down check test eval pods bench load
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test: check ## Check, then integration, serve and end-to-end tests
 	$(BIN)/pytest -q tests/integration
 	$(BIN)/pytest -q tests/serve
 	$(BIN)/pytest -q tests/eval tests/e2e
+
+eval: $(STAMP) ## Measure decisions and search on labelled sets
+	@$(BIN)/fte eval
 
 pods: $(STAMP) ## Try the manifests of k8s/ in stand-ins for pods (Linux, as root)
 	FTE_TEST_PODS=1 $(BIN)/pytest -q tests/serve/test_cluster_deploy.py

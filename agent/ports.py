@@ -48,9 +48,15 @@ class SentimentScorer(Protocol):
 
 
 class KnowledgeSearch(Protocol):
-    """Hybrid search. `embeddings` holds one row, the query's vector. Best first; raises DatabaseAway."""
+    """Hybrid search. Raises DatabaseAway."""
 
-    async def search(self, text: str, embeddings: Embeddings, limit: int) -> list[Passage]: ...
+    async def reword(self, text: str) -> str:
+        """The text in the articles' words; the same text where there is nothing to exchange."""
+        ...
+
+    async def search(self, text: str, embeddings: Embeddings, limit: int) -> list[Passage]:
+        """Best first. `embeddings` holds one row, the query's vector."""
+        ...
 
 
 class TurnStore(Protocol):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from agent.ports import Embeddings
 from agent.records import Passage
+from agent.text.synonyms import Synonyms
 from crm.database import Database
 from crm.knowledge import PostgresKnowledge, SearchMode, with_vectors
 from crm.queries import load_queries
@@ -21,8 +22,10 @@ class PostgresSections(PostgresKnowledge):
     An article's best chunk by words and meaning comes first, its other sections by meaning after it.
     """
 
-    def __init__(self, database: Database, mode: SearchMode = SearchMode.HYBRID) -> None:
-        super().__init__(database, mode)
+    def __init__(
+        self, database: Database, mode: SearchMode = SearchMode.HYBRID, synonyms: Synonyms | None = None
+    ) -> None:
+        super().__init__(database, mode, synonyms)
         self._database = database
 
     async def search(self, text: str, embeddings: Embeddings, limit: int) -> list[Passage]:

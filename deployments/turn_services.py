@@ -13,6 +13,7 @@ from agent.log_fields import leave_log_fields
 from agent.policy.policy import EscalationPolicy, load_policy
 from agent.ports import Embedder, Embeddings, SentimentScorer
 from agent.reply.brand import Brand
+from agent.text.synonyms import Synonyms
 from agent.turn.services import TurnServices
 from crm.database import Database
 from crm.sections import PostgresSections
@@ -51,7 +52,7 @@ def make_turn_services(
     services = TurnServices(
         embedder=embedder,
         sentiment=sentiment,
-        search=PostgresSections(database),
+        search=PostgresSections(database, synonyms=Synonyms.load(settings.knowledge_dir / "synonyms.yaml")),
         policy=policy,
         model=make_model(
             api_key=settings.openai_api_key.get_secret_value(),

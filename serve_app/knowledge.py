@@ -79,7 +79,8 @@ async def search_configured(
 
     database = Database(settings.dsn(), settings.times, "fte-kb")
     try:
-        return await _search(database, await _load_model(settings, on_progress), queries, limit, mode, on_progress)
+        searcher = Searcher(settings, database, await _load_model(settings, on_progress), mode)
+        return await searcher.search(queries, limit, on_progress)
     finally:
         await database.close()
 
@@ -96,7 +97,8 @@ async def search_folder(
     async with open_scratch_database(settings.times, "fte-kb") as database:
         model = await _load_model(settings, on_progress)
         report = await _sync(database, model, folder, on_progress)
-        return await _search(database, model, queries, limit, mode, on_progress), report.errors
+        searcher = Searcher(settings, database, model, mode)
+        return await searcher.search(queries, limit, on_progress), report.errors
 
 
 async def _load_model(settings: Settings, on_progress: OnProgress) -> SentenceTransformerEmbedder:
@@ -118,26 +120,43 @@ async def _sync(
     )
 
 
-async def _search(
-    database: Database,
-    model: SentenceTransformerEmbedder,
-    queries: Sequence[Query],
-    limit: int,
-    mode: SearchMode,
-    on_progress: OnProgress,
-) -> list[list[Passage]]:
-    """A text without a word finds nothing; of one that is too long, the part that a turn would search for."""
-    from agent.ports import Embeddings
-    from agent.text.query import fit_tokens
-    from crm.knowledge import PostgresKnowledge
+class Searcher:
+    """Searches as a turn does, many questions at a time."""
 
-    knowledge = PostgresKnowledge(database, mode)
-    found: list[list[Passage]] = []
-    for start in range(0, len(queries), _QUERIES_PER_CALL):
-        texts = [fit_tokens(query.text, model.count_tokens) for query in queries[start : start + _QUERIES_PER_CALL]]
-        vectors = await asyncio.to_thread(model.encode, texts)
-        for index, text in enumerate(texts):
-            row = Embeddings(model.model_id, vectors[index : index + 1])
-            found.append(await knowledge.search(text, row, limit) if text.strip() else [])
-        on_progress("searching", len(found), len(queries))
-    return found
+    def __init__(
+        self, settings: Settings, database: Database, model: SentenceTransformerEmbedder, mode: SearchMode
+    ) -> None:
+        """Raises ConfigurationInvalid for broken synonyms."""
+        from agent.text.synonyms import Synonyms
+        from crm.knowledge import PostgresKnowledge
+
+        synonyms = Synonyms.load(settings.knowledge_dir / "synonyms.yaml")
+        self._knowledge = PostgresKnowledge(database, mode, synonyms)
+        self._model = model
+
+    async def search(self, queries: Sequence[Query], limit: int, on_progress: OnProgress) -> list[list[Passage]]:
+        """A text without a word finds nothing; of one that is too long, the part that a turn would search for."""
+        found: list[list[Passage]] = []
+        for start in range(0, len(queries), _QUERIES_PER_CALL):
+            found += await self._search_some(
+                [query.text for query in queries[start : start + _QUERIES_PER_CALL]], limit
+            )
+            on_progress("searching", len(found), len(queries))
+        return found
+
+    async def _search_some(self, asked: Sequence[str], limit: int) -> list[list[Passage]]:
+        from agent.ports import Embeddings
+        from agent.text.query import fit_tokens
+        from agent.text.synonyms import blend
+
+        count_tokens = self._model.count_tokens
+        texts = [fit_tokens(text, count_tokens) for text in asked]
+        reworded = [fit_tokens(await self._knowledge.reword(text), count_tokens) for text in texts]
+        rows = {text: row for row, text in enumerate(dict.fromkeys([*texts, *reworded]))}
+        vectors = await asyncio.to_thread(self._model.encode, list(rows))
+        found: list[list[Passage]] = []
+        for text, other in zip(texts, reworded, strict=True):
+            vector = blend(Embeddings(self._model.model_id, vectors[[rows[text], rows[other]]]))
+            both = text if other == text else f"{text}\n{other}"
+            found.append(await self._knowledge.search(both, vector, limit) if text.strip() else [])
+        return found

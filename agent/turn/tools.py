@@ -19,6 +19,7 @@ from agent.ports import Embeddings
 from agent.records import Category, Passage, Priority, ReasonCode
 from agent.reply.draft import ReplyIntent, ReplyKind
 from agent.text.query import fit_tokens
+from agent.text.synonyms import blend
 from agent.turn.state import MAX_SEARCHES, SEARCH_LIMIT, EscalationIntent, SearchRecord, TurnState
 from agent.turn.triage import Triage
 
@@ -100,14 +101,25 @@ async def search_knowledge_base(state: TurnState, query: str) -> str:
     if not text:
         return _json(error="the query is empty")
     state.searches_begun += 1  # before the first await: a model may ask twice in one breath
-    return await search_with(state, text, await embed(state, (text,)))
+    reworded = await reword(state, text)
+    return await search_with(state, text, reworded, await embed(state, tuple(dict.fromkeys((text, reworded)))))
 
 
-async def search_with(state: TurnState, query: str, embeddings: Embeddings) -> str:
-    """Search by a query whose vector is known. Raises DependencyAway."""
+async def reword(state: TurnState, query: str) -> str:
+    """The query in the articles' words, within the token limit. Raises DatabaseAway."""
+    with state.timed("search"):
+        return fit_tokens(await state.services.search.reword(query), state.services.count_tokens)
+
+
+async def search_with(state: TurnState, query: str, reworded: str, embeddings: Embeddings) -> str:
+    """Search by a query and by the same in the articles' words; `embeddings` holds the vectors of both.
+
+    Raises DependencyAway.
+    """
     began = time.perf_counter()
     with state.timed("search"):
-        passages = await state.services.search.search(query, embeddings, SEARCH_LIMIT)
+        text = query if reworded == query else f"{query}\n{reworded}"
+        passages = await state.services.search.search(text, blend(embeddings), SEARCH_LIMIT)
     found = SearchRecord(query, tuple(passages), state.matches(passages, embeddings))
     state.searches.append(found)
     result = _json(

@@ -70,7 +70,8 @@ async def _take_required_steps(state: TurnState) -> RuleVerdict | None:
     whole = fit_tokens(said, services.count_tokens) if subject else query.newest
     # A message that says little is about its subject.
     looked_for = whole if subject and is_follow_up(context.text) else query.search
-    texts = list(dict.fromkeys((whole, looked_for)))
+    reworded = await tools.reword(state, looked_for)
+    texts = list(dict.fromkeys((whole, looked_for, reworded)))
     sentiment, embeddings = await _read_message(state, texts)
     state.given.append(("analyze_sentiment", {}, sentiment))
     judged = await _with_parts(state, said, Embeddings(embeddings.model_id, embeddings.vectors[:1]))
@@ -81,8 +82,8 @@ async def _take_required_steps(state: TurnState) -> RuleVerdict | None:
     if verdict is not None:
         return verdict
     state.searches_begun = 1
-    vector = Embeddings(embeddings.model_id, embeddings.vectors[-1:])
-    found = await tools.search_with(state, looked_for, vector)
+    asked = Embeddings(embeddings.model_id, embeddings.vectors[[texts.index(looked_for), texts.index(reworded)]])
+    found = await tools.search_with(state, looked_for, reworded, asked)
     state.given.append(("search_knowledge_base", {"query": looked_for}, found))
     return None
 

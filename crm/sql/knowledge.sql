@@ -111,6 +111,18 @@ SELECT word, ndoc, power(ln(1 + (total.chunks - ndoc + 0.5) / (ndoc + 0.5)), 0.7
 FROM ts_stat('SELECT terms FROM knowledge_chunks'), (SELECT count(*) AS chunks FROM knowledge_chunks) AS total
 WHERE length(word) <= 200
 
+-- name: fetch_word_counts
+-- In how many chunks each word or phrase occurs; of a phrase no more than 2,000 are counted.
+-- $1 text[]: words and phrases
+SELECT asked.word, CASE
+    WHEN length(parsed.terms) = 1
+    THEN coalesce((SELECT w.chunks FROM knowledge_words w WHERE w.lexeme = (tsvector_to_array(parsed.terms))[1]), 0)
+    ELSE (SELECT count(*) FROM (
+        SELECT FROM knowledge_chunks c WHERE c.terms @@ phraseto_tsquery('english', asked.word) LIMIT 2000
+    ) AS found)
+END::integer AS chunks
+FROM unnest($1::text[]) AS asked (word) CROSS JOIN LATERAL to_tsvector('english', asked.word) AS parsed (terms)
+
 -- name: search
 -- The best chunk of each of the best articles: nearest by meaning and best by words, scored by both.
 -- A word counts by its rarity and by where it stands (heading paths are weight A, bodies weight B); candidates by

@@ -13,6 +13,7 @@ import pytest
 
 from agent.errors import BadInput, ConfigurationInvalid
 from agent.ports import Embeddings, Float32Array
+from agent.text.synonyms import Synonyms
 from crm.database import Database
 from crm.knowledge import PostgresKnowledge, SearchMode, register_model, with_vectors
 from crm.knowledge_sync import SyncReport, sync_folder
@@ -297,3 +298,16 @@ async def test_both_indexes_serve_the_search_when_the_base_is_large(database: Da
     assert f"{table}_hnsw" in plan
     assert "knowledge_chunks_terms" in plan
     assert "Seq Scan on knowledge_chunks" not in plan
+
+
+async def test_a_question_is_reworded_by_what_the_articles_say(
+    database: Database, tmp_path: Path, model: WordModel
+) -> None:
+    for number in range(3):
+        (tmp_path / f"page-{number}.md").write_text(f"# Page {number}\n\nWork packages and quokkas.\n")
+    await sync_folder(database, model, tmp_path)
+    synonyms = Synonyms((("ticket", "work package"), ("animal", "quokka"), ("invoice", "bill")))
+    knowledge = PostgresKnowledge(database, synonyms=synonyms)
+    assert await knowledge.reword("two tickets, an animal, a bill") == "two work packages, an quokka, a bill"
+    for mode in (SearchMode.DENSE, SearchMode.TEXT):
+        assert await PostgresKnowledge(database, mode, synonyms).reword("two tickets") == "two tickets"

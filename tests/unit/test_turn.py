@@ -32,6 +32,7 @@ from agent.records import (
 )
 from agent.reply.notices import held_notice
 from agent.service.hours import OpeningHours
+from agent.text.synonyms import blend
 from agent.times import Times
 from agent.turn.turn import run_turn
 from models.offline import OfflineModel
@@ -287,6 +288,16 @@ async def test_a_message_that_says_little_is_searched_by_its_subject() -> None:
     asked = context("see subject", ticket_subject="How do I export a project?")
     await run_turn(asked, services(model=scripted(says(GOOD)), search=search))
     assert search.queries == ["How do I export a project?\nsee subject"]
+
+
+async def test_a_question_is_searched_in_its_own_words_and_the_articles() -> None:
+    search, embedder = FakeSearch(), FakeEmbedder()
+    asked = "How do I export my tickets?"
+    await run_turn(context(asked), services(model=scripted(says(GOOD)), search=search, embedder=embedder))
+    assert search.queries == [f"{asked}\nHow do I export my tasks?"]
+    assert len(embedder.calls) == 1
+    both = await FakeEmbedder().embed([asked, "How do I export my tasks?"])
+    assert search.vectors[0].vectors == pytest.approx(blend(both).vectors)
 
 
 async def test_a_terse_follow_up_is_searched_with_the_earlier_question() -> None:

@@ -122,6 +122,9 @@ class FakeSearch:
         self.queries: list[str] = []
         self.vectors: list[Embeddings] = []
 
+    async def reword(self, text: str) -> str:
+        return text.replace("tickets", "tasks")
+
     async def search(self, text: str, embeddings: Embeddings, limit: int) -> list[Passage]:
         self.queries.append(text)
         self.vectors.append(embeddings)
