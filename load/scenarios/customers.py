@@ -34,11 +34,16 @@ _LINKS_MAX = 3
 
 @dataclass(slots=True)
 class Link:
-    """What a customer keeps of a request: the ticket and the token that opens it, and what was seen of it."""
+    """What a customer keeps of a request: the ticket and the token that opens it, and what was seen of it.
+
+    `replies` were seen in any way; `streamed` of them came by event streams, which begin after `last_event_id` and so
+    tell again what was only seen by looking.
+    """
 
     ticket_id: str
     token: str
     replies: int = 0
+    streamed: int = 0
     last_event_id: str = ""
     with_a_person: bool = False
     written: int = 1
@@ -107,7 +112,7 @@ class Customer(FastHttpUser):
             link.replies = sum(message["direction"] == "outbound" for message in ticket["messages"])
 
     def _stream(self, link: Link, until: float) -> bool:
-        """Follow the ticket's events to the next reply; False when the stream ends before, or has no room for us."""
+        """Follow the ticket's events to a new reply; False when the stream ends before, or has no room for us."""
         headers = {**link.bearer, "Accept": "text/event-stream"}
         if link.last_event_id:
             headers["Last-Event-ID"] = link.last_event_id
@@ -141,10 +146,11 @@ class Customer(FastHttpUser):
             elif name == "data" and event == "status":
                 link.with_a_person = json.loads(value)["status"] == "escalated"
             elif not line.strip() and event:
-                if event == "reply":
-                    link.replies += 1
-                    return True
+                link.streamed += event == "reply"
                 event = ""
+                if link.streamed > link.replies:
+                    link.replies = link.streamed
+                    return True
         return False
 
     def _post(self, path: str, name: str, body: dict[str, str], headers: dict[str, str]) -> dict[str, Any] | None:

@@ -101,5 +101,5 @@ def in_words(seconds: float) -> str:
     """A length of time in its largest unit, rounded down, as `41 s`, `3 min`, `2 h` or `5 d`."""
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= size:
-            return f"{seconds / size:.0f} {unit}" if seconds % size == 0 else f"{int(seconds // size)} {unit}"
+            return f"{int(seconds // size)} {unit}"
     return f"{seconds:.0f} s" if seconds >= 1 or seconds == 0 else f"{seconds:.1f} s"

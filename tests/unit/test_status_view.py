@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -74,9 +75,8 @@ WELL = Snapshot(
 
 def shown(snapshot: Snapshot, course: Course | None = None) -> str:
     """In a terminal of the least usual width."""
-    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = Console(width=80, record=True, file=io.StringIO())
     console.print(render(snapshot, course))
-    console.file.close()
     return console.export_text()
 
 
