@@ -36,3 +36,10 @@ def restored_logging() -> Iterator[None]:
         for handler, formatter in formatters.items():
             handler.formatter = formatter
         logging.root.manager._clear_cache()  # type: ignore[attr-defined]
+
+
+def forget_loggers(name: str) -> None:
+    """Leave a logger and those below it as a new process has them, whatever earlier tests set up."""
+    for known, logger in logging.root.manager.loggerDict.items():
+        if isinstance(logger, logging.Logger) and (known == name or known.startswith(f"{name}.")):
+            logger.level, logger.handlers, logger.propagate, logger.disabled = logging.NOTSET, [], True, False

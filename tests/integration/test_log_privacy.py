@@ -32,7 +32,7 @@ from deployments.web.services import IngressServices, connect_services
 from tests.e2e.sites import serving
 from tests.integration.http_spine import SUBMISSION, answer_due
 from tests.integration.spine import escalate
-from tests.log_capture import restored_logging
+from tests.log_capture import forget_loggers, restored_logging
 from tests.unit.turn_fakes import says, scripted, services
 
 MARK = "zq7marker"
@@ -48,6 +48,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     """What a replica would write with LOG_LEVEL=DEBUG."""
     stream = io.StringIO()
     with restored_logging():
+        forget_loggers("uvicorn")
         with monkeypatch.context() as patch:
             patch.setattr(sys, "stderr", stream)
             configure_logging("DEBUG", "json", {"deployment": "Test", "replica": "one"})
