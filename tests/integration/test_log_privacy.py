@@ -62,7 +62,7 @@ def marked_services(database: Database) -> IngressServices:
 
 @pytest.fixture
 async def door(marked_services: IngressServices, log: io.StringIO) -> AsyncIterator[httpx.AsyncClient]:
-    """The application behind uvicorn as Serve starts it, but with its access log on. `log` is set up first, as there."""
+    """The application behind uvicorn as Serve starts it, but with its access log on; `log` comes first."""
     async with (
         serving(create_app(marked_services), log_config=None, log_level="debug", access_log=True) as address,
         httpx.AsyncClient(base_url=address) as client,
