@@ -1,4 +1,4 @@
-"""What an operator may see: a conversation with its outcomes and trace, and who is behind an address."""
+"""What an operator may see of a conversation: messages, outcomes with their trace, escalations, files, its ends."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ from agent.records import (
     TicketStatus,
 )
 from crm.attachments import Attachment, fetch_attachments
+from crm.customer_views import ConversationLine, fetch_lines
 from crm.database import Database
 from crm.queries import load_queries
 
@@ -42,8 +43,7 @@ _RESOLUTION_QUERIES = load_queries("resolutions")
 _MESSAGES_MAX = 500
 _OUTCOMES_MAX = 100
 _RESOLUTIONS_MAX = 20
-_CUSTOMERS_MAX = 50
-_CONVERSATIONS_MAX = 20
+_OTHERS_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +117,6 @@ class ResolutionView:
 
 
 @dataclass(frozen=True, slots=True)
-class ConversationLine:
-    conversation_id: ConversationId
-    ticket_id: TicketId
-    channel: Channel
-    state: ConversationState
-    subject: str
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class ConversationView:
     """A conversation with its last messages, outcomes and ends, each oldest first, and the customer's other ones,
     newest first. `assigned_by` is who last assigned the category or the priority, if a person did."""
@@ -172,32 +162,6 @@ class ConversationStanding:
     priority: Priority
 
 
-@dataclass(frozen=True, slots=True)
-class IdentifierView:
-    kind: IdentifierKind
-    value: str
-    verified: bool
-    opted_out: bool
-
-
-@dataclass(frozen=True, slots=True)
-class CustomerView:
-    customer_id: CustomerId
-    name: str
-    plan: str
-    created_at: datetime
-    identifiers: Sequence[IdentifierView]
-    conversations: Sequence[ConversationLine]
-
-
-@dataclass(frozen=True, slots=True)
-class CustomerLookup:
-    """Who proved an address, and apart from that who only typed it into a form."""
-
-    verified: CustomerView | None
-    claimed: Sequence[CustomerView]
-
-
 class DeskViews:
     """Every method raises DatabaseAway."""
 
@@ -218,10 +182,8 @@ class DeskViews:
             resolutions = await connection.fetch(
                 _RESOLUTION_QUERIES["fetch_resolutions"], conversation_id, _RESOLUTIONS_MAX
             )
-            lines = await connection.fetch(
-                _QUERIES["fetch_customer_conversations"], [row["customer_id"]], _CONVERSATIONS_MAX
-            )
-        others = [line for line in lines if line["conversation_id"] != conversation_id]
+            lines = await fetch_lines(connection, [row["customer_id"]], _OTHERS_MAX)
+        others = [line for line in lines[row["customer_id"]] if line.conversation_id != conversation_id]
         return _to_conversation(row, messages, outcomes, escalations, attachments, quarantine, resolutions, others)
 
     async def fetch_standing(self, conversation_id: ConversationId) -> ConversationStanding:
@@ -248,21 +210,6 @@ class DeskViews:
             raise NotFound("no such ticket")
         return await self.fetch_standing(ConversationId(conversation_id))
 
-    async def fetch_customers(self, kind: IdentifierKind, value: str) -> CustomerLookup:
-        """Raises NotFound when nobody has or claims the address."""
-        async with self._database.connection() as connection:
-            owners = await connection.fetch(_QUERIES["fetch_owners"], kind.value, value, _CUSTOMERS_MAX)
-            if not owners:
-                raise NotFound("no such customer")
-            ids = [row["customer_id"] for row in owners]
-            identifiers = await connection.fetch(_QUERIES["fetch_identifiers"], ids)
-            lines = await connection.fetch(_QUERIES["fetch_customer_conversations"], ids, _CONVERSATIONS_MAX)
-        customers = [(row["verified"], _to_customer(row, identifiers, lines)) for row in owners]
-        return CustomerLookup(
-            verified=next((customer for verified, customer in customers if verified), None),
-            claimed=[customer for verified, customer in customers if not verified],
-        )
-
 
 def _to_conversation(
     row: asyncpg.Record,
@@ -272,7 +219,7 @@ def _to_conversation(
     attachments: Sequence[Attachment],
     quarantine: asyncpg.Record | None,
     resolutions: Sequence[asyncpg.Record],
-    others: Sequence[asyncpg.Record],
+    others: Sequence[ConversationLine],
 ) -> ConversationView:
     return ConversationView(
         conversation_id=ConversationId(row["conversation_id"]),
@@ -309,7 +256,7 @@ def _to_conversation(
         attachments=attachments,
         quarantine=None if quarantine is None else _to_quarantine(quarantine),
         resolutions=[ResolutionView(**{**each, "kind": ResolutionKind(each["kind"])}) for each in resolutions],
-        other_conversations=[_to_conversation_line(each) for each in others],
+        other_conversations=others,
     )
 
 
@@ -352,33 +299,4 @@ def _to_quarantine(row: asyncpg.Record) -> QuarantineView:
         ending=row["ending"],
         ended_by=row["ended_by"],
         ended_at=row["ended_at"],
-    )
-
-
-def _to_customer(
-    row: asyncpg.Record, identifiers: Sequence[asyncpg.Record], lines: Sequence[asyncpg.Record]
-) -> CustomerView:
-    customer_id = row["customer_id"]
-    return CustomerView(
-        customer_id=CustomerId(customer_id),
-        name=row["name"],
-        plan=row["plan"],
-        created_at=row["created_at"],
-        identifiers=[
-            IdentifierView(IdentifierKind(each["kind"]), each["value"], each["verified"], each["opted_out"])
-            for each in identifiers
-            if each["customer_id"] == customer_id
-        ],
-        conversations=[_to_conversation_line(each) for each in lines if each["customer_id"] == customer_id],
-    )
-
-
-def _to_conversation_line(row: asyncpg.Record) -> ConversationLine:
-    return ConversationLine(
-        conversation_id=ConversationId(row["conversation_id"]),
-        ticket_id=TicketId(row["ticket_id"]),
-        channel=Channel(row["channel"]),
-        state=ConversationState(row["state"]),
-        subject=row["subject"],
-        created_at=row["created_at"],
     )

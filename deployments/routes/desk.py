@@ -17,7 +17,8 @@ from agent.records import Category, ConversationId, CustomerId, EscalationStatus
 from channels.addresses import parse_email, parse_phone
 from channels.texts import MessageText, NoteText
 from channels.web_form.submission import parse_idempotency_key
-from crm.desk_views import ConversationStanding, ConversationView, CustomerLookup
+from crm.customer_views import CustomerLookup
+from crm.desk_views import ConversationStanding, ConversationView
 from crm.escalations import EscalationLine
 from deployments.web.reference import error_responses, json_body
 from deployments.web.requests import operator_name, read_json, read_optional_json, require_operator
@@ -198,7 +199,7 @@ async def look_up_customer(
             kind, value = IdentifierKind.PHONE, parse_phone("+" + phone[1:] if phone[:1] == " " else phone)
         case _:
             raise BadInput("email", "give either email or phone, and not both")
-    return await services_of(request).desk_views.fetch_customers(kind, value)
+    return await services_of(request).customer_views.fetch_customers(kind, value)
 
 
 @router.post(

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from channels.web_form.tokens import TicketTokens
 from crm.attachments import Attachments
+from crm.customer_views import CustomerViews
 from crm.database import Database
 from crm.desk import Desk
 from crm.desk_views import DeskViews
@@ -51,6 +52,7 @@ class IngressServices:
     desk: Desk
     tickets: TicketViews
     desk_views: DeskViews
+    customer_views: CustomerViews
     quarantine: Quarantine
     rules: ServiceRulesStore
     remembered_rules: RememberedRules
@@ -101,6 +103,7 @@ def connect_services(
         desk=Desk(database),
         tickets=tickets,
         desk_views=DeskViews(database),
+        customer_views=CustomerViews(database),
         quarantine=Quarantine(database),
         rules=ServiceRulesStore(database),
         remembered_rules=RememberedRules(database),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.text.smalltalk import Remark, is_off_topic, is_vague, small_talk
+from agent.text.smalltalk import Remark, is_about_software, is_off_topic, is_vague, small_talk
 
 
 @pytest.mark.parametrize(
@@ -100,3 +100,16 @@ def test_a_text_that_says_too_little_is_vague(text: str) -> None:
 @pytest.mark.parametrize("text", ["I can't log in", "export fails", "notifications do not arrive"])
 def test_a_text_that_names_its_matter_is_not(text: str) -> None:
     assert not is_vague(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Which handheld barcode scanners have you certified for warehouse picking?",
+        "Are you ISO certified?",
+        "Do you integrate with our till?",
+    ],
+)
+def test_what_is_asked_of_the_company_is_not_off_topic(text: str) -> None:
+    assert is_about_software(text)
+    assert not is_off_topic(text)
