@@ -124,7 +124,7 @@ _ON_TOPIC = re.compile(
 
 _SOFTWARE = re.compile(
     r"\b(do you (have|support|offer|provide|plan|sell|integrate|work with|recommend)|have you (ever )?\w+(ed|lt|de)|"
-    r"are you \w{0,20}(certified|compliant|planning)|does it|is there (a|an|any)|"
+    r"are you (\w{1,20} )?(certified|compliant|planning)|does it|is there (a|an|any)|"
     r"view|mode|theme|language|interface|chart|gantt|screen|button|menu|page|browser|phone|mobile|desktop|android"
     r"|ios|iphone|ipad|mac|windows|"
     r"linux|e-?mails?|link|download|upload|install|update|version|feature|setting|settings|option|error|crash\w*"
