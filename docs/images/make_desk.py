@@ -1,4 +1,5 @@
-"""Makes the pictures of the desk: `python docs/images/make_desk.py`, with Debian's Chromium and the development tools.
+"""Makes the pictures of the desk, with Debian's Chromium and the development tools:
+`PYTHONPATH=. .venv/bin/python docs/images/make_desk.py`.
 
 Sample customers write, the real pipeline answers or hands over, an operator works in a real browser. Nothing stored is
 touched: the database is a scratch one.

@@ -1,7 +1,7 @@
 """Takes the operator's pictures, beside this file: the Ray dashboard and `fte status`, of a running system at work.
 
-`make up` in one terminal, then `.venv/bin/python docs/images/make_operate.py` in another, with the same FTE_HOME and
-the development tools. Sample customers ask for a minute, so the system's database gets some conversations of theirs.
+`make up` in one terminal, then `PYTHONPATH=. .venv/bin/python docs/images/make_operate.py` in another, with the same
+FTE_HOME and the development tools. Sample customers ask for a minute; their conversations stay in the database.
 """
 
 from __future__ import annotations
