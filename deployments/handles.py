@@ -20,7 +20,8 @@ class EmbeddingHandle:
     def __init__(self, handle: DeploymentHandle, timeout_s: float) -> None:
         self._handle = handle
         self._timeout_s = timeout_s
-        self._calls = SharedCalls(self._call, _rows, alone=TextTooLong)
+        # One at a time: a second call would only wait for the model there, with fewer texts than it could have here.
+        self._calls = SharedCalls(self._call, _rows, alone=TextTooLong, in_flight=1)
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         return await self._calls.ask(texts)
