@@ -40,7 +40,7 @@ from models.offline_texts import (
     WHICH,
     WHICH_UPSET,
 )
-from models.relevance import Found, best_passage, coverage, is_commonplace, meaning
+from models.relevance import Found, best_passage, coverage, is_commonplace, meaning, words_of
 from models.spelling import mended
 
 NEAREST_CHARS = (300, 90)
@@ -96,7 +96,7 @@ def decide(seen: Seen) -> Decision:
         return _reply(_ticket_text(seen), ReplyKind.CONVERSATION)
     if says_that_it_did_not_help(seen):
         return _say(seen, NOT_HELPED, ReplyKind.CLARIFICATION)
-    seen = replace(seen, wording=mended(seen.question, _words_of(seen.passages)))
+    seen = replace(seen, wording=mended(seen.question, words_of(seen.passages)))
     questions = _questions(seen)
     if not questions or (_says_too_little(seen) and not _leans_on_history(seen)):
         return _say(seen, WHICH_UPSET if seen.sentiment < UPSET else WHICH, ReplyKind.CLARIFICATION)
@@ -134,7 +134,7 @@ def _answer(seen: Seen, questions: Sequence[str]) -> Decision:
 def _was_misread(seen: Seen, passage: Found) -> bool:
     """Whether a word that the search did not know, misspelled, is one that the article found does not have."""
     mended_words = set(words(seen.wording)) - set(words(seen.searches[0].query))
-    return not mended_words <= _words_of([other for other in seen.passages if other.article == passage.article])
+    return not mended_words <= words_of([other for other in seen.passages if other.article == passage.article])
 
 
 def _point_to_nearest(seen: Seen) -> Decision:
@@ -195,20 +195,16 @@ def _relates_to_something_else(question: str, passages: Sequence[Found]) -> bool
     """
     if not _RELATES.search(question):
         return False
-    said = _words_of(passages)
+    said = words_of(passages)
     names = (match[1].lower() for match in _NAME.finditer(_QUOTED.sub(" ", question)))
     return any(name not in said and name.rstrip("s") not in said and name not in STOPWORDS for name in names)
 
 
 def _specific(question: str, passages: Sequence[Found] = ()) -> set[str]:
     """What a question is about: its meaning without what every message to support says, and without mere feeling."""
-    said = _words_of(passages) if passages else set()
+    said = words_of(passages) if passages else set()
     matter = [word for word in content_words(question) if not is_vague(word)]
     return meaning(" ".join(word for word in matter if word in said or not is_feeling(word)))
-
-
-def _words_of(passages: Sequence[Found]) -> set[str]:
-    return {word for passage in passages for word in words(f"{passage.title} {passage.section} {passage.text}")}
 
 
 def _questions(seen: Seen) -> list[str]:

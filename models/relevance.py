@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from agent.text.query import is_follow_up
-from agent.text.words import content_words, stem
+from agent.text.words import content_words, stem, words
 
 STEP = re.compile(r"^\s{0,3}(\d{1,2})[.)]\s+\S")
 _HOW_TO = re.compile(
@@ -109,13 +109,28 @@ def _article_meaning(text: str) -> frozenset[str]:
     return frozenset(meaning(text))
 
 
+@lru_cache(maxsize=4096)
+def _article_words(text: str) -> frozenset[str]:
+    """As _article_meaning, kept for the same reason."""
+    return frozenset(words(text))
+
+
+def words_of(passages: Iterable[Found]) -> set[str]:
+    """Every word of the passages in lower case, titles and sections included."""
+    return {word for passage in passages for word in _article_words(_whole(passage))}
+
+
+def _whole(passage: Found) -> str:
+    return f"{passage.title} {passage.section} {passage.text}"
+
+
 def coverage(question: set[str], passage: Found) -> float:
     """The share of a question's meaning that a passage speaks of, title and section included.
 
     Words that every article uses count little: that a passage speaks of tasks says nothing.
     """
     total = sum(map(_weight, question))
-    found = question & _article_meaning(f"{passage.title} {passage.section} {passage.text}")
+    found = question & _article_meaning(_whole(passage))
     return sum(map(_weight, found)) / max(total, 1.0)
 
 
@@ -139,10 +154,10 @@ def best_passage(question: str, passages: Sequence[Found], *, words_weight: floa
     ranks = {article: rank for rank, article in enumerate(dict.fromkeys(passage.article for passage in passages))}
 
     def of_article(passage: Found) -> float:
-        words = words_weight * coverage(wanted, passage) + 0.1 * _share(wanted, f"{passage.title} {passage.section}")
-        words += _FOLLOW_UP * coverage(added, passage) if added else 0.0
+        shared = words_weight * coverage(wanted, passage) + 0.1 * _share(wanted, f"{passage.title} {passage.section}")
+        shared += _FOLLOW_UP * coverage(added, passage) if added else 0.0
         intent = -_INTENT if not troubled and _TROUBLE.search(passage.title) else 0.0
-        return passage.similarity + words + intent - _RANK_COST * ranks[passage.article]
+        return passage.similarity + shared + intent - _RANK_COST * ranks[passage.article]
 
     answering = [passage for passage in passages if not _HANDS_OVER.search(passage.text)]
     best = max(answering or passages, key=of_article, default=None)

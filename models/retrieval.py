@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from agent.errors import BadInput
+from models.json_lines import parse_lines
 
 
 class RetrievalQuestion(BaseModel):
@@ -36,20 +35,7 @@ class RetrievalFigures:
 
 def parse_questions(lines: Iterable[str]) -> list[RetrievalQuestion]:
     """Raises BadInput naming the first line that is no question. Empty lines are skipped."""
-    questions = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-            questions.append(RetrievalQuestion.model_validate(record))
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(map(str, first["loc"]))
-            raise BadInput(f"line {number}", f"{place}: {first['msg']}" if place else first["msg"]) from None
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise BadInput(f"line {number}", "is no JSON object") from error
-    return questions
+    return parse_lines(lines, RetrievalQuestion)
 
 
 def score_retrieval(questions: Sequence[RetrievalQuestion], found: Sequence[Sequence[str]]) -> RetrievalFigures:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from agent.errors import BadInput
+from models.json_lines import parse_lines
 from serve_app.scratch import open_scratch_database
 from serve_app.settings import Settings
 
 if TYPE_CHECKING:
+    from agent.errors import BadInput
     from agent.records import Passage
     from crm.database import Database
     from crm.knowledge import SearchMode
@@ -46,18 +47,8 @@ class Query:
 
 def parse_queries(lines: Sequence[str]) -> list[Query]:
     """Parse JSON lines {"id", "query"}; empty lines do not count. Raises BadInput naming the first bad line."""
-    queries = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            parsed = _Line.model_validate_json(line)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            place = f"{first['loc'][0]}: " if first["loc"] else ""
-            raise BadInput(f"line {number}", f'{place}{first["msg"]}; it must be {{"id", "query"}}') from None
-        queries.append(Query(parsed.id, parsed.query))
-    return queries
+    parsed = parse_lines(lines, _Line, hint='; it must be {"id", "query"}')
+    return [Query(line.id, line.query) for line in parsed]
 
 
 async def sync_configured(settings: Settings, folder: Path, on_progress: OnProgress) -> SyncReport:

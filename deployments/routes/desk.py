@@ -117,7 +117,7 @@ async def take(request: Request, conversation_id: UUID, operator: Operator) -> C
     services = services_of(request)
     body = await read_optional_json(request, DeskTake)
     await services.desk.take(ConversationId(conversation_id), operator, body.instead_of)
-    return await _standing(services, conversation_id, "took over")
+    return await tell_standing(services, conversation_id, "took over")
 
 
 @router.post(
@@ -139,7 +139,7 @@ async def reply(
     key = None if idempotency_key is None else parse_idempotency_key(idempotency_key)
     await services.desk.reply(ConversationId(conversation_id), operator, body.message, key)
     services.wake_courier()
-    return await _standing(services, conversation_id, "replied")
+    return await tell_standing(services, conversation_id, "replied")
 
 
 @router.post(
@@ -153,7 +153,7 @@ async def hand_back(request: Request, conversation_id: UUID, operator: Operator)
     body = await read_optional_json(request, DeskNote)
     await services.desk.hand_back(ConversationId(conversation_id), operator, body.note)
     services.wake_dispatcher()
-    return await _standing(services, conversation_id, "handed back")
+    return await tell_standing(services, conversation_id, "handed back")
 
 
 @router.post(
@@ -166,7 +166,7 @@ async def resolve(request: Request, conversation_id: UUID, operator: Operator) -
     services = services_of(request)
     body = await read_optional_json(request, DeskNote)
     await services.desk.resolve(ConversationId(conversation_id), operator, body.note)
-    return await _standing(services, conversation_id, "resolved")
+    return await tell_standing(services, conversation_id, "resolved")
 
 
 @router.post(
@@ -181,7 +181,7 @@ async def triage(request: Request, conversation_id: UUID, operator: Operator) ->
     if body.category is None and body.priority is None:
         raise BadInput("category", "give a category, a priority or both")
     await services.desk.triage(ConversationId(conversation_id), operator, body.category, body.priority)
-    return await _standing(services, conversation_id, "triaged")
+    return await tell_standing(services, conversation_id, "triaged")
 
 
 @router.get("/customers/lookup", responses=error_responses(404))
@@ -214,7 +214,7 @@ async def assign_plan(request: Request, customer_id: UUID) -> CustomerPlan:
     return body
 
 
-async def _standing(services: IngressServices, conversation_id: UUID, what: str) -> ConversationStanding:
+async def tell_standing(services: IngressServices, conversation_id: UUID, what: str) -> ConversationStanding:
     """Tell the log and the other desks, and answer who has the conversation now."""
     _LOG.info("a person %s", what, extra=log_extra(conversation_id=ConversationId(conversation_id)))
     services.wake_desks()

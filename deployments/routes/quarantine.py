@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
@@ -10,15 +9,13 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
-from agent.log_fields import log_extra
 from agent.records import ConversationId
 from crm.desk_views import ConversationStanding
 from crm.quarantine import Quarantined
+from deployments.routes.desk import tell_standing
 from deployments.web.reference import error_responses
 from deployments.web.requests import operator_name, require_operator
-from deployments.web.services import IngressServices, services_of
-
-_LOG = logging.getLogger(__name__)
+from deployments.web.services import services_of
 
 router = APIRouter(
     prefix="/quarantine",
@@ -48,7 +45,7 @@ async def release(request: Request, conversation_id: UUID, operator: Operator) -
     services = services_of(request)
     await services.quarantine.release(ConversationId(conversation_id), operator)
     services.wake_dispatcher()
-    return await _standing(services, conversation_id, "released it from quarantine")
+    return await tell_standing(services, conversation_id, "released it from quarantine")
 
 
 @router.post("/{conversation_id}/discard", responses=error_responses(404, 409))
@@ -56,11 +53,4 @@ async def discard(request: Request, conversation_id: UUID, operator: Operator) -
     """End it as spam: it stays stored, is closed, and is not answered."""
     services = services_of(request)
     await services.quarantine.discard(ConversationId(conversation_id), operator)
-    return await _standing(services, conversation_id, "discarded it as spam")
-
-
-async def _standing(services: IngressServices, conversation_id: UUID, what: str) -> ConversationStanding:
-    """Tell the log and the other desks, and answer who has the conversation now."""
-    _LOG.info("a person %s", what, extra=log_extra(conversation_id=ConversationId(conversation_id)))
-    services.wake_desks()
-    return await services.desk_views.fetch_standing(ConversationId(conversation_id))
+    return await tell_standing(services, conversation_id, "discarded it as spam")
