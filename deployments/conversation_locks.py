@@ -14,8 +14,8 @@ from agent.times import Times
 from agent.workers.lock_table import Answer, LockTable
 
 NAMESPACE = "fte"
-# Detached actors keep the code that they started with, so a change of this class must change the name.
-VERSION = 1
+# Detached actors keep the code and the times that they started with, so a change of either must change the name.
+VERSION = 2
 _PARKED, _CONTROL = "parked", "control"
 
 

@@ -96,14 +96,13 @@ class ActorLocks:
             return False
 
     async def _keep(self, actor: Any, grant: LockGrant) -> None:
-        """Confirm the grant, then renew it until it is released or lost."""
-        pause_s = self._times.lock_confirm_s / 3
+        """Renew the grant until it is released or lost."""
         with contextlib.suppress(RayError):
             held = True
             while held:
-                await asyncio.sleep(pause_s)
+                await asyncio.sleep(self._times.heartbeat_s)
                 renewal = actor.renew.remote(str(grant.customer_id), grant.token).future()
-                held, pause_s = await asyncio.wrap_future(renewal), self._times.heartbeat_s
+                held = await asyncio.wrap_future(renewal)
         self._renewals.pop(grant.token, None)
 
 

@@ -63,7 +63,7 @@ async def test_a_held_lock_lets_nobody_in_and_does_not_wait_for_ever(locks: Acto
     assert grant is not None
     async with asyncio.timeout(PATIENCE_S):  # far less than the holder's lease
         assert await hurried.acquire(who, "other") is None
-    # Longer than an unconfirmed grant lives: the client confirms and renews by itself.
+    # Longer than an unconfirmed grant lives: the client renews by itself.
     await asyncio.sleep(TIMES.lock_confirm_s + 0.5)
     assert await hurried.acquire(who, "other") is None
     await locks.release(grant)
