@@ -18,7 +18,7 @@ def pack_linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
     without oneDNN. The operators are those to which torch's own compiler lowers a frozen linear layer
     (torch/_inductor/fx_passes/mkldnn_fusion.py).
     """
-    if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+    if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         return {}
     former = {name: layer for name, layer in model.named_modules() if type(layer) is nn.Linear and _on_cpu(layer)}
     for name, layer in former.items():
