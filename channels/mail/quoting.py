@@ -43,10 +43,16 @@ def find_new_words(lines: Sequence[Line], circumstances: Circumstances) -> NewWo
     removed = any(not mine and lines[index].text.strip() for index, mine in enumerate(own))
     if not has_words(line for line, mine in zip(lines, own, strict=True) if mine):
         return NewWords(everything, quoted_removed=False)
-    kept = [line for run in _runs(lines, own) for line in [*without_signature(run), Line("")]]
+    runs = _runs(lines, own)
+    kept = [line for run in runs for line in [*without_signature(run, alone=_is_alone(run, runs)), Line("")]]
     if not has_words(kept):
         kept = [line for line, mine in zip(lines, own, strict=True) if mine]
     return NewWords(join_lines(kept, shown=True), quoted_removed=removed, marked=marked)
+
+
+def _is_alone(run: list[Line], runs: list[list[Line]]) -> bool:
+    """Whether no other piece says anything: then this one is no mere signature."""
+    return not any(has_words(other) for other in runs if other is not run)
 
 
 def _own(lines: Sequence[Line], circumstances: Circumstances) -> tuple[list[bool], bool]:

@@ -68,11 +68,12 @@ _LEGAL_AT_LEAST: Final = 3
 _LEGAL_LETTERS: Final = 120
 
 
-def without_signature(run: Sequence[Line]) -> list[Line]:
-    """The lines of one piece of a customer's text without the signature under it."""
+def without_signature(run: Sequence[Line], *, alone: bool = True) -> list[Line]:
+    """The lines of one piece of a customer's text without the signature under it, which may be all of it unless the
+    piece stands `alone`."""
     kept = [line for line in run if line.mark is not Mark.SIGNATURE]
     kept = _without_list_footer(kept)
-    kept = _without_delimited(kept)
+    kept = _without_delimited(kept, alone=alone)
     while True:
         shorter = _without_mobile_line(_without_legal(kept))
         if len(shorter) == len(kept):
@@ -80,10 +81,10 @@ def without_signature(run: Sequence[Line]) -> list[Line]:
         kept = shorter
 
 
-def _without_delimited(lines: list[Line]) -> list[Line]:
+def _without_delimited(lines: list[Line], *, alone: bool) -> list[Line]:
     """What follows '-- ' (RFC 3676, 4.3), as mail programs write it, with the space or without."""
     for index, line in enumerate(lines):
-        if _DELIMITER.match(line.text.strip()) and has_words(lines[:index]):
+        if _DELIMITER.match(line.text.strip()) and (not alone or has_words(lines[:index])):
             rest = [later for later in lines[index + 1 :] if not later.blank]
             if len(rest) <= _SIGNATURE_LINES:
                 return lines[:index]
