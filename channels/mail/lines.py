@@ -42,7 +42,7 @@ class Line:
 
 _LINE_ENDS: Final = re.compile(r"\r\n|[\r\n\x85\u2028\u2029\x0b\x0c]")
 _INVISIBLE: Final = re.compile(
-    r"[\x00-\x08\x0e-\x1f\x7f\u00ad\u200b\u2060\ufeff\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+    r"[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff\u00ad\u200b\u2060\ufeff\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 _SPACES: Final = re.compile(r"[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
 _QUOTE_MARKS: Final = re.compile(r"^(?:[ \t]{0,3}>(?=[> \t]|[^>]|$))+ ?")
