@@ -10,6 +10,7 @@ from fastapi import Request
 from pydantic import SecretStr
 
 from channels.web_form.tokens import TicketTokens
+from channels.whatsapp.signature import WebhookDoor
 from crm.attachments import Attachments
 from crm.customer_views import CustomerViews
 from crm.database import Database
@@ -19,6 +20,7 @@ from crm.escalations import Escalations
 from crm.inbox import Inbox
 from crm.metrics import Metrics
 from crm.notifier import Notifier
+from crm.outbox import Outbox
 from crm.quarantine import Quarantine
 from crm.resolutions import Surveys
 from crm.service_rules import RememberedRules, ServiceRulesStore
@@ -31,6 +33,8 @@ from deployments.web.key_guesses import KeyGuesses
 from deployments.web.reply_streams import ReplyStreams
 from deployments.web.senders import Senders
 from deployments.web.sessions import DeskSessions
+
+CLOSED_DOOR = WebhookDoor(SecretStr(""), "")
 
 HealthProbe = Callable[[], Awaitable[Mapping[str, Any]]]
 """Answers plain values about one part of the system; what it raises is shown as that part's problem."""
@@ -49,6 +53,8 @@ class IngressServices:
     """One per replica. `wake_dispatcher`, `wake_courier` and `wake_desks` return at once."""
 
     inbox: Inbox
+    outbox: Outbox
+    whatsapp: WebhookDoor
     desk: Desk
     tickets: TicketViews
     desk_views: DeskViews
@@ -91,6 +97,7 @@ def connect_services(
     allowed_origins: tuple[str, ...] = (),
     trusted_proxies: tuple[str, ...] = (),
     form_limits: FormLimits = FormLimits(),
+    whatsapp: WebhookDoor = CLOSED_DOOR,
     probes: Mapping[str, HealthProbe] | None = None,
 ) -> IngressServices:
     """The services over one database."""
@@ -100,6 +107,8 @@ def connect_services(
     metrics = Metrics(database)
     return IngressServices(
         inbox=Inbox(database),
+        outbox=Outbox(database),
+        whatsapp=whatsapp,
         desk=Desk(database),
         tickets=tickets,
         desk_views=DeskViews(database),

@@ -22,6 +22,8 @@ KINDS = (
         "accept_elsewhere",
         "spam",
         "redeliver",
+        "stop",
+        "start",
         "claim",
         "gather",
         "commit",
@@ -33,7 +35,7 @@ KINDS = (
     ),
     *("take", "reply", "hand_back", "resolve", "let_go", "discard", "merge"),
     *("close", "remind", "survey_yes", "survey_no"),
-    *("claim_sends", "record_sent", "record", "record_failed"),
+    *("claim_sends", "record_sent", "record", "record_failed", "report"),
 )
 
 
@@ -68,6 +70,8 @@ class Cast:
             "accept_elsewhere": lambda: self.accept(pick + 2),
             "spam": channels.spam,
             "redeliver": lambda: channels.redeliver(pick),
+            "stop": lambda: channels.speak_of_consent(pick, opted_out=True),
+            "start": lambda: channels.speak_of_consent(pick, opted_out=False),
             "claim": lambda: workers.claim(pick),
             "gather": lambda: workers.gather(newest),
             "commit": lambda: workers.commit(newest, escalating=False, allow_rerun=variant % 2 == 0),
@@ -91,6 +95,7 @@ class Cast:
             "record_sent": lambda: self._send_and_record(newest),
             "record": lambda: couriers.record(newest, variant % 3),
             "record_failed": lambda: couriers.record(newest, 1),
+            "report": lambda: couriers.report(pick, variant),
         }
         assert tuple(builders) == KINDS
         return builders[kind]()
