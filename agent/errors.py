@@ -88,6 +88,21 @@ class ProviderAway(DependencyAway):
     """A channel's provider does not answer now, and the request certainly did not reach it."""
 
 
+class QuotaSpent(ProviderAway):
+    """The provider's limit on requests is reached; `wait_s` is how long it asks to wait, 0 where it does not say."""
+
+    def __init__(self, message: str, wait_s: float = 0.0) -> None:
+        super().__init__(message, wait_s)
+        self.wait_s = wait_s
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class NeedsReauth(ProviderAway):
+    """The provider no longer takes the channel's credentials: a person must authorise it anew."""
+
+
 class SendAmbiguous(FteError):
     """A send whose request may have reached the provider: look it up, never simply retry."""
 
