@@ -115,6 +115,10 @@ class FenceLost(FteError):
     """Another holder claimed the customer's work, or a person took over: nothing of this turn may be written."""
 
 
+class LeaseLost(FteError):
+    """Another courier has the outbox row now: nothing more may be sent under the old lease."""
+
+
 class TextTooLong(FteError):
     """A text is over the embedding model's token limit: nothing is cut silently."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -119,6 +119,14 @@ class Sender(Protocol):
     async def find_sent(self, item: OutboxItem) -> str | None:
         """Look an ambiguous send up at the provider by `send_token`; its id, or None when it never arrived."""
         ...
+
+
+RememberDraft = Callable[[OutboxItem, str], Awaitable[None]]
+"""remember_draft(item, draft_id) stores a draft on the outbox row, under its lease, before the draft is sent; from then
+on every item of that row has it as `provider_draft`. A sender that needs it gets it from whoever builds it.
+
+Raises LeaseLost when another courier has the row: the draft must not be sent. Raises DatabaseAway.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -391,6 +391,8 @@ class OutboxItem:
     attempts: int
     lease: int
     was_unknown: bool
+    provider_draft: str = ""
+    """The draft at the provider that an earlier attempt has made of it; empty when there is none."""
 
 
 @dataclass(frozen=True, slots=True)

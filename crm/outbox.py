@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import asyncpg
 
+from agent.errors import LeaseLost
 from agent.records import (
     Channel,
     ConversationId,
@@ -50,6 +51,13 @@ class Outbox:
                 [provider_id for _, provider_id in sent],
             )
         return len(rows)
+
+    async def remember_draft(self, item: OutboxItem, draft_id: str) -> None:
+        """Implements ports.RememberDraft."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_QUERIES["remember_draft"], item.outbox_id, item.lease, draft_id)
+        if row is None:
+            raise LeaseLost("another courier has this outbox row")
 
     async def record_retry(self, item: OutboxItem, error: str) -> None:
         """Send again later; over the budget the row fails and the conversation goes to a person."""
@@ -119,4 +127,5 @@ def _to_item(row: asyncpg.Record) -> OutboxItem:
         attempts=row["attempts"],
         lease=row["lease"],
         was_unknown=row["was_unknown"],
+        provider_draft=row["provider_draft"] or "",
     )

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
-from agent.errors import DatabaseAway, ProviderAway, SendAmbiguous, SendRejected
+from agent.errors import DatabaseAway, LeaseLost, ProviderAway, SendAmbiguous, SendRejected
 from agent.log_fields import LogFields, log_extra, log_fields
 from agent.ports import Sender
 from agent.records import Channel, OutboxItem
@@ -109,6 +109,8 @@ class DeliveryLoop(WakingLoop):
         except SendRejected as error:
             _LOG.warning("the provider refused a reply; a person must see to it")
             await self._outbox.record_failed(item, str(error))
+        except LeaseLost:
+            _LOG.warning("another courier has this reply; it is left to it")
         except (SendAmbiguous, TimeoutError) as error:
             _LOG.warning("it is unknown whether a reply arrived; the provider will be asked")
             await self._outbox.record_unknown(item, str(error) or "no answer in time")

@@ -60,7 +60,7 @@ class GivenCertificates:
 
 
 class GoogleCertificates:
-    """Google's, kept as long as their answer allows. A key that is not among them is looked for once a minute at most."""
+    """Google's, kept as long as their answer allows. For a key that is not among them it asks once a minute at most."""
 
     def __init__(self, api_url: str = "", timeout_s: float = 5.0) -> None:
         """`api_url` stands in for Google's servers."""

@@ -48,7 +48,7 @@ WITH due AS (
     FROM due WHERE o.outbox_id = due.outbox_id
     RETURNING o.*, due.was
 )
-SELECT l.outbox_id, l.conversation_id, l.send_token, l.attempts, l.lease, l.was = 'unknown' AS was_unknown,
+SELECT l.outbox_id, l.conversation_id, l.send_token, l.attempts, l.lease, l.was = 'unknown' AS was_unknown, l.provider_draft,
        c.channel, c.thread_key, i.kind AS identifier_kind, i.value AS identifier_value, i.verified_at,
        u.name AS customer_name, t.ticket_id, t.subject, m.body
 FROM leased l
@@ -78,6 +78,15 @@ WITH done AS (
     FROM done d JOIN conversations c ON c.conversation_id = d.conversation_id
 )
 SELECT outbox_id FROM done
+
+-- name: remember_draft
+-- Keeps a draft at the provider before it is sent; no row when the lease is another's.
+-- $1 uuid: outbox row
+-- $2 bigint: lease
+-- $3 text: the draft's id at the provider
+UPDATE outbox SET provider_draft = $3
+WHERE outbox_id = $1 AND lease = $2 AND state = 'sending'
+RETURNING outbox_id
 
 -- name: record_retry
 -- A send that certainly did not arrive is due again later.

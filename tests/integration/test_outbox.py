@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from agent.errors import LeaseLost
 from agent.records import Accepted, OutboxItem
 from crm.database import Database
 from crm.desk import Desk
@@ -66,6 +67,25 @@ async def test_expired_send_is_looked_up_twice_before_it_is_sent_again(database:
     assert not again.was_unknown
     assert await outbox.record_sent([(first, "SM-zombie")]) == 0
     assert await outbox.record_sent([(again, "SM2")]) == 1
+
+
+async def test_a_remembered_draft_is_with_every_later_look_at_the_send(database: Database) -> None:
+    await answer(database)
+    outbox = Outbox(database)
+    (item,) = await outbox.claim(10)
+    assert item.provider_draft == ""
+    await outbox.remember_draft(item, "r-1")
+    assert (await claim_one(database)).provider_draft == "r-1"
+
+
+async def test_a_draft_of_a_lost_lease_is_refused(database: Database) -> None:
+    await answer(database)
+    outbox = Outbox(database)
+    (item,) = await outbox.claim(10)
+    await claim_one(database)
+    with pytest.raises(LeaseLost):
+        await outbox.remember_draft(item, "r-late")
+    assert await fetch_value(database, "SELECT provider_draft FROM outbox") is None
 
 
 async def test_send_that_never_arrives_goes_to_a_person(database: Database, times) -> None:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from agent.errors import DatabaseAway, ProviderAway, SendAmbiguous, SendRejected
+from agent.errors import DatabaseAway, LeaseLost, ProviderAway, SendAmbiguous, SendRejected
 from agent.records import (
     Channel,
     ConversationId,
@@ -105,6 +105,7 @@ class ScriptedSender:
             "ambiguous": SendAmbiguous("cut"),
             "rejected": SendRejected("no"),
             "bug": KeyError("bug"),
+            "lost": LeaseLost("another courier has it"),
         }
         if item.send_token in errors:
             raise errors[item.send_token]
@@ -160,6 +161,13 @@ async def test_a_look_up_that_fails_changes_nothing() -> None:
     async with courier(outbox, ScriptedSender()):
         await until(lambda: "fine" in outbox.ends)
     assert "away" not in outbox.ends
+
+
+async def test_a_send_that_another_courier_has_is_left_to_it() -> None:
+    outbox = MemoryOutbox([make_item("lost"), make_item("fine")])
+    async with courier(outbox, ScriptedSender()):
+        await until(lambda: "fine" in outbox.ends)
+    assert "lost" not in outbox.ends
 
 
 async def test_one_bad_send_does_not_hold_up_the_others() -> None:
