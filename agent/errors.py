@@ -88,12 +88,12 @@ class ProviderAway(DependencyAway):
     """A channel's provider does not answer now, and the request certainly did not reach it."""
 
 
-class QuotaSpent(ProviderAway):
-    """The provider's limit on requests is reached; `wait_s` is how long it asks to wait, 0 where it does not say."""
+class ProviderBusy(ProviderAway):
+    """A channel's provider refuses for now. `pause_s` is what it asks to wait at least, 0 where it says nothing."""
 
-    def __init__(self, message: str, wait_s: float = 0.0) -> None:
-        super().__init__(message, wait_s)
-        self.wait_s = wait_s
+    def __init__(self, message: str, pause_s: float = 0.0) -> None:
+        super().__init__(message, pause_s)
+        self.pause_s = pause_s
 
     def __str__(self) -> str:
         return str(self.args[0])

@@ -65,13 +65,14 @@ class Desk:
 
     async def record_written_elsewhere(
         self, conversation_id: ConversationId, operator: str, text: str, token: str, provider_id: str
-    ) -> OutboxId | None:
+    ) -> OutboxId:
         """Store what a person wrote to the customer outside of the desk, which is a takeover where nobody had the
-        conversation. None when `token` is known: it is stored already. What ended stays ended.
+        conversation. Where `token` is known it is stored already. What ended stays ended.
         """
         async with self._locked(conversation_id) as (connection, row):
-            if await connection.fetchrow(_QUERIES["fetch_reply"], token) is not None:
-                return None
+            stored = await connection.fetchrow(_QUERIES["fetch_reply"], token)
+            if stored is not None:
+                return OutboxId(stored["outbox_id"])
             if row["state"] != ConversationState.RESOLVED and row["owner"] is None:
                 await self._take(connection, conversation_id, row, operator)
             outbox_id = await connection.fetchval(

@@ -12,6 +12,7 @@ from deployments.priority import take_a_session
 from deployments.probes import make_probes
 from deployments.startup import start_replica
 from deployments.web.app import create_app
+from deployments.web.pushes import receive_pushes
 from deployments.web.services import FormLimits, connect_services
 
 
@@ -38,6 +39,7 @@ class Ingress:
             allowed_origins=settings.allowed_origins,
             trusted_proxies=settings.trusted_proxies,
             form_limits=FormLimits(settings.form_per_email, settings.form_per_address),
+            pushes=receive_pushes(settings),
             probes=make_probes(embedding, dispatcher, settings.lock_shards, settings.times),
         )
         self._measures = ReplicaMeasures(

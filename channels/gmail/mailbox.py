@@ -54,7 +54,7 @@ class Watch:
 
 
 class Mailbox(Protocol):
-    """Every method raises ProviderAway, with its kinds QuotaSpent and NeedsReauth."""
+    """Every method raises ProviderAway, with its kinds ProviderBusy and NeedsReauth."""
 
     async def fetch_profile(self) -> Profile: ...
 

@@ -15,7 +15,7 @@ from agent.errors import (
     NeedsReauth,
     NotFound,
     ProviderAway,
-    QuotaSpent,
+    ProviderBusy,
     SendAmbiguous,
     SendRejected,
 )
@@ -59,7 +59,7 @@ def _of_answer(error: HttpError, sending: bool) -> FteError:
     reason = _reason_of(error)
     told = f"{status} {reason}".strip()
     if status == 429 or (status == 403 and reason in _QUOTA_REASONS):
-        return QuotaSpent(f"Gmail's quota is spent ({told})", _wait_s(error))
+        return ProviderBusy(f"Gmail's quota is spent ({told})", _wait_s(error))
     if status in (401, 403):
         return NeedsReauth(f"Gmail refuses the credentials ({told})")
     if status == 404:

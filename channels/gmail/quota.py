@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from agent.errors import QuotaSpent
+from agent.errors import ProviderBusy
 
 UNITS = {
     "getProfile": 1,
@@ -41,11 +41,11 @@ class QuotaBucket:
         self._turn = asyncio.Lock()
 
     async def take(self, units: float, patience_s: float | None = None) -> None:
-        """Wait until there is room. Raises QuotaSpent when that would take longer than `patience_s`."""
+        """Wait until there is room. Raises ProviderBusy when that would take longer than `patience_s`."""
         async with self._turn:
             wait_s = self._wait_s(units)
             if patience_s is not None and wait_s > patience_s:
-                raise QuotaSpent("the mailbox's quota of this minute is spent", wait_s)
+                raise ProviderBusy("the mailbox's quota of this minute is spent", wait_s)
             while wait_s > 0:
                 await asyncio.sleep(wait_s)
                 wait_s = self._wait_s(units)

@@ -97,7 +97,7 @@ class People(Protocol):
 
     async def record_written_elsewhere(
         self, conversation_id: ConversationId, operator: str, text: str, token: str, provider_id: str
-    ) -> OutboxId | None: ...
+    ) -> OutboxId: ...
 
 
 class Files(Protocol):

@@ -3,15 +3,10 @@ a header, and Gmail threads what it finds there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from agent.mail_records import ReferencedMail
 from agent.records import Channel, IdentifierKind, Identity
-
-
-def referred_to(in_reply_to: str, references: Sequence[str]) -> list[str]:
-    """The Message-IDs that a mail refers to, the one that it answers first (RFC 5322, 3.6.4: parents come last)."""
-    return list(dict.fromkeys(each for each in (in_reply_to, *reversed(references)) if each))
 
 
 def find_own_thread(referenced: Iterable[ReferencedMail], sender: Identity) -> str | None:

@@ -45,7 +45,7 @@ UPDATE tickets SET status = $2, updated_at = now() WHERE conversation_id = $1
 -- name: fetch_reply
 -- Finds a person's reply that an earlier request with the same key stored.
 -- $1 text: send token
-SELECT m.conversation_id, m.body FROM outbox o JOIN messages m ON m.message_id = o.message_id WHERE o.send_token = $1
+SELECT o.outbox_id, m.conversation_id, m.body FROM outbox o JOIN messages m ON m.message_id = o.message_id WHERE o.send_token = $1
 
 -- name: record_reply
 -- Stores a person's reply and puts it into the outbox.

@@ -12,6 +12,7 @@ from deployments.routes import (
     desk,
     desk_page,
     desk_session,
+    gmail,
     operations,
     pages,
     quarantine,
@@ -49,7 +50,7 @@ def create_app(services: IngressServices) -> FastAPI:
     # Routes are tried in this order, and submissions are most of the traffic.
     desks = (desk.router, desk_session.router, desk_page.build_router(), attachments.router, quarantine.router)
     customers = (support.router, survey.router, pages.build_router())
-    for router in (*customers, *desks, service_rules.router, operations.router):
+    for router in (*customers, gmail.router, *desks, service_rules.router, operations.router):
         app.include_router(router)
     add_error_handlers(app)
     # The last one added is the outermost.

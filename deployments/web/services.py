@@ -17,6 +17,7 @@ from crm.desk import Desk
 from crm.desk_views import DeskViews
 from crm.escalations import Escalations
 from crm.inbox import Inbox
+from crm.mailboxes import MAIL_CHANNEL, Mailboxes
 from crm.metrics import Metrics
 from crm.notifier import Notifier
 from crm.quarantine import Quarantine
@@ -28,6 +29,7 @@ from crm.work import DESK_CHANNEL, OUTBOX_CHANNEL, WorkQueue
 from deployments.web.ack_log import AckLog
 from deployments.web.desk_streams import DeskStreams
 from deployments.web.key_guesses import KeyGuesses
+from deployments.web.pushes import Pushes, no_pushes
 from deployments.web.reply_streams import ReplyStreams
 from deployments.web.senders import Senders
 from deployments.web.sessions import DeskSessions
@@ -46,7 +48,7 @@ class FormLimits:
 
 @dataclass(frozen=True, slots=True)
 class IngressServices:
-    """One per replica. `wake_dispatcher`, `wake_courier` and `wake_desks` return at once."""
+    """One per replica. `wake_dispatcher`, `wake_courier`, `wake_desks` and `wake_mailbox` return at once."""
 
     inbox: Inbox
     desk: Desk
@@ -68,10 +70,13 @@ class IngressServices:
     acks: AckLog
     tokens: TicketTokens
     senders: Senders
+    pushes: Pushes
+    mailboxes: Mailboxes
     form_limits: FormLimits
     wake_dispatcher: Callable[[], None]
     wake_courier: Callable[[], None]
     wake_desks: Callable[[], None]
+    wake_mailbox: Callable[[], None]
     operator_key: SecretStr
     allowed_origins: tuple[str, ...] = ()
     probes: Mapping[str, HealthProbe] = field(default_factory=dict)
@@ -91,9 +96,10 @@ def connect_services(
     allowed_origins: tuple[str, ...] = (),
     trusted_proxies: tuple[str, ...] = (),
     form_limits: FormLimits = FormLimits(),
+    pushes: Pushes | None = None,
     probes: Mapping[str, HealthProbe] | None = None,
 ) -> IngressServices:
-    """The services over one database."""
+    """The services over one database. Without `pushes` none of Gmail's is let in."""
     queue = WorkQueue(database)
     tickets = TicketViews(database)
     escalations = Escalations(database)
@@ -119,10 +125,13 @@ def connect_services(
         acks=AckLog(metrics.record_acks),
         tokens=TicketTokens(token_secret),
         senders=Senders(trusted_proxies, token_secret),
+        pushes=pushes or no_pushes(),
+        mailboxes=Mailboxes(database),
         form_limits=form_limits,
         wake_dispatcher=Notifier(queue).notify,
         wake_courier=Notifier(queue, OUTBOX_CHANNEL).notify,
         wake_desks=Notifier(queue, DESK_CHANNEL).notify,
+        wake_mailbox=Notifier(queue, MAIL_CHANNEL).notify,
         operator_key=operator_key,
         allowed_origins=allowed_origins,
         probes=probes or {},
