@@ -30,7 +30,7 @@ class MailFate(StrEnum):
 @dataclass(frozen=True, slots=True)
 class SeenMail:
     """A mail as it is found in a mailbox. `provider_key` is '<mailbox>/<the provider's id>'; Message-IDs have their
-    angle brackets; `references` are the oldest first."""
+    angle brackets; `references` are the oldest first; `thread_index` is Outlook's."""
 
     mailbox: str
     provider_key: str
@@ -38,6 +38,7 @@ class SeenMail:
     message_id: str
     references: tuple[str, ...]
     subject: str
+    thread_index: str
     raw: bytes
     ours: bool = False
     """Found among what was sent from the mailbox."""
@@ -62,6 +63,7 @@ class ThreadSoFar:
     subject: str = ""
     in_reply_to: str = ""
     references: tuple[str, ...] = ()
+    thread_index: str = ""
     root_id: UUID | None = None
     mailbox: str = ""
     provider_thread: str = ""

@@ -393,6 +393,7 @@ class OutboxItem:
     was_unknown: bool
     provider_draft: str = ""
     """The draft at the provider that an earlier attempt has made of it; empty when there is none."""
+    author: Author = Author.FTE
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ class Mails:
                 list(mail.references),
                 root_id,
                 mail.subject,
+                mail.thread_index,
                 mail.raw,
             )
 
@@ -142,6 +143,7 @@ def _to_thread(rows: Sequence[asyncpg.Record]) -> ThreadSoFar:
     chain = [*first["reference_ids"], *(row["message_id"] for row in rows)]
     return ThreadSoFar(
         subject=first["subject"],
+        thread_index=first["thread_index"],
         in_reply_to=last["message_id"],
         references=tuple(dict.fromkeys(each for each in chain if each)),
         root_id=first["root_id"],

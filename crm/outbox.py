@@ -9,6 +9,7 @@ import asyncpg
 
 from agent.errors import LeaseLost
 from agent.records import (
+    Author,
     Channel,
     ConversationId,
     IdentifierKind,
@@ -128,4 +129,5 @@ def _to_item(row: asyncpg.Record) -> OutboxItem:
         lease=row["lease"],
         was_unknown=row["was_unknown"],
         provider_draft=row["provider_draft"] or "",
+        author=Author(row["author"]),
     )

@@ -11,9 +11,9 @@ from agent.records import Channel
 from agent.workers.waking_loop import StopListening
 from channels.gmail.client import GmailAccount, GmailClient
 from channels.gmail.intake import MailIntake, Wake
-from channels.gmail.local import LocalMailbox
+from channels.gmail.local import LOCAL_AUTHSERV, LocalMailbox
 from channels.gmail.loop import MailboxLoop
-from channels.gmail.mailbox import Mailbox
+from channels.gmail.mailbox import GMAIL_AUTHSERV, Mailbox
 from channels.gmail.sender import GmailSender
 from channels.gmail.sync import MailboxSync
 from channels.stored import StoredSender
@@ -70,6 +70,7 @@ def _loop_over(
     database: Database,
     credentials_changed: Callable[[], bool] = lambda: False,
 ) -> MailboxLoop:
+    authserv_id = LOCAL_AUTHSERV if not settings.gmail_credentials_path else GMAIL_AUTHSERV
     address, offline = address_of(settings), not settings.gmail_credentials_path
     store, mails, inbox, queue = (
         Mailboxes(database, poll_s=settings.gmail_poll_s),
@@ -79,7 +80,7 @@ def _loop_over(
     )
     wake = Wake(agents=Notifier(queue).notify, desks=Notifier(queue, DESK_CHANNEL).notify)
     intake = MailIntake(
-        address, mails, inbox, Desk(database), Attachments(database), wake, settings.mail_replies_per_hour
+        address, authserv_id, mails, inbox, Desk(database), Attachments(database), wake, settings.mail_replies_per_hour
     )
 
     def make_sync(beat: Callable[[], None]) -> MailboxSync:

@@ -17,9 +17,9 @@ from channels.addresses import parse_email
 from channels.gmail.mailbox import DRAFT, SENT, SPAM, TRASH, FoundMail
 from channels.gmail.stores import Files, MailStore, MessageInbox, People
 from channels.gmail.threading import find_addressed_thread, find_own_thread
+from channels.gmail.tokens import find_token
 from channels.mail.reading import read_mail
-from channels.mail.records import ReadMail
-from channels.mail.writing import read_token
+from channels.mail.records import ReadMail, Reason
 
 _LOG = logging.getLogger(__name__)
 _BODY_MAX, _SUBJECT_MAX, _NAME_MAX = 100_000, 300, 200
@@ -27,6 +27,18 @@ _FILES_MAX, _FILES_MAX_BYTES, _FILE_NAME_MAX = 50, 50 * 1024 * 1024, 200
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,60}")
 # What Postgres cannot store: NUL, and halves of pairs that broken mail leaves.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+# Reports about mail, and our own: no customer's words, and no ticket.
+_NOBODYS_WORDS = frozenset(
+    {
+        Reason.DELAY,
+        Reason.DELIVERY_REPORT,
+        Reason.READ_RECEIPT,
+        Reason.REPORT,
+        Reason.MAILER_DAEMON,
+        Reason.OWN_MAIL,
+        Reason.OWN_ADDRESS,
+    }
+)
 _NOBODY_READS = frozenset({DRAFT, SPAM, TRASH, "CHAT"})
 
 REPLY_CAP = "reply_cap"
@@ -49,6 +61,7 @@ class MailIntake:
     def __init__(
         self,
         mailbox: str,
+        authserv_id: str,
         mails: MailStore,
         inbox: MessageInbox,
         people: People,
@@ -56,8 +69,10 @@ class MailIntake:
         wake: Wake,
         replies_per_hour: int,
     ) -> None:
-        """`replies_per_hour`: to one address and in one thread, before a person is asked instead."""
+        """`authserv_id`: under which name the mailbox's server says whose mail is authentic. `replies_per_hour`: to one
+        address and in one thread, before a person is asked instead."""
         self._mailbox = mailbox
+        self._authserv_id = authserv_id
         self._mails = mails
         self._inbox = inbox
         self._people = people
@@ -76,7 +91,7 @@ class MailIntake:
         """
         if found.labels & _NOBODY_READS:
             return None
-        mail = read_mail(found.raw, frozenset({self._mailbox}))
+        mail = read_mail(found.raw, frozenset({self._mailbox}), authserv_id=self._authserv_id)
         seen = SeenMail(
             mailbox=self._mailbox,
             provider_key=self.key_of(found.mail_id),
@@ -84,6 +99,7 @@ class MailIntake:
             message_id=_storable(mail.message_id),
             references=tuple(_storable(each) for each in mail.references),
             subject=_storable(mail.subject)[:_SUBJECT_MAX],
+            thread_index=_storable(mail.thread_index),
             raw=found.raw,
             ours=SENT in found.labels,
         )
@@ -93,7 +109,7 @@ class MailIntake:
 
     async def _take_in_sent(self, seen: SeenMail, mail: ReadMail) -> MailFate:
         """Our own by the token that was stored before it was sent; else a person's who works in the mailbox."""
-        outbox_id = await self._mails.fetch_own(read_token(seen.raw), seen.message_id)
+        outbox_id = await self._mails.fetch_own(find_token(seen.raw, seen.message_id), seen.message_id)
         if outbox_id is not None:
             await self._mails.record_sent(outbox_id, seen.provider_key, seen.provider_thread, seen.message_id)
             return MailFate.SENT
@@ -121,9 +137,10 @@ class MailIntake:
         if mail.bounce:
             return await self._take_in_bounce(seen, mail)
         sender = _sender_of(mail)
-        if sender is None:
-            await self._mails.record_handled(seen.provider_key, MailFate.IGNORED, NO_SENDER)
-            _LOG.warning("a mail without a sender that could be answered is kept and not handled")
+        if sender is None or mail.automatic_reason in _NOBODYS_WORDS:
+            reason = mail.automatic_reason or NO_SENDER
+            await self._mails.record_handled(seen.provider_key, MailFate.IGNORED, reason)
+            _LOG.info("a mail that nobody wrote to us is kept and not handled", extra=log_extra(reason=reason))
             return MailFate.IGNORED
         message = InboundMessage(
             channel=Channel.EMAIL,
@@ -203,7 +220,7 @@ async def take_in_unread(intake: MailIntake, inbox: MessageInbox, mails: MailSto
     """For a mail that handling failed on: it is kept, and a person sees that it is there. Raises DatabaseAway."""
     key = intake.key_of(found.mail_id)
     mailbox = key.rpartition("/")[0]
-    seen = SeenMail(mailbox, key, found.thread_id, "", (), "", found.raw)
+    seen = SeenMail(mailbox, key, found.thread_id, "", (), "", "", found.raw)
     await mails.record_seen(seen, None)
     message = InboundMessage(
         channel=Channel.EMAIL,

@@ -17,6 +17,8 @@ from channels.gmail.mailbox import INBOX, FoundMail, HistoryPage, Profile, Watch
 
 LOCAL_ADDRESS = "support@fte.invalid"
 """Whose mailbox it is where none is configured."""
+LOCAL_AUTHSERV = "local.fte.invalid"
+"""Who vouches for the senders of its mails: `fte say`, for whoever may write into the folder."""
 _FILE = re.compile(r"^(\d{12})\.eml$")
 _PAGE = 100
 

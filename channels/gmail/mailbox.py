@@ -9,6 +9,8 @@ from typing import Protocol
 
 from agent.errors import FteError
 
+GMAIL_AUTHSERV = "mx.google.com"
+"""As Gmail's servers sign Authentication-Results."""
 INBOX, SENT, DRAFT, SPAM, TRASH = "INBOX", "SENT", "DRAFT", "SPAM", "TRASH"
 
 

@@ -118,7 +118,8 @@ class PushVerifier:
         key_id = _key_id_of(token)
         certificates = await self._certificates.find(key_id)
         claims = _decode(token, certificates, rules.audience)
-        if claims.get("iss") not in rules.issuers:
+        issuer = claims.get("iss")
+        if not isinstance(issuer, str) or issuer not in rules.issuers:
             raise SignatureInvalid("the push's token is of another issuer")
         if claims.get("email") != rules.account or claims.get("email_verified") is not True:
             raise SignatureInvalid("the push's token is of another account")

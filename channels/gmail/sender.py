@@ -7,16 +7,19 @@ deleted and a new message with an updated ID is created with the SENT system lab
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import Protocol
 
-from agent.errors import DatabaseAway, NotFound, ProviderAway, SendAmbiguous
-from agent.mail_records import OutgoingMail
+from agent.errors import BadInput, DatabaseAway, NotFound, ProviderAway, SendAmbiguous, SendRejected
+from agent.mail_records import OutgoingMail, ThreadSoFar
 from agent.ports import RememberDraft
-from agent.records import OutboxItem
+from agent.records import Author, OutboxItem
 from channels.gmail.client import SentMail
 from channels.gmail.stores import SentMails
+from channels.gmail.tokens import mail_token
+from channels.mail.automatic import TOKEN_HEADER
 from channels.mail.records import Mailbox
-from channels.mail.writing import TOKEN_HEADER, reply_subject
+from channels.mail.writing import compose_new, compose_reply, make_message_id
 
 _LOG = logging.getLogger(__name__)
 
@@ -65,7 +68,7 @@ class GmailSender:
     async def find_sent(self, item: OutboxItem) -> str | None:
         """Implements Sender.find_sent. What is not found here and has a draft is sent by that draft or not at all."""
         sent = await self._gmail.find_sent(
-            self._message_id_of(item), TOKEN_HEADER, item.send_token, item.identity.value
+            self._message_id_of(item), TOKEN_HEADER, mail_token(item.send_token), item.identity.value
         )
         if sent is None:
             if item.provider_draft and not await self._gmail.draft_exists(item.provider_draft):
@@ -78,7 +81,8 @@ class GmailSender:
     async def _make_draft(self, item: OutboxItem) -> str:
         thread = await self._mails.fetch_thread(item.conversation_id, item.outbox_id)
         message_id = self._message_id_of(item)
-        subject = reply_subject(thread.subject) if thread.in_reply_to else item.subject
+        subject = thread.subject or item.subject
+        raw = self._compose(item, thread, subject)
         await self._mails.record_outgoing(
             OutgoingMail(item.outbox_id, self._from.address, message_id, thread.references, thread.root_id, subject)
         )
@@ -86,16 +90,45 @@ class GmailSender:
             left = await self._gmail.find_draft(message_id)
             if left is not None:
                 return left
-        raw = self._compose(item, thread, message_id, subject)
-        thread_id = thread.provider_thread if thread.mailbox == self._from.address else ""
+        # Gmail takes a mail into a thread by its references, and knows threads of the same mailbox only.
+        knows_thread = thread.references and thread.mailbox == self._from.address
+        thread_id = thread.provider_thread if knows_thread else ""
         try:
-            return await self._create(raw, thread_id)
+            return await self._gmail.create_draft(raw, thread_id)
         except NotFound:
             # A person deleted the thread; the customer's own mail program still sorts the reply by its references.
-            return await self._create(raw, "")
+            return await self._gmail.create_draft(raw, "")
 
-    async def _create(self, raw: bytes, thread_id: str) -> str:
-        return await self._gmail.create_draft(raw, thread_id)
+    def _compose(self, item: OutboxItem, thread: ThreadSoFar, subject: str) -> bytes:
+        """Raises SendRejected for what no mail can be written to."""
+        to = Mailbox(item.identity.value, item.identity.display_name)
+        token, now = mail_token(item.send_token), datetime.now(UTC)
+        try:
+            if thread.root_id is None:
+                return compose_new(
+                    sender=self._from,
+                    to=to,
+                    subject=subject,
+                    text=item.body,
+                    token=token,
+                    sent_at=now,
+                    ticket_id=item.ticket_id,
+                )
+            return compose_reply(
+                sender=self._from,
+                to=to,
+                subject=subject,
+                text=item.body,
+                token=token,
+                sent_at=now,
+                in_reply_to=thread.in_reply_to,
+                references=thread.references,
+                thread_index=thread.thread_index,
+                ticket_id=item.ticket_id,
+                automatic=item.author is Author.FTE,
+            )
+        except BadInput as error:
+            raise SendRejected(f"no mail can be written to it ({error.field})") from error
 
     async def _learn_id(self, item: OutboxItem, mail_id: str, thread_id: str) -> None:
         """Which Message-ID the mail really has; where that cannot be asked now, the mailbox's history tells later."""
@@ -110,7 +143,7 @@ class GmailSender:
 
     def _message_id_of(self, item: OutboxItem) -> str:
         """The same for every attempt. The token is stored before any send, so the mail is known as ours by it."""
-        return f"<{item.send_token}@{self._from.domain}>"
+        return make_message_id(mail_token(item.send_token), self._from)
 
     def _key_of(self, mail_id: str) -> str:
         return f"{self._from.address}/{mail_id}"

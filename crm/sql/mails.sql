@@ -43,10 +43,11 @@ ORDER BY k.rank, k.age
 -- $6 text[]: what it refers to, the oldest first
 -- $7 uuid: the root of the mails that it refers to, null for none
 -- $8 text: subject
--- $9 bytea: the mail
+-- $9 text: Thread-Index
+-- $10 bytea: the mail
 WITH made AS (SELECT uuidv7() AS mail_id)
-INSERT INTO mails (mail_id, mailbox, direction, provider_key, provider_thread, message_id, reference_ids, root_id, subject, raw)
-SELECT mail_id, $1, $2, $3, $4, $5, $6, coalesce($7, mail_id), $8, $9 FROM made
+INSERT INTO mails (mail_id, mailbox, direction, provider_key, provider_thread, message_id, reference_ids, root_id, subject, thread_index, raw)
+SELECT mail_id, $1, $2, $3, $4, $5, $6, coalesce($7, mail_id), $8, $9, $10 FROM made
 ON CONFLICT (provider_key) DO NOTHING
 
 -- name: record_handled
@@ -108,9 +109,9 @@ WITH thread AS (
     WHERE o.conversation_id IN (SELECT conversation_id FROM thread) AND o.outbox_id <> $2 AND x.fate IN ('sent', 'person')
       AND x.created_at > coalesce((SELECT created_at FROM latest), '-infinity')
 )
-SELECT 'inbound' AS direction, mailbox, provider_thread, message_id, reference_ids, root_id, subject, created_at FROM latest
+SELECT 'inbound' AS direction, mailbox, provider_thread, message_id, reference_ids, root_id, subject, thread_index, created_at FROM latest
 UNION ALL
-SELECT 'outbound', mailbox, provider_thread, coalesce(nullif(rewritten_id, ''), message_id), reference_ids, root_id, subject, created_at FROM own
+SELECT 'outbound', mailbox, provider_thread, coalesce(nullif(rewritten_id, ''), message_id), reference_ids, root_id, subject, thread_index, created_at FROM own
 ORDER BY created_at
 
 -- name: count_replies

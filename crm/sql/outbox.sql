@@ -48,7 +48,7 @@ WITH due AS (
     FROM due WHERE o.outbox_id = due.outbox_id
     RETURNING o.*, due.was
 )
-SELECT l.outbox_id, l.conversation_id, l.send_token, l.attempts, l.lease, l.was = 'unknown' AS was_unknown, l.provider_draft,
+SELECT l.outbox_id, l.conversation_id, l.send_token, l.attempts, l.lease, l.was = 'unknown' AS was_unknown, l.provider_draft, l.author,
        c.channel, c.thread_key, i.kind AS identifier_kind, i.value AS identifier_value, i.verified_at,
        u.name AS customer_name, t.ticket_id, t.subject, m.body
 FROM leased l

@@ -22,7 +22,7 @@ CREATE TABLE mailboxes (
 
 -- Every mail that was seen or is to be sent. provider_key is '<mailbox>/<the provider's id>', which for a customer's
 -- mail is the provider id of its message too; null until an outbound mail was sent. message_id is what the mail's own
--- header says, angle brackets included; rewritten_id what the provider made of it. root_id is the first mail of those
+-- header says, angle brackets included; rewritten_id what the provider made of it; thread_index Outlook's own thread. root_id is the first mail of those
 -- that refer to each other, whoever wrote them. raw is kept for what came in.
 CREATE TABLE mails (
     mail_id           uuid PRIMARY KEY DEFAULT uuidv7(),
@@ -35,6 +35,7 @@ CREATE TABLE mails (
     reference_ids     text[] NOT NULL DEFAULT '{}',
     root_id           uuid NOT NULL,
     subject           text NOT NULL DEFAULT '',
+    thread_index      text NOT NULL DEFAULT '',
     outbox_id         uuid UNIQUE REFERENCES outbox,
     bounced_outbox_id uuid REFERENCES outbox,
     fate              text CHECK (fate IN ('message', 'suppressed', 'bounce', 'sent', 'person', 'ignored')),
