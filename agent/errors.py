@@ -115,6 +115,20 @@ class FenceLost(FteError):
     """Another holder claimed the customer's work, or a person took over: nothing of this turn may be written."""
 
 
+class RecipientOptedOut(SendRejected):
+    """The provider says that the recipient does not want to be written to."""
+
+
+class MediaUnavailable(FteError):
+    """A file that a message names is not there yet, or its host does not answer; it may be later."""
+
+    retryable = True
+
+
+class MediaRefused(FteError):
+    """A file that a message names is not taken: its address, its kind or its size."""
+
+
 class LeaseLost(FteError):
     """Another courier has the outbox row now: nothing more may be sent under the old lease."""
 

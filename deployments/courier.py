@@ -1,6 +1,6 @@
-"""Delivers what the outbox holds, and reads the mailbox.
+"""Delivers what the outbox holds, and fetches what providers have for us.
 
-Both are in one place because they share Gmail's quota of the mailbox, which one process can keep.
+The mailbox is read here too, because reading and sending share Gmail's quota of it, which one process can keep.
 """
 
 from __future__ import annotations
@@ -10,17 +10,14 @@ from collections.abc import Awaitable, Callable
 
 from ray import serve
 
-from agent.ports import Sender
-from agent.records import Channel
 from agent.workers.delivery import DeliveryLoop
-from channels.stored import StoredSender
 from crm.database import Database
 from crm.notifier import Notifier
 from crm.outbox import Outbox
 from crm.work import DELIVERED_CHANNEL, OUTBOX_CHANNEL, WorkQueue
 from deployments.background import BackgroundLoop
-from deployments.mail_channel import open_mail_channel
 from deployments.measures import ReplicaMeasures, of_database
+from deployments.providers import connect_providers
 from deployments.startup import start_replica
 
 _DRAIN_S = 12.0
@@ -34,31 +31,28 @@ class Courier:
         settings = start_replica(settings_factory)
         self._database = Database(settings.dsn(), settings.times, "fte-courier", pool_size=3)
         self._queue = WorkQueue(self._database)
-        outbox = Outbox(self._database)
-        self._mail = open_mail_channel(settings, self._database, outbox)
-        senders: dict[Channel, Sender] = {channel: StoredSender(channel.value) for channel in Channel}
-        senders[Channel.EMAIL] = self._mail.sender
-        loop = DeliveryLoop(
-            outbox,
-            senders,
+        self._providers = connect_providers(settings, self._database, self._queue)
+        delivery = DeliveryLoop(
+            Outbox(self._database, self._providers.rates),
+            self._providers.senders,
             self._listen,
             Notifier(self._queue, DELIVERED_CHANNEL).notify,
             settings.times,
         )
-        self._background = BackgroundLoop("courier", loop)
-        self._mailbox = BackgroundLoop("mailbox", self._mail.loop)
+        loops = {"courier": delivery, **self._providers.loops}
+        self._background = [BackgroundLoop(name, loop) for name, loop in loops.items()]
         self._measures = ReplicaMeasures(
-            {**of_database(self._database), "fte_replica_loop_beat_age_seconds": loop.heartbeat.age_s}
+            {**of_database(self._database), "fte_replica_loop_beat_age_seconds": delivery.heartbeat.age_s}
         )
 
     def check_health(self) -> None:
-        self._background.check()
-        self._mailbox.check()
+        for loop in self._background:
+            loop.check()
 
     async def __del__(self) -> None:
         self._measures.stop()
-        await asyncio.gather(self._background.drain(_DRAIN_S), self._mailbox.drain(_DRAIN_S))
-        await self._mail.close()
+        await asyncio.gather(*(loop.drain(_DRAIN_S) for loop in self._background))
+        await self._providers.close()
         await self._database.close()
 
     async def _listen(

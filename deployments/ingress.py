@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
+from channels.whatsapp.signature import WebhookDoor
 from crm.database import Database
 from deployments.measures import ReplicaMeasures, of_database
 from deployments.priority import take_a_session
@@ -40,6 +41,7 @@ class Ingress:
             trusted_proxies=settings.trusted_proxies,
             form_limits=FormLimits(settings.form_per_email, settings.form_per_address),
             pushes=receive_pushes(settings),
+            whatsapp=WebhookDoor(settings.twilio_auth_token, settings.base_url),
             probes=make_probes(embedding, dispatcher, settings.lock_shards, settings.times),
         )
         self._measures = ReplicaMeasures(

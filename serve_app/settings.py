@@ -29,6 +29,9 @@ _WELL_KNOWN_SECRETS = frozenset({"", "admin", "changeme", "default", "password",
 _MAILBOX = re.compile(r"[^@\s<>\"]+@[^@\s<>\"]+\.[^@\s<>\"]+")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
 
+_PHONE = re.compile(r"\+[1-9][0-9]{6,14}")  # ITU-T E.164
+_TEMPLATE = re.compile(r"HX[0-9a-fA-F]{32}")
+
 StringList = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -77,8 +80,15 @@ class Settings(BaseSettings):
     mail_replies_per_hour: int = Field(default=20, ge=1, validation_alias="FTE_MAIL_REPLIES_PER_HOUR")
     """To one address and in one thread, before a person is asked instead: two machines may be answering each other."""
     twilio_account_sid: str = ""
+    """Empty means WhatsApp's offline mode: what goes out is recorded, and webhooks are signed with a local token."""
     twilio_auth_token: SecretStr = SecretStr("")
+    """Verifies webhooks and signs requests in. Without an account, one that `fte up` makes."""
     twilio_whatsapp_number: str = ""
+    """Our number, as +15550100123; `whatsapp:` before it does no harm."""
+    twilio_template_sid: str = Field(default="", validation_alias="FTE_TWILIO_TEMPLATE_SID")
+    """The approved template for what is sent more than 24 hours after the customer's last message."""
+    twilio_per_second: float = Field(default=80.0, gt=0, le=1000, validation_alias="FTE_TWILIO_PER_SECOND")
+    """Messages a second that our number may send; Twilio's sandbox takes one in three seconds."""
     twilio_api_url: str = Field(default="", validation_alias="FTE_TWILIO_API_URL")
 
     api_host: str = "127.0.0.1"
@@ -134,6 +144,21 @@ class Settings(BaseSettings):
             raise ValueError("must be an e-mail address like support@example.com")
         return address.lower()
 
+    @field_validator("twilio_whatsapp_number", mode="after")
+    @classmethod
+    def _check_number(cls, number: str) -> str:
+        number = number.removeprefix("whatsapp:").strip()
+        if number and not _PHONE.fullmatch(number):
+            raise ValueError("must be an international number like +15550100123")
+        return number
+
+    @field_validator("twilio_template_sid", mode="after")
+    @classmethod
+    def _check_template(cls, sid: str) -> str:
+        if sid and not _TEMPLATE.fullmatch(sid):
+            raise ValueError("must be HX and 32 hexadecimal digits")
+        return sid
+
     @field_validator("home", mode="after")
     @classmethod
     def _resolve(cls, value: Path) -> Path:
@@ -146,6 +171,10 @@ class Settings(BaseSettings):
             raise ConfigurationInvalid("set FTE_GMAIL_MAILBOX to the address that GMAIL_CREDENTIALS_PATH opens")
         if self.environment == "production":
             self._check_production()
+        if self.twilio_account_sid and not self.twilio_whatsapp_number:
+            raise ConfigurationInvalid(
+                "TWILIO_WHATSAPP_NUMBER must be set with TWILIO_ACCOUNT_SID: replies come from it"
+            )
         return self
 
     def _check_production(self) -> None:
@@ -160,7 +189,8 @@ class Settings(BaseSettings):
             raise ConfigurationInvalid("in production POSTGRES_PASSWORD must be set, to a value of your own")
         if self.twilio_account_sid and not self.twilio_auth_token.get_secret_value():
             raise ConfigurationInvalid("in production TWILIO_AUTH_TOKEN must be set, to verify webhooks")
-
+        if self.twilio_account_sid and not self.api_base_url.startswith("https://"):
+            raise ConfigurationInvalid("in production API_BASE_URL must be the https address that Twilio calls")
         if self.gmail_credentials_path and self.gmail_pubsub_topic and not self.gmail_push_account:
             raise ConfigurationInvalid(
                 "in production FTE_GMAIL_PUSH_ACCOUNT must be set where GMAIL_PUBSUB_TOPIC is, to verify webhooks"
@@ -210,6 +240,9 @@ def load_settings() -> Settings:
             for name, file in key_files(settings.home).items()
             if name not in settings.model_fields_set and file.exists()
         }
+        if settings.twilio_account_sid:
+            # A local token is for local webhooks: with a real account nothing but its own token counts.
+            stored.pop("twilio_auth_token", None)
         return settings.model_copy(update=stored)
     except ValidationError as error:
         # Neither the input nor the exception's text may be shown: either can hold a secret.
@@ -219,7 +252,8 @@ def load_settings() -> Settings:
 
 def key_files(home: Path) -> dict[str, Path]:
     """Where the keys that `fte up` makes are kept, by the setting that each gives."""
-    return {name: home / "keys" / name for name in ("operator_key", "token_secret", "local_push_key")}
+    names = ("operator_key", "token_secret", "twilio_auth_token", "local_push_key")
+    return {name: home / "keys" / name for name in names}
 
 
 def inherited_environment(extra: dict[str, str]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from deployments.routes import (
     service_rules,
     support,
     survey,
+    whatsapp,
 )
 from deployments.web.embedding_sites import EmbeddingSites
 from deployments.web.errors import UnexpectedErrors, add_error_handlers
@@ -49,8 +50,8 @@ def create_app(services: IngressServices) -> FastAPI:
     app.state.services = services
     # Routes are tried in this order, and submissions are most of the traffic.
     desks = (desk.router, desk_session.router, desk_page.build_router(), attachments.router, quarantine.router)
-    customers = (support.router, survey.router, pages.build_router())
-    for router in (*customers, gmail.router, *desks, service_rules.router, operations.router):
+    customers = (support.router, whatsapp.router, gmail.router, survey.router, pages.build_router())
+    for router in (*customers, *desks, service_rules.router, operations.router):
         app.include_router(router)
     add_error_handlers(app)
     # The last one added is the outermost.

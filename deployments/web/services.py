@@ -10,6 +10,7 @@ from fastapi import Request
 from pydantic import SecretStr
 
 from channels.web_form.tokens import TicketTokens
+from channels.whatsapp.signature import WebhookDoor
 from crm.attachments import Attachments
 from crm.customer_views import CustomerViews
 from crm.database import Database
@@ -20,6 +21,7 @@ from crm.inbox import Inbox
 from crm.mailboxes import MAIL_CHANNEL, Mailboxes
 from crm.metrics import Metrics
 from crm.notifier import Notifier
+from crm.outbox import Outbox
 from crm.quarantine import Quarantine
 from crm.resolutions import Surveys
 from crm.service_rules import RememberedRules, ServiceRulesStore
@@ -33,6 +35,8 @@ from deployments.web.pushes import Pushes, no_pushes
 from deployments.web.reply_streams import ReplyStreams
 from deployments.web.senders import Senders
 from deployments.web.sessions import DeskSessions
+
+CLOSED_DOOR = WebhookDoor(SecretStr(""), "")
 
 HealthProbe = Callable[[], Awaitable[Mapping[str, Any]]]
 """Answers plain values about one part of the system; what it raises is shown as that part's problem."""
@@ -51,6 +55,8 @@ class IngressServices:
     """One per replica. `wake_dispatcher`, `wake_courier`, `wake_desks` and `wake_mailbox` return at once."""
 
     inbox: Inbox
+    outbox: Outbox
+    whatsapp: WebhookDoor
     desk: Desk
     tickets: TicketViews
     desk_views: DeskViews
@@ -97,6 +103,7 @@ def connect_services(
     trusted_proxies: tuple[str, ...] = (),
     form_limits: FormLimits = FormLimits(),
     pushes: Pushes | None = None,
+    whatsapp: WebhookDoor = CLOSED_DOOR,
     probes: Mapping[str, HealthProbe] | None = None,
 ) -> IngressServices:
     """The services over one database. Without `pushes` none of Gmail's is let in."""
@@ -106,6 +113,8 @@ def connect_services(
     metrics = Metrics(database)
     return IngressServices(
         inbox=Inbox(database),
+        outbox=Outbox(database),
+        whatsapp=whatsapp,
         desk=Desk(database),
         tickets=tickets,
         desk_views=DeskViews(database),
