@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agent.errors import FenceLost
@@ -13,14 +12,6 @@ from crm.queries import load_queries
 _QUERIES = load_queries("mailboxes")
 MAIL_CHANNEL = "fte_mail"
 """The wake-up of whoever syncs mailboxes."""
-
-
-@dataclass(frozen=True, slots=True)
-class MailTraffic:
-    """When the latest mail came in and the latest went out."""
-
-    last_inbound_at: datetime | None
-    last_outbound_at: datetime | None
 
 
 class Mailboxes:
@@ -98,10 +89,10 @@ class Mailboxes:
         async with self._database.connection() as connection:
             await connection.execute(_QUERIES["record_watched"], mailbox, expires_at)
 
-    async def record_error(self, mailbox: str, error: str) -> None:
-        """Keep what went wrong beside a sync, which goes on."""
+    async def record_not_watched(self, mailbox: str, error: str) -> None:
+        """Keep why the provider would not tell of new mail; the sync goes on."""
         async with self._database.connection() as connection:
-            await connection.execute(_QUERIES["record_mailbox_error"], mailbox, error)
+            await connection.execute(_QUERIES["record_not_watched"], mailbox, error)
 
     async def seconds_until_due(self, mailbox: str) -> float | None:
         async with self._database.connection() as connection:
@@ -123,12 +114,6 @@ class Mailboxes:
             )
             for row in rows
         ]
-
-    async def fetch_traffic(self) -> MailTraffic:
-        async with self._database.connection() as connection:
-            row = await connection.fetchrow(_QUERIES["fetch_mail_traffic"])
-        assert row is not None, "a query without FROM has one row"
-        return MailTraffic(row["last_inbound_at"], row["last_outbound_at"])
 
 
 def _check_kept(fence: int | None) -> None:

@@ -102,7 +102,7 @@ class Mails:
                 _OUTBOX_QUERIES["lock_newest_conversation"], bounced["conversation_id"]
             )
             await connection.execute(_QUERIES["tie_bounce"], provider_key, bounced["outbox_id"])
-            if await connection.fetchval(_QUERIES["record_bounced"], bounced["outbox_id"], error) is not None:
+            if await connection.fetchrow(_QUERIES["record_bounced"], bounced["outbox_id"], error) is not None:
                 await connection.execute(
                     _OUTBOX_QUERIES["escalate_undeliverable"],
                     conversation_id,

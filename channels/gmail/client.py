@@ -160,6 +160,10 @@ class GmailClient:
             return False
         return True
 
+    async def delete_draft(self, draft_id: str) -> None:
+        """Raises NotFound."""
+        await self._call("drafts.delete", lambda users: users.drafts().delete(userId=_ME, id=draft_id))
+
     async def find_draft(self, message_id: str) -> str | None:
         """The draft of a mail with this Message-ID, which an earlier attempt may have left."""
         answer = await self._call(

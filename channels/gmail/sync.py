@@ -129,7 +129,7 @@ class MailboxSync:
             # Google answers alike where it refuses the credentials and where the topic does not let Gmail publish; the
             # next request tells which.
             told = "the topic may not let Gmail publish" if isinstance(error, NeedsReauth) else "it is tried again"
-            await self._store.record_error(claim.mailbox, f"Gmail would not watch the mailbox: {error}; {told}")
+            await self._store.record_not_watched(claim.mailbox, f"Gmail would not watch the mailbox: {error}; {told}")
             _LOG.warning("Gmail would not watch the mailbox", extra=log_extra(reason=type(error).__name__))
             return
         if watch is not None:

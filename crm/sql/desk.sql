@@ -77,8 +77,8 @@ WITH message AS (
     SELECT conversation_id, customer_id, channel, 'outbound', 'person', $2, $4 FROM conversations WHERE conversation_id = $1
     RETURNING message_id, conversation_id
 )
-INSERT INTO outbox (conversation_id, message_id, author, owner_epoch, send_token, state, provider_message_id, finished_at)
-SELECT message.conversation_id, message.message_id, 'person', c.owner_epoch, $3, 'sent', $5, clock_timestamp()
+INSERT INTO outbox (conversation_id, message_id, author, owner_epoch, send_token, state, parts_sent, provider_message_id, finished_at)
+SELECT message.conversation_id, message.message_id, 'person', c.owner_epoch, $3, 'sent', 1, $5, clock_timestamp()
 FROM message JOIN conversations c ON c.conversation_id = message.conversation_id
 RETURNING outbox_id
 

@@ -49,7 +49,7 @@ RETURNING fence
 -- $3 interval: the safety poll
 -- $4 interval: the least time between two syncs
 UPDATE mailboxes SET
-    lease_until = NULL, synced_at = clock_timestamp(), failures = 0, not_before = NULL, mode = CASE mode
+    lease_until = NULL, synced_at = clock_timestamp(), failures = 0, not_before = NULL, error = '', mode = CASE mode
         WHEN 'needs_reauth' THEN 'live' ELSE mode END,
     due_at = clock_timestamp() + CASE WHEN hinted_at IS NULL THEN $3::interval ELSE $4::interval END
 WHERE mailbox = $1 AND fence = $2
@@ -71,13 +71,13 @@ RETURNING failures
 -- Keeps until when the provider tells of new mail.
 -- $1 text: mailbox
 -- $2 timestamptz: expiry
-UPDATE mailboxes SET watched_at = clock_timestamp(), watch_expires_at = $2 WHERE mailbox = $1
+UPDATE mailboxes SET watched_at = clock_timestamp(), watch_expires_at = $2, watch_error = '' WHERE mailbox = $1
 
--- name: record_mailbox_error
--- Keeps what went wrong beside a sync.
+-- name: record_not_watched
+-- Keeps why the provider would not tell of new mail.
 -- $1 text: mailbox
--- $2 text: what, without personal data
-UPDATE mailboxes SET error = $2, error_at = clock_timestamp() WHERE mailbox = $1
+-- $2 text: why, without personal data
+UPDATE mailboxes SET watch_error = $2, error_at = clock_timestamp() WHERE mailbox = $1
 
 -- name: fetch_next_sync
 -- Seconds until a mailbox is due, or until its lease ends.
@@ -92,11 +92,5 @@ SELECT failures FROM mailboxes WHERE mailbox = $1
 
 -- name: fetch_mailboxes
 -- How every mailbox stands, the one that was connected last first.
-SELECT mailbox, mode, error, error_at, synced_at, watch_expires_at, connected_at FROM mailboxes
+SELECT mailbox, mode, coalesce(nullif(error, ''), watch_error) AS error, error_at, synced_at, watch_expires_at, connected_at FROM mailboxes
 ORDER BY connected_at DESC
-
--- name: fetch_mail_traffic
--- When the latest mail came and the latest left; a synthetic one counts too.
-SELECT (SELECT max(created_at) FROM mails WHERE direction = 'inbound') AS last_inbound_at,
-       (SELECT max(o.finished_at) FROM outbox o JOIN conversations c ON c.conversation_id = o.conversation_id
-        WHERE c.channel = 'email' AND o.state = 'sent') AS last_outbound_at

@@ -142,12 +142,11 @@ WHERE x.direction = 'outbound' AND $1 <> '' AND (x.message_id = $1 OR x.rewritte
 LIMIT 1
 
 -- name: record_bounced
--- Ends a reply that came back; no row when it had ended so before.
+-- Ends a reply that came back, one in hand when its courier hears of it; no row when it had ended so before.
 -- $1 uuid: outbox row
 -- $2 text: why
-UPDATE outbox SET state = 'failed', error = $2, lease_until = NULL, finished_at = clock_timestamp()
-WHERE outbox_id = $1 AND state IN ('sent', 'sending', 'unknown')
-RETURNING outbox_id
+SELECT refuse_send(o.outbox_id, 'failed', $2) FROM outbox o
+WHERE o.outbox_id = $1 AND o.refused_as IS NULL AND o.state IN ('sent', 'sending', 'unknown')
 
 -- name: tie_bounce
 -- Ties a bounce to the reply that it is about.

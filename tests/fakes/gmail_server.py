@@ -179,6 +179,10 @@ class FakeGmail:
             case "drafts.get":
                 self._known(self.drafts, call.path["id"])
                 return {"id": call.path["id"], "message": self._brief(self.drafts[call.path["id"]])}
+            case "drafts.delete":
+                self._known(self.drafts, call.path["id"])
+                self.delete_draft(call.path["id"])
+                return None
             case "drafts.list":
                 found = self._search(call.query, drafts=True)
                 by_mail = {mail_id: draft_id for draft_id, mail_id in self.drafts.items()}

@@ -1,7 +1,8 @@
 -- Mailboxes that are read, the mails themselves, and mail that no turn is to answer.
 
 -- One row per mailbox. cursor is the provider's history id up to which every mail is stored; null before the first
--- sync. Whoever syncs holds the lease under a new fence. hinted_at is the oldest hint that no sync has begun after.
+-- sync. Whoever syncs holds the lease under a new fence. hinted_at is the oldest hint that no sync has begun after. error and watch_error say why it
+-- is not read, or not watched, and are empty when it is.
 CREATE TABLE mailboxes (
     mailbox           text PRIMARY KEY CHECK (mailbox <> '' AND mailbox = lower(mailbox)),
     mode              text NOT NULL CHECK (mode IN ('live', 'offline', 'needs_reauth')),
@@ -16,6 +17,7 @@ CREATE TABLE mailboxes (
     not_before        timestamptz,
     error             text NOT NULL DEFAULT '',
     error_at          timestamptz,
+    watch_error       text NOT NULL DEFAULT '',
     watched_at        timestamptz,
     watch_expires_at  timestamptz
 );
