@@ -96,8 +96,8 @@ class MailboxClaim:
 
 @dataclass(frozen=True, slots=True)
 class MailboxState:
-    """How a mailbox stands, for those who look after it. `mode` is live, offline or needs_reauth; `error` is empty while
-    it is read and watched."""
+    """How a mailbox stands, for those who look after it. `mode` is live, offline or needs_reauth; `error` is empty
+    while it is read and watched."""
 
     mailbox: str
     mode: str
