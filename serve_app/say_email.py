@@ -1,4 +1,4 @@
-"""`fte say --channel email`: a mail is put into the local mailbox, a signed push tells of it, and the answer is awaited.
+"""`fte say --channel email`: a mail into the local mailbox, a signed push that tells of it, and the answer awaited.
 
 From the push on everything is what Gmail's mail meets: the webhook verifies it, the mailbox is synced from its cursor,
 the mail is read, threaded and accepted, and what is answered leaves through the outbox.
@@ -61,7 +61,7 @@ def say_by_mail(
 
 
 def _compose(folder: Path, mailbox: str, address: str, text: str, subject: str, goes_on: bool) -> bytes:
-    """The mail, with the verdict on its sender that a receiving server writes on top: here the folder is that server."""
+    """The mail, with the verdict on its sender that a receiving server writes on top: the folder is that server."""
     thread = _read_threads(folder).get(address, {}) if goes_on else {}
     if goes_on and not thread:
         raise BadInput("from", "has not written from here yet; say it without going on")
