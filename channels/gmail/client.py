@@ -57,6 +57,7 @@ class GmailClient:
         self._quota = QuotaBucket(account.units_per_minute)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="gmail")
         self._of_thread = threading.local()
+        self._opened: list[SignedHttp] = []
         self._building = threading.Lock()
         self._service: Any = None
 
@@ -202,7 +203,10 @@ class GmailClient:
         )
 
     async def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Let the requests that run end, which they do within their time limit, and start no other."""
+        await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
+        for each in self._opened:
+            each.close()
 
     async def _find(self, query: str) -> list[str]:
         answer = await self._call(
@@ -260,6 +264,7 @@ class GmailClient:
         if http is None:
             http = SignedHttp(self._tokens, self._account.timeout_s, through_proxy=not self._account.api_url)
             self._of_thread.http = http
+            self._opened.append(http)
         return http
 
 

@@ -6,6 +6,7 @@ Google's services in the background where the credentials may be used.
 
 from __future__ import annotations
 
+import http.client
 import threading
 import time
 from pathlib import Path
@@ -37,7 +38,7 @@ class Tokens:
         self._refusal: NeedsReauth | None = None
         self._refused_at = 0.0
 
-    def bearer(self, http: httplib2.Http, stale: str | None = None) -> str:
+    def bearer(self, transport: httplib2.Http, stale: str | None = None) -> str:
         """A token that is not `stale`, which Google has just refused. For any thread.
 
         Raises NeedsReauth, TokenRefused.
@@ -47,7 +48,7 @@ class Tokens:
             if self._refusal is not None and time.monotonic() - self._refused_at < _REFUSED_FOR_S:
                 raise self._refusal
             if not credentials.valid or credentials.token == stale:
-                self._refresh(credentials, http)
+                self._refresh(credentials, transport)
             return str(credentials.token)
 
     @property
@@ -67,9 +68,9 @@ class Tokens:
                 raise NeedsReauth(str(error)) from error
         return self._credentials
 
-    def _refresh(self, credentials: Credentials, http: httplib2.Http) -> None:
+    def _refresh(self, credentials: Credentials, transport: httplib2.Http) -> None:
         try:
-            credentials.refresh(google_auth_httplib2.Request(http))
+            credentials.refresh(google_auth_httplib2.Request(transport))
         except (GoogleAuthError, OSError) as error:
             refused = TokenRefused()
             refused.__cause__ = error
@@ -107,9 +108,42 @@ class SignedHttp:
             response, content = self._send(uri, method, body, headers, token, more)
         return response, content
 
+    def close(self) -> None:
+        """Close this thread's connections; another request opens new ones."""
+        self._http.close()
+
     def _send(
         self, uri: str, method: str, body: Any, headers: dict[str, str] | None, token: str, more: dict[str, Any]
     ) -> tuple[httplib2.Response, bytes]:
         signed = {**(headers or {}), "authorization": f"Bearer {token}"}
-        answer: tuple[httplib2.Response, bytes] = self._http.request(uri, method, body=body, headers=signed, **more)
-        return answer
+        answer: tuple[httplib2.Response, bytes]
+        if method == "GET":
+            answer = self._http.request(uri, method, body=body, headers=signed, **more)
+            return answer
+        # What has an effect goes over a connection of its own: an idle one may be closed at the other end, and httplib2
+        # would then send the request again without a word.
+        self.close()
+        try:
+            kind = _SecureOnce if uri.startswith("https:") else _PlainOnce
+            answer = self._http.request(uri, method, body=body, headers=signed, **{**more, "connection_type": kind})
+            return answer
+        finally:
+            self.close()
+
+
+class _Once(http.client.HTTPConnection):
+    """A connection on which no request is repeated: that an answer is missing is for the caller to think about."""
+
+    def getresponse(self) -> http.client.HTTPResponse:
+        try:
+            return super().getresponse()
+        except http.client.BadStatusLine as error:
+            raise ConnectionResetError("the connection ended without an answer") from error
+
+
+class _PlainOnce(_Once, httplib2.HTTPConnectionWithTimeout):
+    pass
+
+
+class _SecureOnce(_Once, httplib2.HTTPSConnectionWithTimeout):
+    pass
