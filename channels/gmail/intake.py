@@ -91,7 +91,10 @@ class MailIntake:
         """
         if found.labels & _NOBODY_READS:
             return None
-        mail = read_mail(found.raw, frozenset({self._mailbox}), authserv_id=self._authserv_id)
+        # What a person sends from the mailbox comes from our own address and is no machine's for that.
+        is_sent = SENT in found.labels
+        own_addresses = frozenset() if is_sent else frozenset({self._mailbox})
+        mail = read_mail(found.raw, own_addresses, authserv_id=self._authserv_id)
         seen = SeenMail(
             mailbox=self._mailbox,
             provider_key=self.key_of(found.mail_id),
@@ -101,7 +104,7 @@ class MailIntake:
             subject=_storable(mail.subject)[:_SUBJECT_MAX],
             thread_index=_storable(mail.thread_index),
             raw=found.raw,
-            ours=SENT in found.labels,
+            ours=is_sent,
         )
         if seen.ours:
             return await self._take_in_sent(seen, mail)

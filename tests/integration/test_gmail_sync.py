@@ -14,7 +14,16 @@ from agent.records import ConversationId
 from agent.times import Times
 from crm.database import Database
 from crm.desk import Desk
-from tests.fakes.gmail_server import BROKEN, CUT_BEFORE, QUOTA, TOO_MANY, FakeGmail, serve_gmail
+from tests.fakes.gmail_server import (
+    BROKEN,
+    BROKEN_AFTER,
+    CUT_AFTER,
+    QUOTA,
+    TOO_MANY,
+    FakeGmail,
+    Fault,
+    serve_gmail,
+)
 from tests.integration.http_spine import deliver_due
 from tests.integration.mail_spine import ADDRESS, MailSystem, a_mail, impatient, mail_system, write_credentials
 
@@ -208,7 +217,7 @@ async def test_what_comes_while_mails_are_listed_is_found_by_the_next_sync(syste
     assert await bodies(system) == ["before", "meanwhile"]
 
 
-@pytest.mark.parametrize("fault", [TOO_MANY, QUOTA, BROKEN, CUT_BEFORE])
+@pytest.mark.parametrize("fault", [TOO_MANY, QUOTA, BROKEN, BROKEN_AFTER])
 async def test_a_sync_that_is_cut_short_is_gone_on_with(system: MailSystem, fault: object) -> None:
     for n in range(3):
         system.gmail.deliver(a_mail(f"mail {n}"))
@@ -313,8 +322,6 @@ async def test_the_watch_is_renewed_daily_and_its_expiry_kept(system: MailSystem
 async def test_mail_comes_in_where_gmail_refuses_to_watch(system: MailSystem) -> None:
     async with system.database.connection() as connection:
         await connection.execute("UPDATE mailboxes SET watched_at = NULL")
-    from tests.fakes.gmail_server import Fault
-
     system.gmail.fail("watch", Fault(403, "forbidden"))
     system.gmail.deliver(a_mail("still read"))
     await system.sync_once()
@@ -632,8 +639,6 @@ async def test_our_mail_is_known_before_the_courier_has_heard_that_it_was_sent(s
     system.gmail.deliver(a_mail("first"))
     await system.sync_once()
     await system.answer()
-    from tests.fakes.gmail_server import CUT_AFTER
-
     system.gmail.fail("drafts.send", CUT_AFTER)
     await system.deliver()
     assert await system.value("SELECT state FROM outbox") == "unknown"

@@ -21,13 +21,15 @@ SIGNED = {"Authorization": sign_push(KEY, AUDIENCE)}
 
 @pytest.fixture
 async def mailboxes(database: Database) -> Mailboxes:
-    """Of a mailbox that was just synced, so that nothing but a hint makes it due."""
+    """Of a mailbox that was synced a minute ago, so that nothing but a hint makes it due."""
     mailboxes = Mailboxes(database, gap_s=0)
     await mailboxes.connect(ADDRESS)
     claim = await mailboxes.claim(ADDRESS)
     assert claim is not None
     await mailboxes.advance(claim, 1000)
     await mailboxes.finish(claim)
+    async with database.connection() as connection:
+        await connection.execute("UPDATE mailboxes SET synced_at = now() - interval '1 minute'")
     return mailboxes
 
 
