@@ -17,6 +17,7 @@ _ENCODED_WORD: Final = re.compile(r"=\?([^?\s]{1,60}?)(?:\*[^?\s]{0,20})?\?([bBq
 _BETWEEN_WORDS: Final = re.compile(r"^[ \t\r\n]*$")
 _FOLD: Final = re.compile(r"\r?\n[ \t]*|\r")
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_COMMENT: Final = re.compile(r"\([^()]*\)")
 _LAST_ANGLE: Final = re.compile(r"<([^<>]*)>[^<>@]*$")
 _BARE_ADDRESS: Final = re.compile(r"[^\s<>()\[\]\",;:@]+@[^\s<>()\[\]\",;:@]+")
 _ANGLE_ID: Final = re.compile(r"<([^<>]{1,990})>")
@@ -78,7 +79,7 @@ def message_ids(message: Message, name: str) -> tuple[str, ...]:
     """The ids of all fields of that name, in order, each once, in angle brackets."""
     found: list[str] = []
     for value in raw_values(message, name):
-        in_brackets = [f"<{''.join(match.split())}>" for match in _ANGLE_ID.findall(value)]
+        in_brackets = [f"<{''.join(_COMMENT.sub('', match).split())}>" for match in _ANGLE_ID.findall(value)]
         found += in_brackets or [f"<{word.strip('<>,;')}>" for word in value.split() if "@" in word]
     return tuple(dict.fromkeys(ident for ident in found if len(ident) > 2))
 
@@ -112,7 +113,7 @@ def _single(value: str) -> Mailbox | None:
     angle = _LAST_ANGLE.search(value)
     if angle is None or value.count("<") != 1:
         return None
-    address = "".join(angle[1].split())
+    address = "".join(_COMMENT.sub("", angle[1]).split())
     return Mailbox(address, _clean_name(value[: angle.start()])) if "@" in address else None
 
 

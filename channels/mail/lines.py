@@ -42,10 +42,12 @@ class Line:
 
 _LINE_ENDS: Final = re.compile(r"\r\n|[\r\n\x85\u2028\u2029\x0b\x0c]")
 _INVISIBLE: Final = re.compile(
-    r"[\x00-\x08\x0e-\x1f\x7f\u00ad\u200b\u2060\ufeff\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+    r"[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff\u00ad\u200b\u2060\ufeff\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 _SPACES: Final = re.compile(r"[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
 _QUOTE_MARKS: Final = re.compile(r"^(?:[ \t]{0,3}>(?=[> \t]|[^>]|$))+ ?")
+_OPEN_ANGLE: Final = re.compile(r"<[^<>]{0,300}$")
+_CLOSES_ANGLE: Final = re.compile(r"^>[^<>]{0,60}[:：]\s*$")
 _LONGEST_LINE: Final = 20_000
 
 
@@ -54,7 +56,7 @@ def lines_of_plain(part: TextPart) -> list[Line]:
     raw = split_lines(part.text)
     if part.flowed:
         raw = _unflow(raw, del_sp=part.del_sp)
-    return [_plain_line(line) for line in raw]
+    return [_plain_line(line) for line in _with_closed_angles(raw)]
 
 
 def split_lines(text: str) -> list[str]:
@@ -82,6 +84,17 @@ def _plain_line(raw: str) -> Line:
     if marks is None:
         return Line(shown, shown=shown)
     return Line(shown[marks.end() :], depth=marks[0].count(">"), shown=shown)
+
+
+def _with_closed_angles(lines: Sequence[str]) -> list[str]:
+    """'… <name@example.com' over '>:' is one line that was wrapped, not a quote."""
+    joined: list[str] = []
+    for line in lines:
+        if joined and _CLOSES_ANGLE.match(line) and _OPEN_ANGLE.search(joined[-1]) and joined[-1][:1] != ">":
+            joined[-1] = joined[-1].rstrip() + line
+        else:
+            joined.append(line)
+    return joined
 
 
 def _unflow(lines: Sequence[str], *, del_sp: bool) -> list[str]:

@@ -30,6 +30,12 @@ _EXTENSIONS: Final = {
 }  # fmt: skip
 _UNSAFE: Final = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"|?*\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]')
 _NAME_MAX: Final = 150
+_BODY_BEGINS: Final = re.compile(rb"\r?\n[ \t]*\r?\n|\r\r")
+_FIELD: Final = re.compile(rb"[!-9;-~]+:")
+_KNOWN_FIELD: Final = re.compile(rb"(?:From|To|Subject|Date|Message-ID|MIME-Version|Content-Type):", re.IGNORECASE)
+_SPACE_BEFORE_COLON: Final = re.compile(rb"^([!-9;-~]+)[ \t]+:")
+_LIKE_BOUNDARY: Final = re.compile(r"^--([^\s\"]{5,70})[ \t]*\r?\nContent-", re.MULTILINE | re.IGNORECASE)
+_LONGEST_HEADERS: Final = 500_000
 _RFC_2231: Final = re.compile(r"^(?P<name>[^*=\s]+)\*(?P<number>\d{1,3})?(?P<encoded>\*)?$")
 
 
@@ -67,9 +73,27 @@ class Parts:
 
 
 def parse_message(raw: bytes) -> Message:
-    """The tree of a mail, however broken. A line 'From …' of a mail folder before the headers is passed over."""
+    """The tree of a mail, however broken: empty lines and a mail folder's 'From …' before it are passed over."""
     start = raw.lstrip(b"\r\n \t") if raw[:1] in b"\r\n" else raw
-    return BytesParser(policy=policy.compat32).parsebytes(start)
+    return BytesParser(policy=policy.compat32).parsebytes(_mend_headers(start))
+
+
+def _mend_headers(raw: bytes) -> bytes:
+    """The parser ends the headers at the first line that is none: such a line among headers is made part of the one
+    before it, and white space before a colon (RFC 5322, 4.5) goes."""
+    end = _BODY_BEGINS.search(raw)
+    block = raw[: end.start()] if end else raw
+    if len(block) > _LONGEST_HEADERS:
+        return raw
+    lines = block.splitlines(keepends=True)
+    mended = [_SPACE_BEFORE_COLON.sub(rb"\1:", line) for line in lines]
+    for index in range(1, len(mended)):
+        line = mended[index]
+        if not line[:1].isspace() and not _FIELD.match(line):
+            if not any(_KNOWN_FIELD.match(later) for later in mended[index + 1 :]):
+                break
+            mended[index] = b" " + line
+    return b"".join(mended) + raw[len(block) :]
 
 
 def take_apart(message: Message) -> Parts:
@@ -86,6 +110,8 @@ def _walk(message: Message, parts: Parts, depth: int) -> None:
         parts.attachments.append(_attachment(message, parts, kind, message.as_bytes()))
     elif message.is_multipart() and kind.startswith("multipart/"):
         _walk_multipart(message, parts, kind, depth)
+    elif kind.startswith("multipart/"):
+        _take_unparted(message, parts, depth)
     elif kind in _REPORTS:
         parts.reports.append(message)
     elif kind.startswith("message/") or kind == "text/rfc822-headers":
@@ -103,7 +129,22 @@ def _walk_multipart(message: Message, parts: Parts, kind: str, depth: int) -> No
         return
     for child in children:
         _walk(child, parts, depth + 1)
-    if not children:
+
+
+def _take_unparted(message: Message, parts: Parts, depth: int) -> None:
+    """A multipart whose boundary is not the one it states: told apart at what looks like one, else read as text."""
+    payload = message.get_payload()
+    text = payload if isinstance(payload, str) else ""
+    boundary = _LIKE_BOUNDARY.search(text)
+    if boundary is None:
+        _take_leaf(message, parts, "text/plain")
+        return
+    content = text.encode("utf-8", errors="surrogateescape")
+    head = b'Content-Type: multipart/mixed; boundary="%s"\r\n\r\n' % boundary[1].encode("utf-8", errors="replace")
+    mended = BytesParser(policy=policy.compat32).parsebytes(head + content)
+    if mended.is_multipart():
+        _walk_multipart(mended, parts, _kind(message), depth + 1)
+    else:
         _take_leaf(message, parts, "text/plain")
 
 

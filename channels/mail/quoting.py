@@ -43,14 +43,26 @@ def find_new_words(lines: Sequence[Line], circumstances: Circumstances) -> NewWo
     removed = any(not mine and lines[index].text.strip() for index, mine in enumerate(own))
     if not has_words(line for line, mine in zip(lines, own, strict=True) if mine):
         return NewWords(everything, quoted_removed=False)
-    kept = [line for run in _runs(lines, own) for line in [*without_signature(run), Line("")]]
+    runs = _runs(lines, own)
+    kept = [line for run in runs for line in [*without_signature(run, alone=_is_alone(run, runs)), Line("")]]
     if not has_words(kept):
+        if removed:
+            return NewWords(everything, quoted_removed=False)
         kept = [line for line, mine in zip(lines, own, strict=True) if mine]
     return NewWords(join_lines(kept, shown=True), quoted_removed=removed, marked=marked)
 
 
+def _is_alone(run: list[Line], runs: list[list[Line]]) -> bool:
+    """Whether no other piece says anything: then this one is no mere signature."""
+    return not any(has_words(other) for other in runs if other is not run)
+
+
 def _own(lines: Sequence[Line], circumstances: Circumstances) -> tuple[list[bool], bool]:
-    """For each line, whether it is the customer's; and whether marks decided."""
+    """For each line, whether it is the customer's; and whether marks decided.
+
+    What introduces a quote at the very top leaves nothing of the customer's above it: then only what is marked as
+    quoted under it is, for the customer wrote below, or among it.
+    """
     own = [True] * len(lines)
     marked = introduced = False
     index = 0
@@ -92,6 +104,8 @@ def _past_separator(lines: Sequence[Line], index: int, circumstances: Circumstan
     follows = next((line for line in lines[after:] if not line.blank), None)
     if follows is None or follows.depth or follows.mark is Mark.ATTRIBUTION:
         return after, True
+    if separator.sure and not has_words(lines[:index]):
+        return after, True
     if separator.kind is Kind.ATTRIBUTION and not separator.sure:
         return None, False
     return len(lines), True
@@ -128,6 +142,11 @@ def _take_back_wrapped(lines: Sequence[Line], own: list[bool]) -> None:
             own[index] = False
 
 
+def _says_nothing(run: Sequence[Line]) -> bool:
+    """Whether only rules and brackets are left between two quotes."""
+    return all(re.fullmatch(r"[\s<>\[\](){}|,.;:_=*~#+·•ᐧ–—-]*", line.text) for line in run)
+
+
 def _runs(lines: Sequence[Line], own: Sequence[bool]) -> list[list[Line]]:
     """The customer's lines, in the pieces that quotes leave of them."""
     runs: list[list[Line]] = []
@@ -138,4 +157,4 @@ def _runs(lines: Sequence[Line], own: Sequence[bool]) -> list[list[Line]]:
         if mine:
             runs[-1].append(line)
         before = mine or (before and line.blank)
-    return runs
+    return [run for run in runs if not _says_nothing(run)] or runs

@@ -10,7 +10,7 @@ from typing import Final
 
 from channels.mail.authentication import judge_author
 from channels.mail.automatic import automatic_reason
-from channels.mail.bounces import find_report
+from channels.mail.bounces import Report, find_report
 from channels.mail.calendars import invitation_text
 from channels.mail.charsets import decode_text
 from channels.mail.headers import first_id, header_text, mailboxes, message_ids
@@ -18,7 +18,7 @@ from channels.mail.html_lines import lines_of_html
 from channels.mail.lines import Line, join_lines, lines_of_plain, split_lines
 from channels.mail.parts import Body, Parts, TextPart, parse_message, take_apart
 from channels.mail.quoting import Circumstances, NewWords, find_new_words
-from channels.mail.records import Authentication, Mailbox, ReadMail, Reason
+from channels.mail.records import Authentication, MailAttachment, Mailbox, ReadMail, Reason
 
 logger = logging.getLogger(__name__)
 
@@ -99,8 +99,14 @@ def _read(message: Message, own_addresses: frozenset[str], authserv_id: str) -> 
         references=message_ids(message, "References"),
         thread_index=header_text(message, "Thread-Index"),
         authentication=judge_author(message, authors, authserv_id),
-        attachments=tuple(parts.attachments),
+        attachments=_attachments(parts, report),
     )
+
+
+def _attachments(parts: Parts, report: Report | None) -> tuple[MailAttachment, ...]:
+    """Without the mail that a report on delivery returns: nobody attached it."""
+    returned = report is not None and report.reason in {Reason.BOUNCE, Reason.DELAY, Reason.DELIVERY_REPORT}
+    return tuple(item for item in parts.attachments if not (returned and item.content_type.startswith("message/")))
 
 
 def _circumstances(message: Message, subject: str) -> Circumstances:
@@ -163,11 +169,20 @@ def _read_what_is_left(parts: Parts) -> _Text:
     for attachment in parts.attachments:
         if attachment.content_type == "text/calendar":
             return _as_is(invitation_text(decode_text(attachment.content)))
+    if parts.reports:
+        return _as_is("\n\n".join(_report_text(report) for report in parts.reports).strip())
     for inner in parts.returned[:1]:
         inner_parts = take_apart(inner)
         lines = [line for body in inner_parts.bodies for line in _lines(body, prefer_html=False)]
         return _as_is(join_lines(lines, shown=True))
     return _as_is("")
+
+
+def _report_text(report: Message) -> str:
+    payload = report.get_payload()
+    if isinstance(payload, list):
+        return "\n".join(part.as_string() for part in payload if isinstance(part, Message))
+    return str(payload)
 
 
 def _as_is(text: str) -> _Text:

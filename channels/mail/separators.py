@@ -82,6 +82,8 @@ _ORIGINAL: Final = re.compile(
     rf"^\W*{_DASHES}{{2,}}[\s>]*(?:{_any_of(languages.ORIGINAL_MESSAGE)})\s*:?\s*(?:{_DASHES}{{2,}}\W*)?$",
     re.IGNORECASE,
 )
+_DAVID: Final = re.compile(r"^\W{0,3}original message processed by david", re.IGNORECASE)
+_DASHED_WORDS: Final = re.compile(rf"^\W*{_DASHES}{{3,}}\s*[^\W\d_][^\n]{{1,50}}?\s*{_DASHES}{{3,}}\W*$")
 _ORIGINAL_BARE: Final = re.compile(rf"^(?:{_any_of(languages.ORIGINAL_MESSAGE)})\s*[:：]$", re.IGNORECASE)
 _FORWARD: Final = re.compile(
     rf"^\W*(?:{_DASHES}{{2,}}\s*(?:{_any_of(languages.FORWARDED_MESSAGE)})[^\n]{{0,120}}|"
@@ -110,9 +112,13 @@ def find_separator(lines: Sequence[Line], index: int, *, after_rule: bool) -> Se
         return Separator(Kind.REPLY_ABOVE, 1)
     if _FORWARD.match(text):
         return Separator(Kind.FORWARD, 1)
-    if _ORIGINAL.match(text) or (_ORIGINAL_BARE.match(text) and _headers_at(lines, index + 1, after_rule=True)):
+    if (
+        _DAVID.match(text)
+        or _ORIGINAL.match(text)
+        or (_ORIGINAL_BARE.match(text) and _headers_at(lines, index + 1, after_rule=True))
+    ):
         return Separator(Kind.ORIGINAL, 1)
-    if _RULE.match(text):
+    if _RULE.match(text) or _DASHED_WORDS.match(text):
         follows = _next_text(lines, index + 1)
         headers = _headers_at(lines, follows, after_rule=True) if follows is not None else 0
         return Separator(Kind.HEADERS, (follows or 0) - index + headers) if headers else None
@@ -170,7 +176,8 @@ def _attribution_at(lines: Sequence[Line], index: int) -> Separator | None:
     if whole is None or whole.length == 1 or _OPENING.match(_plain(lines[index].text)):
         return whole
     later = _as_attribution(lines, index + 1)
-    return None if later is not None and later.length == whole.length - 1 else whole
+    ends_there = later is not None and later.length == whole.length - 1
+    return None if later is not None and ends_there and later.sure >= whole.sure else whole
 
 
 def _as_attribution(lines: Sequence[Line], index: int) -> Separator | None:
@@ -197,7 +204,7 @@ def _reads_as_attribution(text: str) -> bool | None:
         return bool(_TIME.search(text) or _ADDRESS.search(text))
     text = re.sub(r"^-{1,5}\s*", "", text)
     if not _ENDS.search(text):
-        return None
+        return True if _reads_as_unended(text) else None
     address = _MARKED_ADDRESS.search(text)
     dated, timed = bool(_YEAR.search(text) or _DAY.search(text)), bool(_TIME.search(text))
     verb = _VERB.search(text)
@@ -216,6 +223,18 @@ def _reads_as_attribution(text: str) -> bool | None:
     return False if verb is not None and ends_in_verb and len(text) < 100 else None
 
 
+def _reads_as_unended(text: str) -> bool:
+    """The few clients that end the line without a colon: Gmail of old outside English, Zoho."""
+    if _GMAIL_DATE.match(text):
+        return True
+    verb = next(iter(reversed(list(_VERB.finditer(text)))), None)
+    complete = _OPENING.match(text) and _MARKED_ADDRESS.search(text) and _YEAR.search(text) and _TIME.search(text)
+    return bool(verb and verb.end() == len(text) and complete)
+
+
+_GMAIL_DATE: Final = re.compile(
+    r"^(?:\d{4}-\d\d-\d\d \d{1,2}:\d\d GMT[+-]\d\d:\d\d \S.{0,200}|\d{4}/\d{1,2}/\d{1,2} .{0,200}<[^<>\s]+@[^<>\s]+>)$"
+)
 _AFTER_VERB: Final = 90
 """German and Dutch name the writer after the verb."""
 

@@ -48,8 +48,37 @@ _SENT_FROM: Final = re.compile(
     r")\W*$",
     re.IGNORECASE,
 )
-_LIST_FOOTER: Final = re.compile(r"mailing list|mailman|unsubscribe|list archive|google groups", re.IGNORECASE)
-_UNDERSCORES: Final = re.compile(r"^_{20,}$")
+_SENT_FROM_SOMETHING: Final = re.compile(
+    r"^\W{0,2}(?:sent|written|typed|composed) (?:from|via|with|using) (?:\[?[\w.'’+&-]+\]?\s?){1,6}"
+    r"(?:<[^<>]*>|\(https?://[^()\s]*\)|https?://\S+)?(?:[,.]\s*(?:please )?excuse .{0,40})?\W{0,3}$",
+    re.IGNORECASE,
+)
+_IN_A_SENTENCE: Final = re.compile(
+    r"\b(?:is|are|was|were|am|be|been|has|have|had|do|does|did|can|could|will|would|should|it|they|we|you|your|our|me|this|"
+    r"that|these|those|to|and|or|but|when|because|if|then|than|not|account|address|support|team|office|email|mail)\b",
+    re.IGNORECASE,
+)
+_LIST_FOOTER: Final = re.compile(r"mailing list|mailman/|google groups", re.IGNORECASE)
+_UNDERSCORES: Final = re.compile(r"^_{2,}$")
+_SEPARATOR: Final = re.compile(r"^(?:[-_=*~#+·•–—─━]{2,}|[ᐧ·•])$")
+_SCANNED: Final = re.compile(
+    r"^\W*(?:(?:this|the) (?:e-?mail|message)(?: and any attachments?)? (?:has been|was) (?:scanned|checked)|"
+    r"(?:diese e-mail|diese nachricht) wurde (?:von|auf viren)|scanned by|virus-free\b|virenfrei\b|"
+    r"l['’]absence de virus dans ce courrier|questa e-mail è stata controllata|este (?:correo|mensaje) .{0,40}virus)",
+    re.IGNORECASE,
+)
+_LEGAL_HEADING: Final = re.compile(
+    r"^\W*(?:disclaimer|(?:confidentiality|legal|privacy) (?:notice|note|statement)|haftungsausschluss|"
+    r"vertraulichkeitshinweis|avis de confidentialité|aviso (?:legal|de confidencialidad))\W*$",
+    re.IGNORECASE,
+)
+_BANNER: Final = re.compile(
+    r"^\W*(?:(?:caution|warning|external|attention|\[?external(?: e-?mail)?\]?|achtung|vorsicht)\W+)?.{0,80}"
+    r"(?:originated (?:from )?outside|external (?:sender|e-?mail)|"
+    r"outside (?:of )?(?:the|your|our|this) (?:organi[sz]ation|company)|"
+    r"kommt von (?:au(?:ß|ss)erhalb|extern)|expéditeur externe|remitente externo)",
+    re.IGNORECASE,
+)
 _DELIMITER: Final = re.compile(r"^--$")
 _SIGNATURE_LINES: Final = 14
 _LEGAL: Final = re.compile(
@@ -64,36 +93,56 @@ _LEGAL: Final = re.compile(
     r"konfidentiell|avsedd|poufn|adresat|конфиденциальн|предназначен|ошибочно",
     re.IGNORECASE,
 )
+_SENT_FROM_LONGEST: Final = 160
 _LEGAL_AT_LEAST: Final = 3
 _LEGAL_LETTERS: Final = 120
 
 
-def without_signature(run: Sequence[Line]) -> list[Line]:
-    """The lines of one piece of a customer's text without the signature under it."""
-    kept = [line for line in run if line.mark is not Mark.SIGNATURE]
+def without_signature(run: Sequence[Line], *, alone: bool = True) -> list[Line]:
+    """The lines of one piece of a customer's text without the signature under it, which may be all of it unless the
+    piece stands `alone`."""
+    kept = _without_banner([line for line in run if line.mark is not Mark.SIGNATURE])
     kept = _without_list_footer(kept)
-    kept = _without_delimited(kept)
+    kept = _without_delimited(kept, alone=alone)
     while True:
-        shorter = _without_mobile_line(_without_legal(kept))
+        shorter = _without_last_line(_without_legal(kept))
         if len(shorter) == len(kept):
             return shorter
         kept = shorter
 
 
-def _without_delimited(lines: list[Line]) -> list[Line]:
+def _without_delimited(lines: list[Line], *, alone: bool) -> list[Line]:
     """What follows '-- ' (RFC 3676, 4.3), as mail programs write it, with the space or without."""
     for index, line in enumerate(lines):
-        if _DELIMITER.match(line.text.strip()) and has_words(lines[:index]):
+        if _DELIMITER.match(line.text.strip()) and (not alone or has_words(lines[:index])):
             rest = [later for later in lines[index + 1 :] if not later.blank]
             if len(rest) <= _SIGNATURE_LINES:
                 return lines[:index]
     return lines
 
 
-def _without_mobile_line(lines: list[Line]) -> list[Line]:
+def _without_last_line(lines: list[Line]) -> list[Line]:
+    """What a device adds, and rules that nothing stands under any more."""
     end = _end(lines)
-    if end and _SENT_FROM.match(lines[end - 1].text.strip()) and len(lines[end - 1].text) < 160:
+    text = lines[end - 1].text.strip() if end else ""
+    if end > 1 and _SEPARATOR.match(text):
         return lines[: end - 1]
+    if not text or len(text) > _SENT_FROM_LONGEST:
+        return lines
+    something = _SENT_FROM_SOMETHING.match(text) and not _IN_A_SENTENCE.search(text)
+    apart = end < 2 or lines[end - 2].blank or _SENT_FROM.match(lines[end - 2].text.strip())
+    return lines[: end - 1] if _SENT_FROM.match(text) or (something and apart) else lines
+
+
+def _without_banner(lines: list[Line]) -> list[Line]:
+    """The warning that a mail server puts over mail from outside: the first paragraph, where more follows."""
+    start = next((index for index, line in enumerate(lines) if not line.blank), 0)
+    end = start
+    while end < len(lines) and not lines[end].blank:
+        end += 1
+    paragraph = " ".join(line.text for line in lines[start:end])
+    if _BANNER.match(paragraph) and len(paragraph) < 500 and has_words(lines[end:]):
+        return lines[end:]
     return lines
 
 
@@ -114,7 +163,8 @@ def _without_legal(lines: list[Line]) -> list[Line]:
         start -= 1
     paragraph = " ".join(line.text for line in lines[start:end])
     phrases = {match[0].lower() for match in _LEGAL.finditer(paragraph)}
-    if start and len(paragraph) >= _LEGAL_LETTERS and len(phrases) >= _LEGAL_AT_LEAST and "?" not in paragraph:
+    legal = len(paragraph) >= _LEGAL_LETTERS and len(phrases) >= _LEGAL_AT_LEAST and "?" not in paragraph
+    if has_words(lines[:start]) and (legal or _SCANNED.match(paragraph) or _LEGAL_HEADING.match(paragraph)):
         return lines[:start]
     return lines
 
