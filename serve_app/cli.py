@@ -10,18 +10,9 @@ import typer
 from agent.errors import FteError
 
 _COMMANDS = (
-    "up",
-    "down",
-    "status",
-    "migrate",
-    "escalations",
-    "quarantine",
-    "service-rules",
-    "kb",
-    "eval",
-    "seed",
+    "up", "down", "status", "say", "migrate", "escalations", "quarantine", "service-rules", "kb", "eval", "seed",
     "inspect-email",
-)
+)  # fmt: skip
 
 app = typer.Typer(
     name="fte", help="A customer-success employee that works around the clock.", no_args_is_help=True,
