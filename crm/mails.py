@@ -14,6 +14,7 @@ from crm.queries import load_queries
 
 _QUERIES = load_queries("mails")
 _OUTBOX_QUERIES = load_queries("outbox")
+_BOUNCED = "the mail came back: its address could not be reached"
 
 
 class Mails:
@@ -92,8 +93,9 @@ class Mails:
         async with self._database.connection() as connection:
             return int(await connection.fetchval(_QUERIES["count_replies"], address, root_id))
 
-    async def record_bounce(self, provider_key: str, bounced_message_id: str, error: str) -> ConversationId | None:
-        """End the reply that bounced and hand its conversation to a person; None for a mail that is not ours."""
+    async def record_bounce(self, provider_key: str, bounced_message_id: str, summary: str) -> ConversationId | None:
+        """End the reply that bounced and hand its conversation to a person, who reads the summary; None for a mail that
+        is not ours."""
         async with self._database.transaction() as connection:
             bounced = await connection.fetchrow(_QUERIES["fetch_bounced"], bounced_message_id)
             if bounced is None:
@@ -102,12 +104,12 @@ class Mails:
                 _OUTBOX_QUERIES["lock_newest_conversation"], bounced["conversation_id"]
             )
             await connection.execute(_QUERIES["tie_bounce"], provider_key, bounced["outbox_id"])
-            if await connection.fetchrow(_QUERIES["record_bounced"], bounced["outbox_id"], error) is not None:
+            if await connection.fetchrow(_QUERIES["record_bounced"], bounced["outbox_id"], _BOUNCED) is not None:
                 await connection.execute(
                     _OUTBOX_QUERIES["escalate_undeliverable"],
                     conversation_id,
                     bounced["outcome_id"],
-                    f"A reply came back: {error}",
+                    summary,
                 )
         return ConversationId(conversation_id)
 
