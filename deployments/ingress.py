@@ -7,6 +7,7 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from crm.database import Database
+from deployments.channel_states import facts_of
 from deployments.measures import ReplicaMeasures, of_database
 from deployments.priority import take_a_session
 from deployments.probes import make_probes
@@ -38,6 +39,8 @@ class Ingress:
             allowed_origins=settings.allowed_origins,
             trusted_proxies=settings.trusted_proxies,
             form_limits=FormLimits(settings.form_per_email, settings.form_per_address),
+            base_url=settings.base_url,
+            channel_facts=facts_of(gmail=settings.gmail_credentials, twilio=settings.twilio_credentials),
             probes=make_probes(embedding, dispatcher, settings.lock_shards, settings.times),
         )
         self._measures = ReplicaMeasures(

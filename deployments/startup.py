@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -45,6 +46,12 @@ class ReplicaSettings(Protocol):
     def form_per_email(self) -> int: ...
     @property
     def form_per_address(self) -> int: ...
+    @property
+    def gmail_credentials(self) -> Mapping[str, bool]: ...
+    @property
+    def twilio_credentials(self) -> Mapping[str, bool]: ...
+    @property
+    def form_mail(self) -> bool: ...
     @property
     def times(self) -> Times: ...
     @property

@@ -9,7 +9,10 @@ import typer
 
 from agent.errors import FteError
 
-_COMMANDS = ("up", "down", "status", "migrate", "escalations", "quarantine", "service-rules", "kb", "eval", "seed")
+_COMMANDS = (
+    *("up", "down", "status", "channels", "migrate", "escalations", "quarantine", "customers", "service-rules"),
+    *("kb", "eval", "seed"),
+)
 
 app = typer.Typer(
     name="fte", help="A customer-success employee that works around the clock.", no_args_is_help=True,

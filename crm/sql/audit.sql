@@ -324,6 +324,44 @@ FROM customer_merges g CROSS JOIN LATERAL (
 ) gone
 WHERE gone.number > 0
 
+-- name: find_wrong_undo
+-- What a merge had moved is still with the other customer although the merge was undone.
+WITH RECURSIVE path AS (
+    SELECT customer_id AS began, customer_id, merged_into FROM customers
+    WHERE customer_id IN (SELECT source_id FROM customer_merges UNION SELECT target_id FROM customer_merges)
+    UNION
+    SELECT p.began, u.customer_id, u.merged_into FROM path p JOIN customers u ON u.customer_id = p.merged_into
+), final AS (
+    SELECT began, customer_id FROM path WHERE merged_into IS NULL
+)
+SELECT format('merge %s was undone, and identifier %s is still with customer %s', g.merge_id, i.identifier_id, i.customer_id) AS finding
+FROM customer_merges g
+JOIN final s ON s.began = g.source_id
+JOIN final t ON t.began = g.target_id AND t.customer_id <> s.customer_id
+JOIN customer_identifiers i ON i.identifier_id = ANY (g.identifier_ids) AND i.customer_id = t.customer_id
+WHERE g.undone_at IS NOT NULL AND NOT EXISTS (
+    SELECT FROM customer_merges h
+    WHERE h.undone_at IS NULL AND h.created_at > g.created_at AND i.identifier_id = ANY (h.identifier_ids))
+UNION ALL
+SELECT format('merge %s stands, and customer %s is not merged', g.merge_id, g.source_id)
+FROM customer_merges g JOIN customers u ON u.customer_id = g.source_id
+WHERE g.undone_at IS NULL AND u.merged_into IS DISTINCT FROM g.target_id
+UNION ALL
+SELECT format('customer %s is merged, and no merge that stands says so', u.customer_id)
+FROM customers u
+WHERE u.merged_into IS NOT NULL AND NOT EXISTS (
+    SELECT FROM customer_merges g WHERE g.source_id = u.customer_id AND g.target_id = u.merged_into AND g.undone_at IS NULL)
+
+-- name: find_wrong_identifier
+-- A proved address is two customers', or another spelling of it belongs to somebody else.
+SELECT format('%s identifiers of %s customers are proved to be one address', count(*), count(DISTINCT customer_id)) AS finding
+FROM customer_identifiers WHERE verified_at IS NOT NULL
+GROUP BY kind, key HAVING count(DISTINCT customer_id) > 1 OR count(*) FILTER (WHERE alias_of IS NULL) <> 1
+UNION ALL
+SELECT format('identifier %s is no other spelling of identifier %s', i.identifier_id, f.identifier_id)
+FROM customer_identifiers i JOIN customer_identifiers f ON f.identifier_id = i.alias_of
+WHERE f.alias_of IS NOT NULL OR f.verified_at IS NULL OR (f.kind, f.key, f.customer_id) <> (i.kind, i.key, i.customer_id)
+
 -- name: settled_queued
 -- A message has no outcome although everything is done.
 SELECT format('message %s of conversation %s has no outcome', m.message_id, m.conversation_id) AS finding

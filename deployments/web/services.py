@@ -9,14 +9,19 @@ from typing import Any, cast
 from fastapi import Request
 from pydantic import SecretStr
 
-from channels.web_form.tokens import TicketTokens
+from agent.channel_health import ChannelMode
+from agent.records import Channel
+from channels.web_form.confirmation_mail import ConfirmationMails
+from channels.web_form.tokens import ConfirmationTokens, TicketTokens
 from crm.attachments import Attachments
+from crm.confirmations import Confirmations
 from crm.customer_views import CustomerViews
 from crm.database import Database
 from crm.desk import Desk
 from crm.desk_views import DeskViews
 from crm.escalations import Escalations
 from crm.inbox import Inbox
+from crm.merge import Merges
 from crm.metrics import Metrics
 from crm.notifier import Notifier
 from crm.quarantine import Quarantine
@@ -25,6 +30,7 @@ from crm.service_rules import RememberedRules, ServiceRulesStore
 from crm.totals import SystemTotals
 from crm.views import TicketViews
 from crm.work import DESK_CHANNEL, OUTBOX_CHANNEL, WorkQueue
+from deployments.channel_states import OFFLINE, ChannelFacts, ChannelStates, StateReader, facts_of
 from deployments.web.ack_log import AckLog
 from deployments.web.desk_streams import DeskStreams
 from deployments.web.key_guesses import KeyGuesses
@@ -58,6 +64,9 @@ class IngressServices:
     remembered_rules: RememberedRules
     surveys: Surveys
     attachments: Attachments
+    confirmations: Confirmations
+    merges: Merges
+    channel_states: ChannelStates
     escalations: Escalations
     metrics: Metrics
     totals: SystemTotals
@@ -67,6 +76,8 @@ class IngressServices:
     guesses: KeyGuesses
     acks: AckLog
     tokens: TicketTokens
+    confirmation_tokens: ConfirmationTokens
+    confirmation_mails: ConfirmationMails
     senders: Senders
     form_limits: FormLimits
     wake_dispatcher: Callable[[], None]
@@ -74,6 +85,7 @@ class IngressServices:
     wake_desks: Callable[[], None]
     operator_key: SecretStr
     allowed_origins: tuple[str, ...] = ()
+    mail_is_offline: bool = True
     probes: Mapping[str, HealthProbe] = field(default_factory=dict)
 
     async def close(self) -> None:
@@ -91,10 +103,16 @@ def connect_services(
     allowed_origins: tuple[str, ...] = (),
     trusted_proxies: tuple[str, ...] = (),
     form_limits: FormLimits = FormLimits(),
+    base_url: str = "http://127.0.0.1:8000",
+    channel_facts: Mapping[Channel, ChannelFacts] | None = None,
+    channel_readers: Mapping[Channel, StateReader] | None = None,
     probes: Mapping[str, HealthProbe] | None = None,
 ) -> IngressServices:
-    """The services over one database."""
+    """The services over one database. `base_url` is what customers' links begin with; without `channel_facts` every
+    provider is offline."""
+    facts = channel_facts or facts_of(gmail=OFFLINE, twilio=OFFLINE)
     queue = WorkQueue(database)
+    confirmation_tokens = ConfirmationTokens(token_secret)
     tickets = TicketViews(database)
     escalations = Escalations(database)
     metrics = Metrics(database)
@@ -109,6 +127,9 @@ def connect_services(
         remembered_rules=RememberedRules(database),
         surveys=Surveys(database),
         attachments=Attachments(database),
+        confirmations=Confirmations(database),
+        merges=Merges(database),
+        channel_states=ChannelStates(database, facts, channel_readers),
         escalations=escalations,
         metrics=metrics,
         totals=SystemTotals(database),
@@ -118,6 +139,8 @@ def connect_services(
         guesses=KeyGuesses(),
         acks=AckLog(metrics.record_acks),
         tokens=TicketTokens(token_secret),
+        confirmation_tokens=confirmation_tokens,
+        confirmation_mails=ConfirmationMails(confirmation_tokens, base_url, database.times.confirmation_s),
         senders=Senders(trusted_proxies, token_secret),
         form_limits=form_limits,
         wake_dispatcher=Notifier(queue).notify,
@@ -125,6 +148,7 @@ def connect_services(
         wake_desks=Notifier(queue, DESK_CHANNEL).notify,
         operator_key=operator_key,
         allowed_origins=allowed_origins,
+        mail_is_offline=facts[Channel.EMAIL].mode is ChannelMode.OFFLINE,
         probes=probes or {},
     )
 

@@ -115,7 +115,17 @@ def ended(cast: Cast) -> None:
         cast.world.play(cast.operation("close", pick, 1))
 
 
-MEETINGS = (running_turn, idle_claim, taken_over, reply_on_its_way)
+def merged(cast: Cast) -> None:
+    """Two customers were found to be one, and both have written since; a turn of theirs is running."""
+    for pick in (0, 1):
+        cast.world.play(cast.accept(pick))
+    cast.world.play(cast.people.merge(0, 1))
+    for pick in (1, 0, 2):
+        cast.world.play(cast.accept(pick))
+    cast.claim_and_gather(1)
+
+
+MEETINGS = (merged, running_turn, idle_claim, taken_over, reply_on_its_way)
 SITUATIONS = (*MEETINGS, last_try, last_try_for_nobody, waiting_for_a_person, gone_quiet, ended)
 
 

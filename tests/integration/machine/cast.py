@@ -31,7 +31,7 @@ KINDS = (
         "fail",
         "fail_message",
     ),
-    *("take", "reply", "hand_back", "resolve", "let_go", "discard", "merge"),
+    *("take", "reply", "hand_back", "resolve", "let_go", "discard", "merge", "unmerge"),
     *("close", "remind", "survey_yes", "survey_no"),
     *("claim_sends", "record_sent", "record", "record_failed"),
 )
@@ -83,6 +83,7 @@ class Cast:
             "let_go": lambda: people.release(pick),
             "discard": lambda: people.discard(pick),
             "merge": lambda: people.merge(pick + variant % 2, pick + 1 - variant % 2),
+            "unmerge": lambda: people.unmerge(pick),
             "close": lambda: self.carers.close(pick, easily_upset=variant % 3 == 0),
             "remind": lambda: self.carers.remind(pick),
             "survey_yes": lambda: self.carers.answer(pick, solved=True),

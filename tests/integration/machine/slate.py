@@ -12,6 +12,7 @@ _TABLES = (
     "events",
     "escalations",
     "outbox",
+    "confirmations",
     "messages",
     "outcomes",
     "tickets",
