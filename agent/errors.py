@@ -88,6 +88,17 @@ class ProviderAway(DependencyAway):
     """A channel's provider does not answer now, and the request certainly did not reach it."""
 
 
+class ProviderBusy(ProviderAway):
+    """A channel's provider refuses for now. `pause_s` is what it asks to wait at least, 0 where it says nothing."""
+
+    def __init__(self, message: str, pause_s: float = 0.0) -> None:
+        super().__init__(message, pause_s)
+        self.pause_s = pause_s
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class SendAmbiguous(FteError):
     """A send whose request may have reached the provider: look it up, never simply retry."""
 
@@ -98,6 +109,20 @@ class SendRejected(FteError):
 
 class FenceLost(FteError):
     """Another holder claimed the customer's work, or a person took over: nothing of this turn may be written."""
+
+
+class RecipientOptedOut(SendRejected):
+    """The provider says that the recipient does not want to be written to."""
+
+
+class MediaUnavailable(FteError):
+    """A file that a message names is not there yet, or its host does not answer; it may be later."""
+
+    retryable = True
+
+
+class MediaRefused(FteError):
+    """A file that a message names is not taken: its address, its kind or its size."""
 
 
 class LeaseLost(FteError):

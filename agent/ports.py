@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,11 @@ from agent.records import (
     CommitStatus,
     CustomerId,
     FailureCause,
+    FetchedFile,
     Identity,
+    InboundMessage,
+    MediaFetch,
+    MissedReport,
     OutboxItem,
     Passage,
     TurnContext,
@@ -121,12 +126,43 @@ class Sender(Protocol):
         ...
 
 
+@runtime_checkable
+class SplittingSender(Sender, Protocol):
+    """A sender whose provider takes texts up to a limit and reports on each part later.
+
+    The courier sends the parts one after another, each with its own state; `send` and `find_sent` are about
+    `item.text`.
+    """
+
+    def split(self, item: OutboxItem) -> tuple[str, ...]:
+        """The body in parts that each fit, in order; one where it fits whole. Never empty, and none is blank."""
+        ...
+
+
 RememberDraft = Callable[[OutboxItem, str], Awaitable[None]]
 """remember_draft(item, draft_id) stores a draft on the outbox row, under its lease, before the draft is sent; from then
 on every item of that row has it as `provider_draft`. A sender that needs it gets it from whoever builds it.
 
 Raises LeaseLost when another courier has the row: the draft must not be sent. Raises DatabaseAway.
 """
+
+
+class MediaSource(Protocol):
+    """Where files come from that messages name."""
+
+    async def fetch(self, media: MediaFetch) -> FetchedFile:
+        """Raises MediaUnavailable for what may come yet, MediaRefused for what is not taken."""
+        ...
+
+
+class MissedSource(Protocol):
+    """A provider's own list of what it has, for what a webhook outage missed. `name` is the same after a restart."""
+
+    name: str
+
+    def fetch(self, since: datetime) -> AsyncIterator[InboundMessage | MissedReport]:
+        """Everything since then, known or not, in no order. Raises ProviderAway."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

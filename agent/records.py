@@ -200,6 +200,23 @@ class Screening:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaReference:
+    """A file that a message names at its provider. `media_type` is what the provider says it is."""
+
+    url: str
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentChange:
+    """The customer's word on being written to: no turn handles it. `confirmation` is the one text that answers it,
+    empty where the provider has answered already."""
+
+    opted_out: bool
+    confirmation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class InboundMessage:
     """One customer message, normalised by its channel, before it is stored.
 
@@ -219,6 +236,8 @@ class InboundMessage:
     request_hash: bytes | None = None
     synthetic: bool = False
     screening: Screening | None = None
+    media: tuple[MediaReference, ...] = ()
+    consent: ConsentChange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -410,6 +429,103 @@ class OutboxItem:
     """Of a request to confirm: what its link confirms."""
     asked_at: datetime | None = None
     """Of a request to confirm: when it was asked for."""
+    parts: tuple[str, ...] = ()
+    """How the body is divided where it is over the provider's limit; empty when it is sent whole."""
+    part: int = 0
+    """Which of them this is about: those before it have arrived."""
+    began_at: datetime | None = None
+    """When this part was first handed to the provider."""
+    since_inbound_s: float | None = None
+    """How long ago the customer last wrote in this thread."""
+    reported_id: str = ""
+    """The provider's id of this part, when the provider has reported on it before the courier knew that it arrived."""
+    wait_s: float = 0.0
+    """How long it waits for its place in the provider's rate."""
+
+    @property
+    def text(self) -> str:
+        """What is sent now: the part, or the whole body."""
+        return self.parts[self.part] if self.parts else self.body
+
+
+class ReportedEnd(StrEnum):
+    """How a provider's report ends a part that it had taken and did not deliver."""
+
+    FAILED = "failed"
+    OPTED_OUT = "opted_out"
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReport:
+    """What a provider reports of one part of a send. `rank` orders statuses: of all that came, the highest holds.
+
+    `summary` is for the person who sees to a part that was not delivered; it names neither words nor addresses.
+    """
+
+    outbox_id: OutboxId
+    part: int
+    provider_message_id: str
+    status: str
+    rank: int
+    error_code: int | None = None
+    end: ReportedEnd | None = None
+    summary: str = ""
+
+
+class ReportEffect(StrEnum):
+    """What a report changed."""
+
+    UNKNOWN = "unknown"
+    """It is about nothing that is stored."""
+    DOUBLED = "doubled"
+    """The part had arrived already, under another id: it was sent twice."""
+    FAILED = "failed"
+    OPTED_OUT = "opted_out"
+    MOVED = "moved"
+    """The courier has something to do now."""
+    RECORDED = "recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class MissedReport:
+    """A report as a provider's list shows it; whose it is, its id tells."""
+
+    provider_message_id: str
+    status: str
+    error_code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SendRate:
+    """How fast a provider takes sends: of one sender, and to one recipient; `burst` may leave at once."""
+
+    per_second: float
+    burst: int
+    recipient_per_second: float
+    recipient_burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFetch:
+    """A file to be fetched from its provider into a conversation."""
+
+    media_id: UUID
+    channel: Channel
+    conversation_id: ConversationId
+    message_key: str
+    """The message's id at the provider."""
+    url: str
+    media_type: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedFile:
+    """A file as it is kept: a name that is safe to save under, and what its content is."""
+
+    name: str
+    media_type: str
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)

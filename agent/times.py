@@ -45,10 +45,22 @@ class Times:
     """How long a courier's lease of an outbox row lives; expired `sending` becomes `unknown`."""
     send_timeout_s: float = 10.0
     """One send at a provider."""
-    send_budget: int = 8
+    send_wait_s: float = 2.0
+    """How long a courier keeps a leased row for its place in the provider's rate; what waits longer is given back."""
+    send_backoff_cap_s: float = 120.0
+    """Longest pause between sends that did not arrive; the first is backoff_first_s, and it doubles."""
+    part_pause_s: float = 3.0
+    """How long the next part of a long text waits for the provider's report that the one before is on its way."""
+    send_budget: int = 12
     """Sends that certainly did not arrive before an outbox row fails and is escalated."""
     lookup_pause_s: float = 5.0
     """Between the two looks for an ambiguous send at its provider."""
+    media_lease_s: float = 30.0
+    """One fetch of a file that a message names; an expired one is tried again."""
+    media_budget: int = 8
+    """Tries at such a file before it is given up; the pauses are 1, 3, 9 s and so on."""
+    reconcile_s: float = 300.0
+    """How often messages that a webhook outage missed are looked for at their provider."""
     poll_s: float = 2.0
     """Longest sleep of a loop that also wakes on NOTIFY: the bound on a lost wake-up."""
     aftercare_s: float = 30.0
@@ -87,7 +99,9 @@ class Times:
             "heartbeat_s * 3 <= lock_lease_s": self.heartbeat_s * 3 <= self.lock_lease_s,
             "model_timeout_s < turn_timeout_s": self.model_timeout_s < self.turn_timeout_s,
             "embed_timeout_s < turn_timeout_s": self.embed_timeout_s < self.turn_timeout_s,
-            "send_timeout_s < send_lease_s": self.send_timeout_s < self.send_lease_s,
+            "send_wait_s + send_timeout_s < send_lease_s": self.send_wait_s + self.send_timeout_s < self.send_lease_s,
+            "backoff_first_s <= send_backoff_cap_s": self.backoff_first_s <= self.send_backoff_cap_s,
+            "media_lease_s > 5": self.media_lease_s > 5,
             "backoff_first_s <= backoff_cap_s": self.backoff_first_s <= self.backoff_cap_s,
             "statement_timeout_s < lease_s": self.statement_timeout_s < self.lease_s,
             "acquire_connection_s < lease_s": self.acquire_connection_s < self.lease_s,

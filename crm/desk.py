@@ -49,7 +49,8 @@ class Desk:
     ) -> None:
         """Answer through the customer's channel, taking the conversation over where nobody has.
 
-        The same key again changes nothing; with another text it raises Conflict.
+        The same key again changes nothing; with another text it raises Conflict, and so it does for a customer who
+        opted out.
         """
         token = _reply_token(conversation_id, idempotency_key)
         async with self._locked(conversation_id) as (connection, row):
@@ -58,6 +59,10 @@ class Desk:
                 if stored["body"] != text:
                     raise Conflict("this Idempotency-Key was used with another reply; use a new key")
                 return
+            if row["opted_out"]:
+                raise Conflict(
+                    "the customer has asked not to be written to here; until they write START nothing is sent"
+                )
             await self._take(connection, conversation_id, row, operator)
             await connection.execute(_QUERIES["record_reply"], conversation_id, text, token, operator)
             await connection.execute(_QUERIES["record_event"], conversation_id, "replied", operator)

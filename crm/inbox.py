@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import timedelta
 
 import asyncpg
@@ -56,7 +57,7 @@ class Inbox:
         """
         for _ in range(_ATTEMPTS):
             try:
-                [row] = await self._calls.ask([message])
+                row = await self._accept_one(message)
             except (asyncpg.UniqueViolationError, _Collided):
                 continue
             except asyncpg.PostgresError as error:
@@ -67,6 +68,19 @@ class Inbox:
                 raise Conflict("this Idempotency-Key was used with another request; use a new key")
             return _to_accepted(row)
         raise DatabaseAway("the message kept colliding with deliveries of its twin; try again")
+
+    async def _accept_one(self, message: InboundMessage) -> asyncpg.Record:
+        if not message.media and message.consent is None:
+            [row] = await self._calls.ask([message])
+            return row
+        arguments = (*self._to_arguments(message), *_to_extras(message))
+        async with self._database.connection() as connection:
+            try:
+                row = await connection.fetchrow(_QUERIES["accept_with_extras"], *arguments)
+            except asyncpg.TransactionRollbackError as error:
+                raise _Collided from error
+        assert row is not None, "a function that returns one row"
+        return row
 
     async def _accept_together(self, messages: list[InboundMessage]) -> list[asyncpg.Record]:
         # Everybody takes the locks of threads in one order, so that shared transactions seldom wait for each other in
@@ -112,6 +126,17 @@ def _to_screening(screening: Screening | None) -> tuple[object, ...]:
         return None, None, None, None
     reasons = [suspicion.value for suspicion in screening.suspicions]
     return reasons, screening.per_recipient, screening.sender, screening.per_sender
+
+
+def _to_extras(message: InboundMessage) -> tuple[object, ...]:
+    consent = message.consent
+    return (
+        [each.url for each in message.media],
+        [each.media_type for each in message.media],
+        consent.opted_out if consent else None,
+        consent.confirmation if consent else "",
+        secrets.token_urlsafe(16),
+    )
 
 
 def _to_accepted(row: asyncpg.Record) -> Accepted:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import asyncpg
@@ -11,23 +12,30 @@ from agent.errors import LeaseLost
 from agent.records import (
     Channel,
     ConversationId,
+    DeliveryReport,
     IdentifierKind,
     Identity,
     OutboxId,
     OutboxItem,
+    ReportEffect,
+    SendRate,
     TicketId,
 )
 from crm.database import Database
 from crm.queries import load_queries
 
 _QUERIES = load_queries("outbox")
+ARRIVED_RANK = 10
+"""The rank of the report from which on a part is on its way, so that the next one may follow it."""
 
 
 class Outbox:
     """Every method raises DatabaseAway. What another lease has moved on is left alone."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, rates: Mapping[Channel, SendRate] | None = None) -> None:
+        """`rates` of the channels whose provider has one; all couriers share the places in it."""
         self._database = database
+        self._rates = dict(rates or {})
         self._times = database.times
         self._lease = timedelta(seconds=self._times.send_lease_s)
         self._lookup_pause = timedelta(seconds=self._times.lookup_pause_s)
@@ -39,18 +47,89 @@ class Outbox:
             await connection.execute(_QUERIES["cancel_superseded"])
             await connection.execute(_QUERIES["expire_sending"])
             rows = await connection.fetch(_QUERIES["claim_outbox"], limit, self._lease, self._lookup_pause)
-        return [_to_item(row) for row in rows]
+            items = [_to_item(row) for row in rows]
+            waits: dict[OutboxId, float] = {}
+            for channel, rate in self._rates.items():
+                leaving = [
+                    item.outbox_id
+                    for item in items
+                    if item.channel is channel and not item.was_unknown and not item.reported_id
+                ]
+                if leaving:
+                    slots = await connection.fetch(_QUERIES["reserve_slots"], leaving, *_to_arguments(channel, rate))
+                    waits |= {row["outbox_id"]: row["wait_s"] for row in slots}
+        return [replace(item, wait_s=waits.get(item.outbox_id, 0.0)) for item in items]
 
-    async def record_sent(self, sent: Sequence[tuple[OutboxItem, str]]) -> int:
-        """End sends that arrived, with their ids at the provider; returns how many were still ours."""
+    async def record_deferred(self, item: OutboxItem) -> None:
+        """Give back what waits long for its place in the provider's rate, which it keeps."""
+        async with self._database.connection() as connection:
+            await connection.execute(_QUERIES["record_deferred"], item.outbox_id, item.lease)
+
+    async def remember_parts(self, item: OutboxItem, parts: Sequence[str]) -> OutboxItem:
+        """Store how the body is divided before its first part is sent. Raises LeaseLost."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_QUERIES["remember_parts"], item.outbox_id, item.lease, list(parts))
+        if row is None:
+            raise LeaseLost("another courier has this outbox row")
+        return replace(item, parts=tuple(parts))
+
+    async def record_part_sent(self, item: OutboxItem, provider_id: str) -> None:
+        """End a part that arrived; the next one is due when the provider reports it on its way, or after a pause."""
+        async with self._database.connection() as connection:
+            await connection.execute(
+                _QUERIES["record_part_sent"],
+                item.outbox_id,
+                item.lease,
+                provider_id,
+                timedelta(seconds=self._times.part_pause_s),
+                ARRIVED_RANK,
+            )
+
+    async def record_sent(
+        self, sent: Sequence[tuple[OutboxItem, str]], reported_on: Collection[OutboxId] = frozenset()
+    ) -> int:
+        """End sends that arrived, with their ids at the provider; returns how many were still ours.
+
+        `reported_on`: those on which the provider reports later.
+        """
         async with self._database.connection() as connection:
             rows = await connection.fetch(
                 _QUERIES["record_sent"],
                 [item.outbox_id for item, _ in sent],
                 [item.lease for item, _ in sent],
                 [provider_id for _, provider_id in sent],
+                [item.outbox_id in reported_on for item, _ in sent],
             )
         return len(rows)
+
+    async def record_report(self, report: DeliveryReport) -> ReportEffect:
+        """Keep what the provider reports of a part, and see to it when it was not delivered."""
+        async with self._database.connection() as connection:
+            effect: str = await connection.fetchval(
+                _QUERIES["record_delivery_event"],
+                report.outbox_id,
+                report.part,
+                report.provider_message_id,
+                report.status,
+                report.rank,
+                ARRIVED_RANK,
+                report.error_code,
+                report.end.value if report.end else None,
+                report.summary,
+            )
+        return ReportEffect(effect)
+
+    async def find_part(self, provider_id: str) -> tuple[OutboxId, int] | None:
+        """Which part of which send has this id at the provider; None for what was not sent from here."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_QUERIES["find_part"], provider_id)
+        return None if row is None else (OutboxId(row["outbox_id"]), row["part"])
+
+    async def fetch_known_ids(self, provider_ids: Collection[str]) -> set[str]:
+        """Which of these ids at the provider belong to sends that are known here."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_QUERIES["fetch_known_ids"], list(provider_ids))
+        return {row["provider_message_id"] for row in rows}
 
     async def remember_draft(self, item: OutboxItem, draft_id: str) -> None:
         """Implements ports.RememberDraft."""
@@ -59,8 +138,9 @@ class Outbox:
         if row is None:
             raise LeaseLost("another courier has this outbox row")
 
-    async def record_retry(self, item: OutboxItem, error: str) -> None:
-        """Send again later; over the budget the row fails and the conversation goes to a person."""
+    async def record_retry(self, item: OutboxItem, error: str, pause_s: float = 0.0) -> None:
+        """Send again later, not before `pause_s`; over the budget the row fails and the conversation goes to a
+        person."""
         if item.attempts >= self._times.send_budget:
             await self.record_failed(item, error)
             return
@@ -70,8 +150,9 @@ class Outbox:
                 item.outbox_id,
                 item.lease,
                 self._times.backoff_first_s,
-                self._times.backoff_cap_s,
+                self._times.send_backoff_cap_s,
                 error,
+                pause_s,
             )
 
     async def record_unknown(self, item: OutboxItem, error: str) -> None:
@@ -101,6 +182,11 @@ class Outbox:
                     f"A reply could not be delivered: {error}",
                 )
 
+    async def record_opted_out(self, item: OutboxItem) -> None:
+        """End a send whose recipient opted out at the provider; nothing more goes to that identity."""
+        async with self._database.connection() as connection:
+            await connection.execute(_QUERIES["record_opted_out"], item.outbox_id, item.lease)
+
     async def seconds_until_due(self) -> float | None:
         """Until there is something to send, look up or expire; None when nothing is open."""
         async with self._database.connection() as connection:
@@ -128,4 +214,19 @@ def _to_item(row: asyncpg.Record) -> OutboxItem:
         lease=row["lease"],
         was_unknown=row["was_unknown"],
         provider_draft=row["provider_draft"] or "",
+        parts=tuple(row["parts"] or ()),
+        part=row["parts_sent"],
+        began_at=row["began_at"],
+        since_inbound_s=row["since_inbound_s"],
+        reported_id=row["reported_id"] or "",
+    )
+
+
+def _to_arguments(channel: Channel, rate: SendRate) -> tuple[str, timedelta, int, timedelta, int]:
+    return (
+        channel.value,
+        timedelta(seconds=1 / rate.per_second),
+        rate.burst,
+        timedelta(seconds=1 / rate.recipient_per_second),
+        rate.recipient_burst,
     )

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
+from channels.whatsapp.signature import WebhookDoor
 from crm.database import Database
 from deployments.channel_states import facts_of
 from deployments.measures import ReplicaMeasures, of_database
@@ -41,6 +42,7 @@ class Ingress:
             form_limits=FormLimits(settings.form_per_email, settings.form_per_address),
             base_url=settings.base_url,
             channel_facts=facts_of(gmail=settings.gmail_credentials, twilio=settings.twilio_credentials),
+            whatsapp=WebhookDoor(settings.twilio_auth_token, settings.base_url),
             probes=make_probes(embedding, dispatcher, settings.lock_shards, settings.times),
         )
         self._measures = ReplicaMeasures(

@@ -28,6 +28,9 @@ _WELL_KNOWN_SECRETS = frozenset({"", "admin", "changeme", "default", "password",
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
 
+_PHONE = re.compile(r"\+[1-9][0-9]{6,14}")  # ITU-T E.164
+_TEMPLATE = re.compile(r"HX[0-9a-fA-F]{32}")
+
 StringList = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -62,8 +65,15 @@ class Settings(BaseSettings):
     gmail_pubsub_topic: str = ""
     gmail_api_url: str = Field(default="", validation_alias="FTE_GMAIL_API_URL")
     twilio_account_sid: str = ""
+    """Empty means WhatsApp's offline mode: what goes out is recorded, and webhooks are signed with a local token."""
     twilio_auth_token: SecretStr = SecretStr("")
+    """Verifies webhooks and signs requests in. Without an account, one that `fte up` makes."""
     twilio_whatsapp_number: str = ""
+    """Our number, as +15550100123; `whatsapp:` before it does no harm."""
+    twilio_template_sid: str = Field(default="", validation_alias="FTE_TWILIO_TEMPLATE_SID")
+    """The approved template for what is sent more than 24 hours after the customer's last message."""
+    twilio_per_second: float = Field(default=80.0, gt=0, le=1000, validation_alias="FTE_TWILIO_PER_SECOND")
+    """Messages a second that our number may send; Twilio's sandbox takes one in three seconds."""
     twilio_api_url: str = Field(default="", validation_alias="FTE_TWILIO_API_URL")
 
     api_host: str = "127.0.0.1"
@@ -112,6 +122,21 @@ class Settings(BaseSettings):
             ip_network(network, strict=False)
         return networks
 
+    @field_validator("twilio_whatsapp_number", mode="after")
+    @classmethod
+    def _check_number(cls, number: str) -> str:
+        number = number.removeprefix("whatsapp:").strip()
+        if number and not _PHONE.fullmatch(number):
+            raise ValueError("must be an international number like +15550100123")
+        return number
+
+    @field_validator("twilio_template_sid", mode="after")
+    @classmethod
+    def _check_template(cls, sid: str) -> str:
+        if sid and not _TEMPLATE.fullmatch(sid):
+            raise ValueError("must be HX and 32 hexadecimal digits")
+        return sid
+
     @field_validator("home", mode="after")
     @classmethod
     def _resolve(cls, value: Path) -> Path:
@@ -122,6 +147,10 @@ class Settings(BaseSettings):
         self.times.check()
         if self.environment == "production":
             self._check_production()
+        if self.twilio_account_sid and not self.twilio_whatsapp_number:
+            raise ConfigurationInvalid(
+                "TWILIO_WHATSAPP_NUMBER must be set with TWILIO_ACCOUNT_SID: replies come from it"
+            )
         return self
 
     def _check_production(self) -> None:
@@ -136,6 +165,8 @@ class Settings(BaseSettings):
             raise ConfigurationInvalid("in production POSTGRES_PASSWORD must be set, to a value of your own")
         if self.twilio_account_sid and not self.twilio_auth_token.get_secret_value():
             raise ConfigurationInvalid("in production TWILIO_AUTH_TOKEN must be set, to verify webhooks")
+        if self.twilio_account_sid and not self.api_base_url.startswith("https://"):
+            raise ConfigurationInvalid("in production API_BASE_URL must be the https address that Twilio calls")
 
     @property
     def base_url(self) -> str:
@@ -190,6 +221,9 @@ def load_settings() -> Settings:
             for name, file in key_files(settings.home).items()
             if name not in settings.model_fields_set and file.exists()
         }
+        if settings.twilio_account_sid:
+            # A local token is for local webhooks: with a real account nothing but its own token counts.
+            stored.pop("twilio_auth_token", None)
         return settings.model_copy(update=stored)
     except ValidationError as error:
         # Neither the input nor the exception's text may be shown: either can hold a secret.
@@ -199,7 +233,7 @@ def load_settings() -> Settings:
 
 def key_files(home: Path) -> dict[str, Path]:
     """Where the keys that `fte up` makes are kept, by the setting that each gives."""
-    return {"operator_key": home / "keys" / "operator_key", "token_secret": home / "keys" / "token_secret"}
+    return {name: home / "keys" / name for name in ("operator_key", "token_secret", "twilio_auth_token")}
 
 
 def inherited_environment(extra: dict[str, str]) -> dict[str, str]:

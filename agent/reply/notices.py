@@ -32,3 +32,10 @@ def received_notice(channel: Channel, away: str = "") -> str:
 def held_notice(channel: Channel) -> str:
     """What a customer is told once when they write while a person has the conversation."""
     return _HELD[channel]
+
+
+def consent_notice(*, opted_out: bool) -> str:
+    """The one confirmation of an opt-out, which nothing follows until an opt-in, or of an opt-in."""
+    if opted_out:
+        return "You won't get any more messages from us here. If you change your mind, write START."
+    return "Welcome back! You'll get our messages here again. What can I do for you?"

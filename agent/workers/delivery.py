@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
-from agent.errors import DatabaseAway, LeaseLost, ProviderAway, SendAmbiguous, SendRejected
+from agent.errors import (
+    DatabaseAway,
+    LeaseLost,
+    ProviderAway,
+    ProviderBusy,
+    RecipientOptedOut,
+    SendAmbiguous,
+    SendRejected,
+)
 from agent.log_fields import LogFields, log_extra, log_fields
-from agent.ports import Sender
-from agent.records import Channel, OutboxItem
+from agent.ports import Sender, SplittingSender
+from agent.records import Channel, OutboxId, OutboxItem
 from agent.times import Times
 from agent.workers.waking_loop import StopListening, WakingLoop
 
@@ -22,9 +30,19 @@ class OutboxStore(Protocol):
 
     async def claim(self, limit: int) -> list[OutboxItem]: ...
 
-    async def record_sent(self, sent: Sequence[tuple[OutboxItem, str]]) -> int: ...
+    async def record_deferred(self, item: OutboxItem) -> None: ...
 
-    async def record_retry(self, item: OutboxItem, error: str) -> None: ...
+    async def remember_parts(self, item: OutboxItem, parts: Sequence[str]) -> OutboxItem: ...
+
+    async def record_part_sent(self, item: OutboxItem, provider_id: str) -> None: ...
+
+    async def record_sent(
+        self, sent: Sequence[tuple[OutboxItem, str]], reported_on: Collection[OutboxId] = frozenset()
+    ) -> int: ...
+
+    async def record_retry(self, item: OutboxItem, error: str, pause_s: float = 0.0) -> None: ...
+
+    async def record_opted_out(self, item: OutboxItem) -> None: ...
 
     async def record_unknown(self, item: OutboxItem, error: str) -> None: ...
 
@@ -54,7 +72,11 @@ class DeliveryLoop(WakingLoop):
         super().__init__(
             times,
             beat_limit_s=(
-                times.poll_s + times.send_timeout_s + 4 * times.statement_timeout_s + times.acquire_connection_s
+                times.poll_s
+                + times.send_wait_s
+                + times.send_timeout_s
+                + 5 * times.statement_timeout_s
+                + times.acquire_connection_s
             ),
             longest_outage_pause_s=times.backoff_first_s,
         )
@@ -75,7 +97,7 @@ class DeliveryLoop(WakingLoop):
         ends = await asyncio.gather(*(self._deliver(item) for item in items), return_exceptions=True)
         sent = [(item, end) for item, end in zip(items, ends, strict=True) if isinstance(end, str)]
         if sent:
-            await self._outbox.record_sent(sent)
+            await self._outbox.record_sent(sent, self._reported_on(sent))
             self._on_delivered()
             for item, _ in sent:
                 _LOG.info("a reply was delivered", extra=log_extra(**_fields_of(item)))
@@ -85,27 +107,34 @@ class DeliveryLoop(WakingLoop):
         # A conversation's next row becomes claimable only now.
         return 0.0
 
+    def _reported_on(self, sent: Sequence[tuple[OutboxItem, str]]) -> set[OutboxId]:
+        return {item.outbox_id for item, _ in sent if isinstance(self._senders[item.channel], SplittingSender)}
+
     async def _deliver(self, item: OutboxItem) -> str | None:
-        """The provider's id when it certainly arrived; otherwise what happened is recorded here."""
+        """The provider's id when all of it certainly arrived; otherwise what happened is recorded here."""
         with log_fields(**_fields_of(item)):
             return await self._deliver_one(item)
 
     async def _deliver_one(self, item: OutboxItem) -> str | None:
         sender = self._senders[item.channel]
+        if item.wait_s > self._times.send_wait_s:
+            await self._outbox.record_deferred(item)
+            return None
+        await asyncio.sleep(item.wait_s)
         try:
-            async with asyncio.timeout(self._times.send_timeout_s):
-                if not item.was_unknown:
-                    return await sender.send(item)
-                provider_id = await sender.find_sent(item)
-            if provider_id is None:
-                _LOG.info("the provider does not know this send")
-                await self._outbox.record_not_found(item)
-            return provider_id
+            if not (item.parts or item.was_unknown or item.reported_id) and isinstance(sender, SplittingSender):
+                parts = sender.split(item)
+                item = await self._outbox.remember_parts(item, parts) if len(parts) > 1 else item
+            provider_id = item.reported_id or await self._ask(sender, item)
         except ProviderAway as error:
             # A look-up that failed says nothing about the send: its row stays unknown and is looked up again.
-            _LOG.warning("the provider does not answer")
+            _LOG.warning("the provider does not answer, or not now")
             if not item.was_unknown:
-                await self._outbox.record_retry(item, str(error))
+                pause_s = error.pause_s if isinstance(error, ProviderBusy) else 0.0
+                await self._outbox.record_retry(item, str(error), pause_s)
+        except RecipientOptedOut:
+            _LOG.info("the recipient has opted out at the provider; the reply is not sent")
+            await self._outbox.record_opted_out(item)
         except SendRejected as error:
             _LOG.warning("the provider refused a reply; a person must see to it")
             await self._outbox.record_failed(item, str(error))
@@ -120,7 +149,22 @@ class DeliveryLoop(WakingLoop):
             # Whatever a sender raises that it does not promise: the message may have left.
             _LOG.exception("sending failed in an unforeseen way")
             await self._outbox.record_unknown(item, type(error).__name__)
+        else:
+            if provider_id is None or item.part + 1 >= len(item.parts):
+                return provider_id
+            await self._outbox.record_part_sent(item, provider_id)
         return None
+
+    async def _ask(self, sender: Sender, item: OutboxItem) -> str | None:
+        """Send it, or look for it where an earlier send is uncertain."""
+        async with asyncio.timeout(self._times.send_timeout_s):
+            if not item.was_unknown:
+                return await sender.send(item)
+            provider_id = await sender.find_sent(item)
+        if provider_id is None:
+            _LOG.info("the provider does not know this send")
+            await self._outbox.record_not_found(item)
+        return provider_id
 
 
 def _fields_of(item: OutboxItem) -> LogFields:

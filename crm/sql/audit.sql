@@ -105,7 +105,43 @@ SELECT format('outbox row %s of conversation %s was cancelled, but no person too
 FROM outbox b
 JOIN conversations c ON c.conversation_id = b.conversation_id
 JOIN customer_identifiers i ON i.identifier_id = c.identifier_id
-WHERE b.state = 'cancelled' AND (b.author = 'person' OR (c.owner_epoch <= b.owner_epoch AND i.opted_out_at IS NULL))
+WHERE b.state = 'cancelled' AND (b.author = 'person' OR c.owner_epoch <= b.owner_epoch) AND i.opted_out_at IS NULL
+  AND NOT EXISTS (
+    SELECT FROM consents s WHERE s.identifier_id = c.identifier_id AND s.opted_out AND s.created_at >= b.created_at)
+
+-- name: find_reply_after_opt_out
+-- Somebody was written to who had asked not to be.
+SELECT format('outbox row %s of conversation %s was written and sent after an opt-out', b.outbox_id, b.conversation_id) AS finding
+FROM outbox b JOIN conversations c ON c.conversation_id = b.conversation_id
+WHERE b.state = 'sent' AND NOT b.is_consent AND (
+    SELECT s.opted_out FROM consents s WHERE s.identifier_id = c.identifier_id AND s.created_at < b.created_at
+    ORDER BY s.consent_id DESC LIMIT 1)
+
+-- name: find_unsaid_consent
+-- An opt-out or opt-in stands otherwise than the identity's last word.
+SELECT format('identifier %s is %s, its last word was the opposite', i.identifier_id, CASE WHEN i.opted_out_at IS NULL THEN 'opted in' ELSE 'opted out' END) AS finding
+FROM customer_identifiers i
+JOIN LATERAL (
+    SELECT s.opted_out FROM consents s WHERE s.identifier_id = i.identifier_id ORDER BY s.consent_id DESC LIMIT 1
+) last ON true
+WHERE last.opted_out <> (i.opted_out_at IS NOT NULL)
+
+-- name: find_torn_parts
+-- A text was sent in parts and not all of them, or more of them than it has, left.
+SELECT format('outbox row %s of conversation %s is %s after %s of %s parts', b.outbox_id, b.conversation_id, b.state, b.parts_sent, coalesce(cardinality(b.parts), 1)) AS finding
+FROM outbox b
+WHERE b.parts_sent > coalesce(cardinality(b.parts), 1) OR (b.state = 'sent' AND b.parts_sent <> coalesce(cardinality(b.parts), 1))
+
+-- name: find_sent_twice
+-- A part was sent more than once: the provider reports on it under several ids.
+SELECT format('part %s of outbox row %s was sent as %s', e.part, e.outbox_id, string_agg(DISTINCT e.provider_message_id, ', ')) AS finding
+FROM delivery_events e GROUP BY e.outbox_id, e.part HAVING count(DISTINCT e.provider_message_id) > 1
+
+-- name: find_ignored_report
+-- The provider reported that a part was not delivered, and nothing came of it.
+SELECT format('part %s of outbox row %s was reported %s, and the row is %s', p.part, p.outbox_id, p.status, b.state) AS finding
+FROM outbox_parts p JOIN outbox b ON b.outbox_id = p.outbox_id
+WHERE p.status IN ('failed', 'undelivered', 'canceled') AND (b.refused_as IS NULL OR b.state = 'sent')
 
 -- name: find_silent_failure
 -- A reply failed and nobody was told: no escalation of its thread was live then or after.
@@ -174,7 +210,8 @@ FROM (
 WHERE later_outcome IS NOT NULL AND (outcome_id IS NULL OR later_outcome < outcome_id)
 
 -- name: find_disorder_of_customer
--- A message of a customer was ended before an earlier one of another conversation; a merge starts anew.
+-- A message of a customer was ended before an earlier one of another conversation; a merge starts anew, and a word on
+-- being written to waits for no turn.
 SELECT format('message %s (seq %s) of customer %s was ended before message %s (seq %s)', later_id, later_seq, customer_id, message_id, seq) AS finding
 FROM (
     SELECT m.customer_id, m.message_id, m.seq, m.outcome_id,
@@ -182,6 +219,7 @@ FROM (
     FROM messages m LEFT JOIN outcomes o ON o.outcome_id = m.outcome_id
     WHERE m.direction = 'inbound' AND (o.created_at IS NULL OR NOT EXISTS (
         SELECT FROM customer_merges g WHERE g.target_id = m.customer_id AND g.created_at > o.created_at))
+      AND coalesce(o.kind <> 'suppressed' OR o.reason NOT IN ('opt_out', 'opt_in'), true)
     WINDOW w AS (PARTITION BY m.customer_id ORDER BY m.seq)
 ) pair
 WHERE later_outcome IS NOT NULL AND (outcome_id IS NULL OR later_outcome < outcome_id)

@@ -9,10 +9,13 @@ SELECT raise_fence($1)
 SELECT customer_id FROM conversations WHERE conversation_id = $1
 
 -- name: lock_conversation
--- Locks a conversation of a customer and reads who owns it; no row when a merge moved it.
+-- Locks a conversation of a customer and reads who owns it, and whether its customer opted out; no row when a merge
+-- moved it.
 -- $1 uuid: conversation
 -- $2 uuid: customer
-SELECT state, owner, owner_epoch, channel FROM conversations WHERE conversation_id = $1 AND customer_id = $2 FOR UPDATE
+SELECT c.state, c.owner, c.owner_epoch, c.channel, i.opted_out_at IS NOT NULL AS opted_out
+FROM conversations c JOIN customer_identifiers i ON i.identifier_id = c.identifier_id
+WHERE c.conversation_id = $1 AND c.customer_id = $2 FOR UPDATE OF c
 
 -- name: record_owner
 -- Gives a conversation to a person.

@@ -21,6 +21,7 @@ from deployments.routes import (
     service_rules,
     support,
     survey,
+    whatsapp,
 )
 from deployments.web.embedding_sites import EmbeddingSites
 from deployments.web.errors import UnexpectedErrors, add_error_handlers
@@ -51,7 +52,7 @@ def create_app(services: IngressServices) -> FastAPI:
     app.state.services = services
     # Routes are tried in this order, and submissions are most of the traffic.
     desks = (desk.router, desk_session.router, desk_page.build_router(), attachments.router, quarantine.router)
-    for_customers = (support.router, survey.router, confirm.build_router(), pages.build_router())
+    for_customers = (support.router, whatsapp.router, survey.router, confirm.build_router(), pages.build_router())
     for router in (*for_customers, *desks, customers.router, service_rules.router, channels.router, operations.router):
         app.include_router(router)
     add_error_handlers(app)

@@ -13,6 +13,7 @@ from agent.channel_health import ChannelMode
 from agent.records import Channel
 from channels.web_form.confirmation_mail import ConfirmationMails
 from channels.web_form.tokens import ConfirmationTokens, TicketTokens
+from channels.whatsapp.signature import WebhookDoor
 from crm.attachments import Attachments
 from crm.confirmations import Confirmations
 from crm.customer_views import CustomerViews
@@ -24,6 +25,7 @@ from crm.inbox import Inbox
 from crm.merge import Merges
 from crm.metrics import Metrics
 from crm.notifier import Notifier
+from crm.outbox import Outbox
 from crm.quarantine import Quarantine
 from crm.resolutions import Surveys
 from crm.service_rules import RememberedRules, ServiceRulesStore
@@ -37,6 +39,8 @@ from deployments.web.key_guesses import KeyGuesses
 from deployments.web.reply_streams import ReplyStreams
 from deployments.web.senders import Senders
 from deployments.web.sessions import DeskSessions
+
+CLOSED_DOOR = WebhookDoor(SecretStr(""), "")
 
 HealthProbe = Callable[[], Awaitable[Mapping[str, Any]]]
 """Answers plain values about one part of the system; what it raises is shown as that part's problem."""
@@ -55,6 +59,8 @@ class IngressServices:
     """One per replica. `wake_dispatcher`, `wake_courier` and `wake_desks` return at once."""
 
     inbox: Inbox
+    outbox: Outbox
+    whatsapp: WebhookDoor
     desk: Desk
     tickets: TicketViews
     desk_views: DeskViews
@@ -106,6 +112,7 @@ def connect_services(
     base_url: str = "http://127.0.0.1:8000",
     channel_facts: Mapping[Channel, ChannelFacts] | None = None,
     channel_readers: Mapping[Channel, StateReader] | None = None,
+    whatsapp: WebhookDoor = CLOSED_DOOR,
     probes: Mapping[str, HealthProbe] | None = None,
 ) -> IngressServices:
     """The services over one database. `base_url` is what customers' links begin with; without `channel_facts` every
@@ -118,6 +125,8 @@ def connect_services(
     metrics = Metrics(database)
     return IngressServices(
         inbox=Inbox(database),
+        outbox=Outbox(database),
+        whatsapp=whatsapp,
         desk=Desk(database),
         tickets=tickets,
         desk_views=DeskViews(database),

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 import pytest
 
-from agent.errors import DatabaseAway, LeaseLost, ProviderAway, SendAmbiguous, SendRejected
+from agent.errors import (
+    DatabaseAway,
+    LeaseLost,
+    ProviderAway,
+    ProviderBusy,
+    RecipientOptedOut,
+    SendAmbiguous,
+    SendRejected,
+)
 from agent.records import (
     Channel,
     ConversationId,
@@ -52,6 +60,7 @@ class MemoryOutbox:
     ends: dict[str, str] = field(default_factory=dict)
     away: bool = False
     refused: int = 0
+    reported_on: set[OutboxId] = field(default_factory=set)
 
     async def claim(self, limit: int) -> list[OutboxItem]:
         if self.away:
@@ -60,12 +69,27 @@ class MemoryOutbox:
         claimed, self.pending = self.pending[:limit], self.pending[limit:]
         return claimed
 
-    async def record_sent(self, sent: Sequence[tuple[OutboxItem, str]]) -> int:
+    async def record_deferred(self, item: OutboxItem) -> None:
+        self.ends[item.send_token] = "deferred"
+
+    async def remember_parts(self, item: OutboxItem, parts: Sequence[str]) -> OutboxItem:
+        return replace(item, parts=tuple(parts))
+
+    async def record_part_sent(self, item: OutboxItem, provider_id: str) -> None:
+        self.pending.append(replace(item, part=item.part + 1))
+
+    async def record_sent(
+        self, sent: Sequence[tuple[OutboxItem, str]], reported_on: Collection[OutboxId] = frozenset()
+    ) -> int:
         self.ends |= {item.send_token: f"sent {provider_id}" for item, provider_id in sent}
+        self.reported_on |= set(reported_on)
         return len(sent)
 
-    async def record_retry(self, item: OutboxItem, error: str) -> None:
-        self.ends[item.send_token] = "retry"
+    async def record_retry(self, item: OutboxItem, error: str, pause_s: float = 0.0) -> None:
+        self.ends[item.send_token] = f"retry after {pause_s:g} s" if pause_s else "retry"
+
+    async def record_opted_out(self, item: OutboxItem) -> None:
+        self.ends[item.send_token] = "opted out"
 
     async def record_unknown(self, item: OutboxItem, error: str) -> None:
         self.ends[item.send_token] = "unknown"
@@ -106,9 +130,25 @@ class ScriptedSender:
             "rejected": SendRejected("no"),
             "bug": KeyError("bug"),
             "lost": LeaseLost("another courier has it"),
+            "busy": ProviderBusy("not now", 7.0),
+            "stopped": RecipientOptedOut("they said stop"),
         }
         if item.send_token in errors:
             raise errors[item.send_token]
+
+
+@dataclass
+class InParts(ScriptedSender):
+    """Divides a body at its spaces."""
+
+    texts: list[str] = field(default_factory=list)
+
+    def split(self, item: OutboxItem) -> tuple[str, ...]:
+        return tuple(item.body.split())
+
+    async def send(self, item: OutboxItem) -> str:
+        self.texts.append(item.text)
+        return f"id-{item.part}"
 
 
 @asynccontextmanager
@@ -137,6 +177,8 @@ async def courier(outbox: MemoryOutbox, sender: ScriptedSender | StoredSender) -
         ("slow", "unknown"),
         ("bug", "unknown"),
         ("rejected", "failed"),
+        ("busy", "retry after 7 s"),
+        ("stopped", "opted out"),
     ],
 )
 async def test_each_end_of_a_send_is_recorded(token: str, end: str) -> None:
@@ -168,6 +210,45 @@ async def test_a_send_that_another_courier_has_is_left_to_it() -> None:
     async with courier(outbox, ScriptedSender()):
         await until(lambda: "fine" in outbox.ends)
     assert "lost" not in outbox.ends
+
+
+async def test_a_long_text_is_sent_in_parts_one_after_another() -> None:
+    sender = InParts()
+    item = replace(make_item("fine"), body="one two three")
+    outbox = MemoryOutbox([item])
+    async with courier(outbox, sender):
+        await until(lambda: "fine" in outbox.ends)
+    assert sender.texts == ["one", "two", "three"]
+    assert outbox.ends == {"fine": "sent id-2"}
+    assert outbox.reported_on == {item.outbox_id}, "the provider reports on it later"
+
+
+async def test_parts_that_were_stored_are_not_divided_anew() -> None:
+    sender = InParts()
+    outbox = MemoryOutbox([replace(make_item("fine"), body="one two three", parts=("one two", "three"), part=1)])
+    async with courier(outbox, sender):
+        await until(lambda: "fine" in outbox.ends)
+    assert sender.texts == ["three"]
+
+
+@pytest.mark.parametrize("was_unknown", [False, True])
+async def test_what_the_provider_reported_on_is_not_sent_and_not_looked_for(was_unknown: bool) -> None:
+    sender = ScriptedSender()
+    outbox = MemoryOutbox([replace(make_item("missing", was_unknown=was_unknown), reported_id="SM1")])
+    async with courier(outbox, sender):
+        await until(lambda: "missing" in outbox.ends)
+    assert outbox.ends == {"missing": "sent SM1"}
+    assert sender.sends == []
+
+
+async def test_what_waits_long_for_its_place_in_the_rate_is_given_back() -> None:
+    sender = ScriptedSender()
+    soon, late = replace(make_item("fine"), wait_s=0.01), replace(make_item("late"), wait_s=60.0)
+    outbox = MemoryOutbox([soon, late])
+    async with courier(outbox, sender):
+        await until(lambda: len(outbox.ends) == 2)
+    assert outbox.ends == {"fine": "sent id", "late": "deferred"}
+    assert sender.sends == ["fine"]
 
 
 async def test_one_bad_send_does_not_hold_up_the_others() -> None:

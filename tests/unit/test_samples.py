@@ -118,7 +118,8 @@ def test_samples_are_refused_where_they_do_harm() -> None:
     production = Settings(environment="production", FTE_OPERATOR_KEY=secret, FTE_TOKEN_SECRET=secret)
     with pytest.raises(ConfigurationInvalid, match="production"):
         check_may_seed(production)
-    for given in ({"twilio_account_sid": "AC1"}, {"gmail_credentials_path": "/credentials.json"}):
+    twilio = {"twilio_account_sid": "AC1", "twilio_whatsapp_number": "+15550100999"}
+    for given in (twilio, {"gmail_credentials_path": "/credentials.json"}):
         with pytest.raises(ConfigurationInvalid, match="provider"):
             check_may_seed(Settings(**given))
 

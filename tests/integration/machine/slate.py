@@ -6,6 +6,11 @@ import asyncpg
 
 _TABLES = (
     "customer_merges",
+    "delivery_events",
+    "outbox_parts",
+    "send_rates",
+    "consents",
+    "media_fetches",
     "resolutions",
     "quarantine",
     "agent_metrics",

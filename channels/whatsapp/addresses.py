@@ -1,0 +1,40 @@
+"""WhatsApp addresses as Twilio writes them, and the thread of a sender at one of our numbers."""
+
+from __future__ import annotations
+
+import re
+
+from agent.errors import BadInput
+from agent.records import IdentifierKind
+from channels.addresses import parse_phone
+
+PREFIX = "whatsapp:"
+# Meta's business-scoped user id: a country, a dot, up to 128 letters and digits. Who has a user name may send it in the
+# place of a number, and a new number gives a new one.
+_USER = re.compile(r"^[A-Z]{2}\.(?:[A-Z]{2,8}\.)?[A-Za-z0-9]{1,128}$")
+_BETWEEN = " at "
+
+
+def parse_address(text: str, field: str) -> tuple[IdentifierKind, str]:
+    """Kind and value of `whatsapp:+15550100123`, or of a sender without a number. Raises BadInput."""
+    if not text.startswith(PREFIX):
+        raise BadInput(field, "must be a WhatsApp address like whatsapp:+15550100123")
+    value = text.removeprefix(PREFIX).strip()
+    if _USER.fullmatch(value):
+        return IdentifierKind.WHATSAPP_USER, value
+    return IdentifierKind.PHONE, parse_phone(value, field)
+
+
+def to_address(value: str) -> str:
+    """As Twilio takes it in From and To."""
+    return PREFIX + value
+
+
+def thread_of(sender: str, ours: str) -> str:
+    """A conversation's thread: a sender at one of our numbers, from which it is answered."""
+    return f"{sender}{_BETWEEN}{ours}"
+
+
+def our_number_of(thread_key: str, default: str) -> str:
+    """The number that a thread was written to."""
+    return thread_key.partition(_BETWEEN)[2] or default

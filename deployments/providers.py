@@ -1,0 +1,98 @@
+"""The channels' providers as the courier meets them: what sends, how fast, and the loops that fetch."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from agent.ports import Sender
+from agent.records import Channel, MissedReport, SendRate
+from agent.workers.media import MediaLoop
+from agent.workers.reconcile import ReconcileLoop
+from channels.stored import StoredSender
+from channels.whatsapp.api import API_URL, TwilioAccount, TwilioApi
+from channels.whatsapp.media import NoMedia, TwilioMedia
+from channels.whatsapp.missed import TwilioMissed
+from channels.whatsapp.reports import to_report
+from channels.whatsapp.sender import TwilioSender
+from crm.channel_syncs import ChannelSyncs
+from crm.database import Database
+from crm.inbox import Inbox
+from crm.media import MediaFetches
+from crm.notifier import Notifier
+from crm.outbox import Outbox
+from crm.work import WorkQueue
+from deployments.background import Loop
+from deployments.startup import ReplicaSettings
+
+# WhatsApp takes about one message in six seconds to one recipient, and a few dozen at once; Twilio's 63018 says so.
+_RECIPIENT_PER_SECOND, _RECIPIENT_BURST = 1 / 6, 10
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """One per courier replica. A channel without a provider has the stored sender and no rate."""
+
+    senders: Mapping[Channel, Sender]
+    rates: Mapping[Channel, SendRate] = field(default_factory=dict)
+    loops: Mapping[str, Loop] = field(default_factory=dict)
+    closers: Sequence[Callable[[], Awaitable[None]]] = ()
+
+    async def close(self) -> None:
+        for close in self.closers:
+            await close()
+
+
+def connect_providers(settings: ReplicaSettings, database: Database, queue: WorkQueue) -> Providers:
+    """Real providers where there are credentials, recorded sends elsewhere."""
+    senders: dict[Channel, Sender] = {channel: StoredSender(channel.value) for channel in Channel}
+    if not settings.twilio_account_sid:
+        media = MediaLoop(MediaFetches(database), {Channel.WHATSAPP: NoMedia()}, settings.times)
+        return Providers(senders, loops={"media": media})
+    account = twilio_account(settings)
+    api, source, outbox = TwilioApi(account), TwilioMedia(account), Outbox(database)
+    senders[Channel.WHATSAPP] = TwilioSender(
+        api,
+        callback_url=f"{settings.base_url}/webhooks/whatsapp/status",
+        template=settings.twilio_template_sid,
+        known_ids=outbox.fetch_known_ids,
+    )
+    loops: dict[str, Loop] = {
+        "media": MediaLoop(MediaFetches(database), {Channel.WHATSAPP: source}, settings.times),
+        "reconciler": ReconcileLoop(
+            TwilioMissed(api),
+            ChannelSyncs(database),
+            Inbox(database).accept,
+            lambda missed: record_missed_report(outbox, missed),
+            Notifier(queue).notify,
+            settings.times,
+        ),
+    }
+    return Providers(senders, {Channel.WHATSAPP: whatsapp_rate(settings)}, loops, (api.close, source.close))
+
+
+def twilio_account(settings: ReplicaSettings) -> TwilioAccount:
+    return TwilioAccount(
+        sid=settings.twilio_account_sid,
+        token=settings.twilio_auth_token,
+        number=settings.twilio_whatsapp_number,
+        api_url=(settings.twilio_api_url or API_URL).rstrip("/"),
+    )
+
+
+def whatsapp_rate(settings: ReplicaSettings) -> SendRate:
+    """At most a second's worth leaves at once."""
+    return SendRate(
+        per_second=settings.twilio_per_second,
+        burst=max(1, int(settings.twilio_per_second)),
+        recipient_per_second=_RECIPIENT_PER_SECOND,
+        recipient_burst=_RECIPIENT_BURST,
+    )
+
+
+async def record_missed_report(outbox: Outbox, missed: MissedReport) -> None:
+    """A report that only the list shows; what was not sent from here is nobody's."""
+    found = await outbox.find_part(missed.provider_message_id)
+    if found is not None:
+        code = str(missed.error_code or "")
+        await outbox.record_report(to_report(*found, missed.provider_message_id, missed.status, code))
