@@ -100,12 +100,14 @@ WHERE (m.direction = 'outbound' AND (
     )) OR (m.direction = 'inbound' AND b.outbox_id IS NOT NULL)
 
 -- name: find_causeless_cancellation
--- Something was not sent although no person took over and the identity did not opt out.
+-- Something was not sent although no person took over and the identity did not opt out. A copy goes as its message.
 SELECT format('outbox row %s of conversation %s was cancelled, but no person took over and nobody opted out', b.outbox_id, b.conversation_id) AS finding
 FROM outbox b
 JOIN conversations c ON c.conversation_id = b.conversation_id
 JOIN customer_identifiers i ON i.identifier_id = c.identifier_id
-WHERE b.state = 'cancelled' AND (b.author = 'person' OR c.owner_epoch <= b.owner_epoch) AND i.opted_out_at IS NULL
+WHERE b.state = 'cancelled' AND (b.author = 'person' OR b.kind <> 'message' OR c.owner_epoch <= b.owner_epoch)
+  AND i.opted_out_at IS NULL
+  AND NOT EXISTS (SELECT FROM outbox x WHERE x.outbox_id = b.copy_of AND x.state IN ('cancelled', 'failed'))
   AND NOT EXISTS (
     SELECT FROM consents s WHERE s.identifier_id = c.identifier_id AND s.opted_out AND s.created_at >= b.created_at)
 
@@ -144,10 +146,11 @@ FROM outbox_parts p JOIN outbox b ON b.outbox_id = p.outbox_id
 WHERE p.status IN ('failed', 'undelivered', 'canceled') AND (b.refused_as IS NULL OR b.state = 'sent')
 
 -- name: find_silent_failure
--- A reply failed and nobody was told: no escalation of its thread was live then or after.
+-- A reply failed and nobody was told: no escalation of its thread was live then or after. That an address could not be
+-- asked to confirm itself is nobody's work.
 SELECT format('outbox row %s of conversation %s failed without an escalation', b.outbox_id, b.conversation_id) AS finding
 FROM outbox b JOIN conversations c ON c.conversation_id = b.conversation_id
-WHERE b.state = 'failed' AND NOT EXISTS (
+WHERE b.state = 'failed' AND b.kind <> 'confirmation' AND NOT EXISTS (
     SELECT FROM escalations e JOIN conversations t ON t.conversation_id = e.conversation_id
     WHERE t.channel = c.channel AND t.thread_key = c.thread_key
       AND (e.closed_at IS NULL OR e.closed_at >= b.finished_at)
@@ -234,19 +237,38 @@ FROM messages m LEFT JOIN work w ON w.customer_id = m.customer_id
 WHERE m.seq IS NOT NULL GROUP BY m.customer_id, w.seq HAVING max(m.seq) > coalesce(w.seq, 0)
 
 -- name: find_delivery_out_of_order
--- Something of a conversation was delivered after what followed it.
+-- Something of a conversation was delivered after what followed it; what goes by mail beside it has its own order.
 SELECT format('outbox row %s of conversation %s was delivered before row %s, which precedes it', later_id, conversation_id, outbox_id) AS finding
 FROM (
     SELECT b.conversation_id, b.outbox_id, b.finished_at,
            lead(b.outbox_id) OVER w AS later_id, lead(b.finished_at) OVER w AS later_at
     FROM outbox b WHERE b.state = 'sent'
-    WINDOW w AS (PARTITION BY b.conversation_id ORDER BY b.position)
+    WINDOW w AS (PARTITION BY b.conversation_id, b.kind = 'message' ORDER BY b.position)
 ) pair
 WHERE later_at < finished_at
 UNION ALL
 SELECT format('outbox row %s of conversation %s was begun while row %s, which precedes it, was open', l.outbox_id, l.conversation_id, b.outbox_id)
 FROM outbox b JOIN outbox l ON l.conversation_id = b.conversation_id AND l.position > b.position
+    AND (l.kind = 'message') = (b.kind = 'message')
 WHERE b.state IN ('pending', 'sending', 'unknown') AND l.state IN ('sending', 'unknown', 'sent', 'failed')
+
+-- name: find_wrong_letter
+-- Mail went, or is to go, beside a conversation to an address that was never proved, or before what it is a copy of.
+SELECT format('outbox row %s of conversation %s copies answers to an address that was not confirmed', b.outbox_id, b.conversation_id) AS finding
+FROM outbox b
+JOIN conversations c ON c.conversation_id = b.conversation_id
+JOIN customer_identifiers i ON i.identifier_id = c.identifier_id
+WHERE b.kind = 'copy' AND i.verified_at IS NULL AND NOT EXISTS (
+    SELECT FROM confirmations a WHERE a.identifier_id = i.identifier_id AND a.state = 'revoked')
+UNION ALL
+SELECT format('outbox row %s is %s, and row %s that it is a copy of is %s', b.outbox_id, b.state, x.outbox_id, x.state)
+FROM outbox b JOIN outbox x ON x.outbox_id = b.copy_of
+WHERE x.conversation_id <> b.conversation_id OR x.kind <> 'message'
+   OR (b.state IN ('sending', 'unknown', 'sent') AND x.state IN ('pending', 'sending', 'unknown', 'cancelled'))
+UNION ALL
+SELECT format('outbox row %s asks for a confirmation that is %s', b.outbox_id, a.state)
+FROM outbox b JOIN confirmations a ON a.confirmation_id = b.confirmation_id
+WHERE a.state = 'limited' OR a.conversation_id <> b.conversation_id
 
 -- name: find_forgotten_work
 -- Messages wait, and nothing will ever look at them.

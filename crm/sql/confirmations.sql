@@ -25,7 +25,7 @@ UPDATE channel_configs SET also_by_mail = $1 WHERE channel = 'web_form' AND also
 -- $1 uuid: conversation
 -- $2 integer: at most so many
 SELECT o.kind, o.state, i.value AS address, o.error, o.created_at, o.finished_at, o.confirmation_id,
-       a.state AS confirmation, a.created_at AS asked_at, t.ticket_id
+       a.state AS confirmation, o.created_at AS asked_at, t.ticket_id
 FROM outbox o
 JOIN conversations c ON c.conversation_id = o.conversation_id
 JOIN tickets t ON t.conversation_id = c.conversation_id
