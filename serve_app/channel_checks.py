@@ -48,11 +48,9 @@ REGISTRY: Mapping[Channel, ChannelChecks] = {
 """A channel's adapter is made known here, and nowhere else."""
 
 
-def checks_of(
-    channel: Channel, settings: Settings, registry: Mapping[Channel, ChannelChecks] = REGISTRY
-) -> list[Check]:
+def checks_of(channel: Channel, settings: Settings) -> list[Check]:
     """First that everything is set that the channel needs, then the channel's own checks."""
-    known = registry[channel]
+    known = REGISTRY[channel]
     needs = known.needs(settings)
 
     async def check_credentials() -> CheckResult:
