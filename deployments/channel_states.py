@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from agent.channel_health import ChannelMode, ChannelState
 from agent.records import Channel
@@ -24,7 +23,7 @@ class ChannelFacts:
     credentials: Mapping[str, bool]
 
 
-OFFLINE: Mapping[str, bool] = MappingProxyType({"credentials": False})
+OFFLINE: Mapping[str, bool] = {"credentials": False}
 """The credentials of a provider of which nothing is known."""
 
 

@@ -32,6 +32,7 @@ from crm.merge import Merges
 from crm.outbox import Outbox
 from crm.quarantine import Quarantine
 from crm.work import WorkQueue
+from tests.integration.machine.workers import decide
 from tests.integration.spine import escalate, form_message, mail_message, reply_to
 from tests.integration.test_turns import begin, expire_leases, fetch_value
 
@@ -89,8 +90,9 @@ class Town:
 
     async def check(self) -> None:
         """Everything comes to its end, and the auditor finds nothing."""
+        await expire_leases(self.database)
         while due := await WorkQueue(self.database).fetch_due(10):
-            await self.reply(due[0])
+            await self.reply(due[0], lambda context: decide(context, escalating=False))
         await self.deliver()
         report = await audit(self.database, self.sent, settled=True, complete=True)
         assert report.clean, str(report)

@@ -16,6 +16,7 @@ from crm.inbox import Inbox
 from crm.merge import Merges, merge_customers, undo_merge
 from crm.outbox import Outbox
 from crm.work import WorkQueue
+from tests.integration.machine.workers import decide
 from tests.integration.spine import mail_message, reply_to, whatsapp_message
 from tests.integration.test_identifiers import mail_from
 from tests.integration.test_turns import begin, expire_leases, fetch_value
@@ -39,7 +40,7 @@ class Pair:
         """The identity that the next turn of a customer answers."""
         await expire_leases(self.database)
         turns, claim, context = await begin(self.database, customer_id)
-        await turns.commit(claim, context, reply_to(context), allow_rerun=False)
+        await turns.commit(claim, context, decide(context, escalating=False), allow_rerun=False)
         return context.identity.value
 
     async def answer_all(self) -> None:
@@ -50,6 +51,8 @@ class Pair:
             await outbox.record_sent([(item, f"p-{item.send_token}") for item in items])
 
     async def check(self) -> None:
+        """Everything comes to its end, and the auditor finds nothing."""
+        await expire_leases(self.database)
         async with self.database.connection() as connection:
             await connection.execute("UPDATE work SET due_at = least(due_at, now()) WHERE due_at IS NOT NULL")
         await self.answer_all()
