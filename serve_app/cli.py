@@ -10,8 +10,8 @@ import typer
 from agent.errors import FteError
 
 _COMMANDS = (
-    *("up", "down", "status", "channels", "migrate", "escalations", "quarantine", "customers", "service-rules"),
-    *("kb", "eval", "seed"),
+    *("up", "down", "status", "say", "channels", "migrate"),
+    *("escalations", "quarantine", "customers", "service-rules", "kb", "eval", "seed"),
 )
 
 app = typer.Typer(

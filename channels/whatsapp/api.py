@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from pydantic import SecretStr
-from twilio.base.exceptions import TwilioRestException, TwilioServiceException
+from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
@@ -62,8 +62,8 @@ class ListedMessage:
 
 
 class TwilioApi:
-    """One per process and event loop. Every method raises ProviderAway when nothing was done, and one of REFUSALS
-    when Twilio refused."""
+    """One per process and event loop. Every method raises ProviderAway when nothing was done, and those that do not
+    list raise one of REFUSALS when Twilio refused."""
 
     def __init__(self, account: TwilioAccount, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self.account = account
@@ -100,12 +100,18 @@ class TwilioApi:
         """The newest first, as Twilio lists them. `since` leaves out what has not been sent yet as well."""
         given: dict[str, Any] = {"to": to, "from_": sent_from, "date_sent_after": since}
         filters = {name: value for name, value in given.items() if value is not None}
-        async for each in await self._client.messages.stream_async(**filters, page_size=_PAGE):
-            yield _to_listed(each)
+        try:
+            async for each in await self._client.messages.stream_async(**filters, page_size=_PAGE):
+                yield _to_listed(each)
+        except TwilioException as error:
+            raise ProviderAway("Twilio refuses to list messages") from error
 
     async def list_media(self, message_sid: str) -> tuple[MediaReference, ...]:
         """The files of a message."""
-        found = await self._client.messages(message_sid).media.list_async(limit=10)
+        try:
+            found = await self._client.messages(message_sid).media.list_async(limit=10)
+        except TwilioException as error:
+            raise ProviderAway("Twilio refuses to list a message's files") from error
         base = f"{self.account.api_url}/2010-04-01/Accounts/{self.account.sid}/Messages/{message_sid}/Media"
         return tuple(MediaReference(f"{base}/{each.sid}", each.content_type or "") for each in found)
 

@@ -9,10 +9,10 @@ import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
-from agent.errors import BadInput, ProviderAway
+from agent.errors import BadInput
 from agent.records import InboundMessage, MissedReport
 from channels.whatsapp.addresses import to_address
-from channels.whatsapp.api import REFUSALS, ListedMessage, TwilioApi
+from channels.whatsapp.api import ListedMessage, TwilioApi
 from channels.whatsapp.inbound import to_inbound
 
 _LOG = logging.getLogger(__name__)
@@ -31,16 +31,13 @@ class TwilioMissed:
     async def fetch(self, since: datetime) -> AsyncIterator[InboundMessage | MissedReport]:
         """Everything of our number since then; most of it is known. Raises ProviderAway."""
         until = datetime.now(UTC) - _WEBHOOK_S
-        try:
-            async for listed in self._api.list_messages(to=self.name, since=since):
-                message = await self._read(listed) if listed.inbound and listed.created_at < until else None
-                if message is not None:
-                    yield message
-            async for listed in self._api.list_messages(sent_from=self.name, since=since):
-                if not listed.inbound and listed.status in _ENDED_BADLY:
-                    yield MissedReport(listed.sid, listed.status, listed.error_code)
-        except REFUSALS as error:
-            raise ProviderAway("Twilio refuses to list messages") from error
+        async for listed in self._api.list_messages(to=self.name, since=since):
+            message = await self._read(listed) if listed.inbound and listed.created_at < until else None
+            if message is not None:
+                yield message
+        async for listed in self._api.list_messages(sent_from=self.name, since=since):
+            if not listed.inbound and listed.status in _ENDED_BADLY:
+                yield MissedReport(listed.sid, listed.status, listed.error_code)
 
     async def _read(self, listed: ListedMessage) -> InboundMessage | None:
         media = await self._api.list_media(listed.sid) if listed.media_count else ()

@@ -71,10 +71,7 @@ class TwilioSender:
         return await self._send_template(item)
 
     async def find_sent(self, item: OutboxItem) -> str | None:
-        try:
-            candidates = await self._find_candidates(item)
-        except REFUSALS as error:
-            raise _sorted(error) from error
+        candidates = await self._find_candidates(item)
         known = await self._known_ids([each.sid for each in candidates])
         ours = [each for each in candidates if each.sid not in known]
         if not ours:
