@@ -69,6 +69,8 @@ class Times:
     """How long a replica keeps the service rules that it has read."""
     reopen_s: float = 72 * 3600.0
     """A new message reopens a resolved conversation within this time."""
+    confirmation_s: float = 7 * 24 * 3600.0
+    """How long the link works that confirms an address."""
     acquire_connection_s: float = 2.0
     """How long a step waits for a database connection before the database counts as away."""
     statement_timeout_s: float = 5.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -81,6 +82,12 @@ class ReplicaSettings(Protocol):
     def push_audience(self) -> str: ...
     @property
     def mail_folder(self) -> Path: ...
+    @property
+    def gmail_credentials(self) -> Mapping[str, bool]: ...
+    @property
+    def twilio_credentials(self) -> Mapping[str, bool]: ...
+    @property
+    def form_mail(self) -> bool: ...
     @property
     def times(self) -> Times: ...
     @property

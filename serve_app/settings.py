@@ -113,6 +113,8 @@ class Settings(BaseSettings):
     """Requests of the form an hour that name one e-mail address, before the next ones wait in quarantine."""
     form_per_address: int = Field(default=300, ge=1, validation_alias="FTE_FORM_PER_ADDRESS")
     """The same from one network address, which only trusted proxies tell."""
+    form_mail: bool = Field(default=True, validation_alias="FTE_FORM_MAIL")
+    """Whether the form's customers are asked to confirm their address, and then get the answers by mail too."""
     times: Times = Field(default=Times(), validation_alias="FTE_TIMES")
     """A JSON object of what differs from agent/times.py."""
 
@@ -208,6 +210,24 @@ class Settings(BaseSettings):
     @property
     def base_url(self) -> str:
         return (self.api_base_url or f"http://{self.api_host}:{self.api_port}").rstrip("/")
+
+    @property
+    def gmail_credentials(self) -> dict[str, bool]:
+        """Which of the settings are set that Gmail needs."""
+        return {
+            "GMAIL_CREDENTIALS_PATH": bool(self.gmail_credentials_path),
+            "GMAIL_PUBSUB_TOPIC": bool(self.gmail_pubsub_topic),
+        }
+
+    @property
+    def twilio_credentials(self) -> dict[str, bool]:
+        """Which of the settings are set that Twilio needs. A token without an account is the local one."""
+        has_account = bool(self.twilio_account_sid)
+        return {
+            "TWILIO_ACCOUNT_SID": has_account,
+            "TWILIO_AUTH_TOKEN": has_account and bool(self.twilio_auth_token.get_secret_value()),
+            "TWILIO_WHATSAPP_NUMBER": bool(self.twilio_whatsapp_number),
+        }
 
     @property
     def embedded(self) -> bool:

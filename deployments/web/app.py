@@ -9,6 +9,9 @@ from fastapi import FastAPI
 
 from deployments.routes import (
     attachments,
+    channels,
+    confirm,
+    customers,
     desk,
     desk_page,
     desk_session,
@@ -50,8 +53,15 @@ def create_app(services: IngressServices) -> FastAPI:
     app.state.services = services
     # Routes are tried in this order, and submissions are most of the traffic.
     desks = (desk.router, desk_session.router, desk_page.build_router(), attachments.router, quarantine.router)
-    customers = (support.router, whatsapp.router, gmail.router, survey.router, pages.build_router())
-    for router in (*customers, *desks, service_rules.router, operations.router):
+    for_customers = (
+        support.router,
+        whatsapp.router,
+        gmail.router,
+        survey.router,
+        confirm.build_router(),
+        pages.build_router(),
+    )
+    for router in (*for_customers, *desks, customers.router, service_rules.router, channels.router, operations.router):
         app.include_router(router)
     add_error_handlers(app)
     # The last one added is the outermost.
