@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from agent.channel_health import Check, CheckResult
 from agent.records import Channel
+from channels.gmail.check import PushSetup, gmail_checks
+from channels.gmail.client import GmailAccount
 from channels.web_form.check import web_form_checks
 from serve_app.settings import Settings
 
@@ -28,6 +31,18 @@ def _form_checks(settings: Settings) -> Sequence[Check]:
     return web_form_checks(settings.base_url, settings.allowed_origins, is_production=is_production)
 
 
+def _gmail_checks(settings: Settings) -> Sequence[Check]:
+    account = GmailAccount(
+        credentials_path=Path(settings.gmail_credentials_path),
+        mailbox=settings.gmail_mailbox,
+        topic=settings.gmail_pubsub_topic,
+        api_url=settings.gmail_api_url,
+        units_per_minute=settings.gmail_units_per_minute,
+    )
+    push = PushSetup(settings.base_url, settings.gmail_push_account, settings.push_audience, settings.gmail_poll_s)
+    return gmail_checks(account, push)
+
+
 def _no_checks(_: Settings) -> Sequence[Check]:
     return ()
 
@@ -35,7 +50,7 @@ def _no_checks(_: Settings) -> Sequence[Check]:
 REGISTRY: Mapping[Channel, ChannelChecks] = {
     Channel.EMAIL: ChannelChecks(
         needs=lambda settings: settings.gmail_credentials,
-        live=_no_checks,
+        live=_gmail_checks,
         guide="docs/howto/gmail.md",
     ),
     Channel.WHATSAPP: ChannelChecks(

@@ -216,7 +216,7 @@ class Settings(BaseSettings):
         """Which of the settings are set that Gmail needs."""
         return {
             "GMAIL_CREDENTIALS_PATH": bool(self.gmail_credentials_path),
-            "GMAIL_PUBSUB_TOPIC": bool(self.gmail_pubsub_topic),
+            "FTE_GMAIL_MAILBOX": bool(self.gmail_mailbox),
         }
 
     @property

@@ -9,22 +9,23 @@ from agent.mail_records import ReferencedMail
 from agent.records import Channel, IdentifierKind, Identity
 
 
-def find_own_thread(referenced: Iterable[ReferencedMail], sender: Identity) -> str | None:
-    """The thread key of the first of these conversations that is held with the sender; None when none is.
+def find_own_thread(referenced: Iterable[ReferencedMail], sender: Identity) -> ReferencedMail | None:
+    """The first of these mails whose conversation is held with the sender; None when none is.
 
     A conversation of a proven address is joined by mail that proves the same address only. One of an address that
-    nobody has proven is joined by the same address: that its writer knows an id of ours is all the proof there is.
+    nobody has proven is joined by the same address: that its writer knows an id of ours is all the proof there is. But
+    a conversation of the form is open to whoever sent the form, so that the address must have been proven there.
     """
     for mail in referenced:
         held_with = mail.identity
         if (
-            mail.channel is Channel.EMAIL
-            and held_with is not None
+            held_with is not None
             and held_with.kind is IdentifierKind.EMAIL
             and held_with.value == sender.value
             and (sender.verified or not held_with.verified)
+            and (mail.channel is Channel.EMAIL or (mail.channel is Channel.WEB_FORM and held_with.verified))
         ):
-            return mail.thread_key
+            return mail
     return None
 
 

@@ -21,7 +21,8 @@ def sender(address: str, *, verified: bool = True) -> Identity:
 
 
 def test_a_reply_joins_its_conversation() -> None:
-    assert find_own_thread([held_with("ada@example.com")], sender("ada@example.com")) == "thread of ada@example.com"
+    mail = held_with("ada@example.com")
+    assert find_own_thread([mail], sender("ada@example.com")) is mail
 
 
 def test_forged_references_do_not_join_another_customers_thread() -> None:
@@ -38,12 +39,22 @@ def test_who_never_proved_an_address_goes_on_in_the_own_thread() -> None:
 
 def test_a_later_reference_counts_where_an_earlier_one_is_somebody_elses() -> None:
     mails = [ReferencedMail(uuid4()), held_with("bob@example.com"), held_with("ada@example.com")]
-    assert find_own_thread(mails, sender("ada@example.com")) == "thread of ada@example.com"
+    assert find_own_thread(mails, sender("ada@example.com")) is mails[2]
 
 
-@pytest.mark.parametrize("channel", [Channel.WEB_FORM, Channel.WHATSAPP])
-def test_a_mail_joins_no_conversation_of_another_channel(channel: Channel) -> None:
-    assert find_own_thread([held_with("ada@example.com", channel=channel)], sender("ada@example.com")) is None
+@pytest.mark.parametrize("verified", [True, False])
+def test_a_mail_joins_no_conversation_of_whatsapp(verified: bool) -> None:
+    mails = [held_with("ada@example.com", verified=verified, channel=Channel.WHATSAPP)]
+    assert find_own_thread(mails, sender("ada@example.com")) is None
+
+
+def test_a_mail_joins_a_form_whose_address_was_confirmed_and_no_other() -> None:
+    """Whoever sent a form reads its page: a claimed address must not answer into it."""
+    confirmed = held_with("ada@example.com", channel=Channel.WEB_FORM)
+    claimed = held_with("ada@example.com", verified=False, channel=Channel.WEB_FORM)
+    assert find_own_thread([claimed, confirmed], sender("ada@example.com")) is confirmed
+    assert find_own_thread([confirmed], sender("ada@example.com", verified=False)) is None
+    assert find_own_thread([claimed], sender("ada@example.com")) is None
 
 
 def test_a_persons_mail_is_about_the_conversation_of_whom_it_is_to() -> None:
