@@ -99,6 +99,10 @@ class ProviderBusy(ProviderAway):
         return str(self.args[0])
 
 
+class NeedsReauth(ProviderAway):
+    """The provider no longer takes the channel's credentials: a person must authorise it anew."""
+
+
 class SendAmbiguous(FteError):
     """A send whose request may have reached the provider: look it up, never simply retry."""
 

@@ -429,6 +429,7 @@ class OutboxItem:
     """Of a request to confirm: what its link confirms."""
     asked_at: datetime | None = None
     """Of a request to confirm: when it was asked for."""
+    author: Author = Author.FTE
     parts: tuple[str, ...] = ()
     """How the body is divided where it is over the provider's limit; empty when it is sent whole."""
     part: int = 0

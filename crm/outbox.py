@@ -10,6 +10,7 @@ import asyncpg
 
 from agent.errors import LeaseLost
 from agent.records import (
+    Author,
     Channel,
     ConfirmationId,
     ConversationId,
@@ -219,6 +220,7 @@ def _to_item(row: asyncpg.Record) -> OutboxItem:
         lease=row["lease"],
         was_unknown=row["was_unknown"],
         provider_draft=row["provider_draft"] or "",
+        author=Author(row["author"]),
         parts=tuple(row["parts"] or ()),
         part=row["parts_sent"],
         began_at=row["began_at"],

@@ -1,7 +1,11 @@
-"""Delivers what the outbox holds, and fetches what providers have for us."""
+"""Delivers what the outbox holds, and fetches what providers have for us.
+
+The mailbox is read here too, because reading and sending share Gmail's quota of it, which one process can keep.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from ray import serve
@@ -56,8 +60,7 @@ class Courier:
 
     async def __del__(self) -> None:
         self._measures.stop()
-        for loop in self._background:
-            await loop.drain(_DRAIN_S)
+        await asyncio.gather(*(loop.drain(_DRAIN_S) for loop in self._background))
         await self._providers.close()
         await self._database.close()
 

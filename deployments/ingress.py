@@ -14,6 +14,7 @@ from deployments.priority import take_a_session
 from deployments.probes import make_probes
 from deployments.startup import start_replica
 from deployments.web.app import create_app
+from deployments.web.pushes import receive_pushes
 from deployments.web.services import FormLimits, connect_services
 
 
@@ -42,6 +43,7 @@ class Ingress:
             form_limits=FormLimits(settings.form_per_email, settings.form_per_address),
             base_url=settings.base_url,
             channel_facts=facts_of(gmail=settings.gmail_credentials, twilio=settings.twilio_credentials),
+            pushes=receive_pushes(settings),
             whatsapp=WebhookDoor(settings.twilio_auth_token, settings.base_url),
             probes=make_probes(embedding, dispatcher, settings.lock_shards, settings.times),
         )

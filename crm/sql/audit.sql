@@ -202,12 +202,13 @@ WHERE o.kind = 'reply' AND e.outcome_id IS DISTINCT FROM o.outcome_id
   AND o.created_at > e.created_at AND (e.closed_at IS NULL OR o.created_at < e.closed_at)
 
 -- name: find_disorder_in_conversation
--- A message of a conversation was ended before an earlier one.
+-- A message of a conversation was ended before an earlier one, other than by accept itself, which is fence 0.
 SELECT format('message %s (seq %s) of conversation %s was ended before message %s (seq %s)', later_id, later_seq, conversation_id, message_id, seq) AS finding
 FROM (
     SELECT m.conversation_id, m.message_id, m.seq, m.outcome_id,
            lead(m.message_id) OVER w AS later_id, lead(m.seq) OVER w AS later_seq, lead(m.outcome_id) OVER w AS later_outcome
-    FROM messages m WHERE m.direction = 'inbound'
+    FROM messages m LEFT JOIN outcomes o ON o.outcome_id = m.outcome_id
+    WHERE m.direction = 'inbound' AND (o.kind <> 'suppressed' OR o.fence > 0) IS NOT FALSE
     WINDOW w AS (PARTITION BY m.conversation_id ORDER BY m.seq)
 ) pair
 WHERE later_outcome IS NOT NULL AND (outcome_id IS NULL OR later_outcome < outcome_id)
@@ -220,7 +221,7 @@ FROM (
     SELECT m.customer_id, m.message_id, m.seq, m.outcome_id,
            lead(m.message_id) OVER w AS later_id, lead(m.seq) OVER w AS later_seq, lead(m.outcome_id) OVER w AS later_outcome
     FROM messages m LEFT JOIN outcomes o ON o.outcome_id = m.outcome_id
-    WHERE m.direction = 'inbound' AND (o.created_at IS NULL OR NOT EXISTS (
+    WHERE m.direction = 'inbound' AND (o.kind <> 'suppressed' OR o.fence > 0) IS NOT FALSE AND (o.created_at IS NULL OR NOT EXISTS (
         SELECT FROM customer_merges g WHERE g.target_id = m.customer_id AND g.created_at > o.created_at))
       AND coalesce(o.kind <> 'suppressed' OR o.reason NOT IN ('opt_out', 'opt_in'), true)
     WINDOW w AS (PARTITION BY m.customer_id ORDER BY m.seq)
@@ -237,12 +238,13 @@ FROM messages m LEFT JOIN work w ON w.customer_id = m.customer_id
 WHERE m.seq IS NOT NULL GROUP BY m.customer_id, w.seq HAVING max(m.seq) > coalesce(w.seq, 0)
 
 -- name: find_delivery_out_of_order
--- Something of a conversation was delivered after what followed it; what goes by mail beside it has its own order.
+-- Something of a conversation was delivered after what followed it; what goes by mail beside it has its own order. What
+-- a person wrote elsewhere, which the courier never attempted, follows nothing.
 SELECT format('outbox row %s of conversation %s was delivered before row %s, which precedes it', later_id, conversation_id, outbox_id) AS finding
 FROM (
     SELECT b.conversation_id, b.outbox_id, b.finished_at,
            lead(b.outbox_id) OVER w AS later_id, lead(b.finished_at) OVER w AS later_at
-    FROM outbox b WHERE b.state = 'sent'
+    FROM outbox b WHERE b.state = 'sent' AND b.attempts > 0
     WINDOW w AS (PARTITION BY b.conversation_id, b.kind = 'message' ORDER BY b.position)
 ) pair
 WHERE later_at < finished_at
@@ -251,6 +253,7 @@ SELECT format('outbox row %s of conversation %s was begun while row %s, which pr
 FROM outbox b JOIN outbox l ON l.conversation_id = b.conversation_id AND l.position > b.position
     AND (l.kind = 'message') = (b.kind = 'message')
 WHERE b.state IN ('pending', 'sending', 'unknown') AND l.state IN ('sending', 'unknown', 'sent', 'failed')
+  AND l.attempts > 0
 
 -- name: find_wrong_letter
 -- Mail went, or is to go, beside a conversation to an address that was never proved, or before what it is a copy of.

@@ -56,7 +56,7 @@ WITH due AS (
     FROM due WHERE o.outbox_id = due.outbox_id
     RETURNING o.*, due.was
 )
-SELECT l.outbox_id, l.conversation_id, l.send_token, l.attempts, l.lease, l.was = 'unknown' AS was_unknown, l.provider_draft,
+SELECT l.outbox_id, l.conversation_id, l.send_token, l.attempts, l.lease, l.was = 'unknown' AS was_unknown, l.provider_draft, l.author,
        l.parts, l.parts_sent, l.began_at, p.provider_message_id AS reported_id,
        extract(epoch FROM clock_timestamp() - (
            SELECT max(x.last_message_at) FROM conversations x WHERE x.channel = c.channel AND x.thread_key = c.thread_key

@@ -15,6 +15,7 @@ from deployments.routes import (
     desk,
     desk_page,
     desk_session,
+    gmail,
     operations,
     pages,
     quarantine,
@@ -52,7 +53,8 @@ def create_app(services: IngressServices) -> FastAPI:
     app.state.services = services
     # Routes are tried in this order, and submissions are most of the traffic.
     desks = (desk.router, desk_session.router, desk_page.build_router(), attachments.router, quarantine.router)
-    for_customers = (support.router, whatsapp.router, survey.router, confirm.build_router(), pages.build_router())
+    hooks = (whatsapp.router, gmail.router)
+    for_customers = (support.router, *hooks, survey.router, confirm.build_router(), pages.build_router())
     for router in (*for_customers, *desks, customers.router, service_rules.router, channels.router, operations.router):
         app.include_router(router)
     add_error_handlers(app)

@@ -22,6 +22,7 @@ from crm.desk import Desk
 from crm.desk_views import DeskViews
 from crm.escalations import Escalations
 from crm.inbox import Inbox
+from crm.mailboxes import MAIL_CHANNEL, Mailboxes
 from crm.merge import Merges
 from crm.metrics import Metrics
 from crm.notifier import Notifier
@@ -36,6 +37,7 @@ from deployments.channel_states import OFFLINE, ChannelFacts, ChannelStates, Sta
 from deployments.web.ack_log import AckLog
 from deployments.web.desk_streams import DeskStreams
 from deployments.web.key_guesses import KeyGuesses
+from deployments.web.pushes import Pushes, no_pushes
 from deployments.web.reply_streams import ReplyStreams
 from deployments.web.senders import Senders
 from deployments.web.sessions import DeskSessions
@@ -56,7 +58,7 @@ class FormLimits:
 
 @dataclass(frozen=True, slots=True)
 class IngressServices:
-    """One per replica. `wake_dispatcher`, `wake_courier` and `wake_desks` return at once."""
+    """One per replica. `wake_dispatcher`, `wake_courier`, `wake_desks` and `wake_mailbox` return at once."""
 
     inbox: Inbox
     outbox: Outbox
@@ -85,10 +87,13 @@ class IngressServices:
     confirmation_tokens: ConfirmationTokens
     confirmation_mails: ConfirmationMails
     senders: Senders
+    pushes: Pushes
+    mailboxes: Mailboxes
     form_limits: FormLimits
     wake_dispatcher: Callable[[], None]
     wake_courier: Callable[[], None]
     wake_desks: Callable[[], None]
+    wake_mailbox: Callable[[], None]
     operator_key: SecretStr
     allowed_origins: tuple[str, ...] = ()
     mail_is_offline: bool = True
@@ -112,11 +117,12 @@ def connect_services(
     base_url: str = "http://127.0.0.1:8000",
     channel_facts: Mapping[Channel, ChannelFacts] | None = None,
     channel_readers: Mapping[Channel, StateReader] | None = None,
+    pushes: Pushes | None = None,
     whatsapp: WebhookDoor = CLOSED_DOOR,
     probes: Mapping[str, HealthProbe] | None = None,
 ) -> IngressServices:
-    """The services over one database. `base_url` is what customers' links begin with; without `channel_facts` every
-    provider is offline."""
+    """The services over one database. `base_url` is what customers' links begin with. Without `channel_facts` every
+    provider is offline, and without `pushes` none of Gmail's is let in."""
     facts = channel_facts or facts_of(gmail=OFFLINE, twilio=OFFLINE)
     queue = WorkQueue(database)
     confirmation_tokens = ConfirmationTokens(token_secret)
@@ -151,10 +157,13 @@ def connect_services(
         confirmation_tokens=confirmation_tokens,
         confirmation_mails=ConfirmationMails(confirmation_tokens, base_url, database.times.confirmation_s),
         senders=Senders(trusted_proxies, token_secret),
+        pushes=pushes or no_pushes(),
+        mailboxes=Mailboxes(database),
         form_limits=form_limits,
         wake_dispatcher=Notifier(queue).notify,
         wake_courier=Notifier(queue, OUTBOX_CHANNEL).notify,
         wake_desks=Notifier(queue, DESK_CHANNEL).notify,
+        wake_mailbox=Notifier(queue, MAIL_CHANNEL).notify,
         operator_key=operator_key,
         allowed_origins=allowed_origins,
         mail_is_offline=facts[Channel.EMAIL].mode is ChannelMode.OFFLINE,
