@@ -53,14 +53,8 @@ def create_app(services: IngressServices) -> FastAPI:
     app.state.services = services
     # Routes are tried in this order, and submissions are most of the traffic.
     desks = (desk.router, desk_session.router, desk_page.build_router(), attachments.router, quarantine.router)
-    for_customers = (
-        support.router,
-        whatsapp.router,
-        gmail.router,
-        survey.router,
-        confirm.build_router(),
-        pages.build_router(),
-    )
+    hooks = (whatsapp.router, gmail.router)
+    for_customers = (support.router, *hooks, survey.router, confirm.build_router(), pages.build_router())
     for router in (*for_customers, *desks, customers.router, service_rules.router, channels.router, operations.router):
         app.include_router(router)
     add_error_handlers(app)
