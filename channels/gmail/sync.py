@@ -42,8 +42,8 @@ class MailboxSync:
         renew_every_s: float,
         from_the_start: bool = False,
     ) -> None:
-        """`renew_every_s`: how often the claim's lease is extended. `beat` is called at every step. `from_the_start`: the
-        first sync takes in what lies there already."""
+        """`renew_every_s`: how often the claim's lease is extended. `beat` is called at every step.
+        `from_the_start`: the first sync takes in what lies there already."""
         self._mailbox = mailbox
         self._store = store
         self._mails = mails
