@@ -29,9 +29,13 @@ def find_own_thread(referenced: Iterable[ReferencedMail], sender: Identity) -> R
     return None
 
 
-def find_addressed_thread(referenced: Iterable[ReferencedMail], recipients: frozenset[str]) -> str | None:
-    """The thread key of the first of these conversations that is held with one of the recipients of a mail of ours."""
+def find_addressed_thread(
+    referenced: Iterable[ReferencedMail], recipients: frozenset[str]
+) -> tuple[Channel, str] | None:
+    """Channel and thread key of the first of these conversations that is held with a recipient of a mail of ours."""
     for mail in referenced:
-        if mail.channel is Channel.EMAIL and mail.identity is not None and mail.identity.value in recipients:
-            return mail.thread_key
+        is_by_mail = mail.channel is Channel.EMAIL or mail.channel is Channel.WEB_FORM
+        if is_by_mail and mail.identity is not None and mail.identity.value in recipients:
+            assert mail.channel is not None, "as just seen"
+            return mail.channel, mail.thread_key
     return None

@@ -59,5 +59,6 @@ def test_a_mail_joins_a_form_whose_address_was_confirmed_and_no_other() -> None:
 
 def test_a_persons_mail_is_about_the_conversation_of_whom_it_is_to() -> None:
     mails = [held_with("bob@example.com"), held_with("ada@example.com")]
-    assert find_addressed_thread(mails, frozenset({"ada@example.com", "x@example.com"})) == "thread of ada@example.com"
+    found = find_addressed_thread(mails, frozenset({"ada@example.com", "x@example.com"}))
+    assert found == (Channel.EMAIL, "thread of ada@example.com")
     assert find_addressed_thread(mails, frozenset({"colleague@example.com"})) is None
