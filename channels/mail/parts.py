@@ -78,6 +78,14 @@ def parse_message(raw: bytes) -> Message:
     return BytesParser(policy=policy.compat32).parsebytes(_mend_headers(start))
 
 
+def parse_headers(raw: bytes) -> Message:
+    """A mail with all that is under its headers for its text: for a tree that cannot be parsed."""
+    message = BytesParser(policy=policy.compat32).parsebytes(raw, headersonly=True)
+    del message["Content-Type"]
+    del message["Content-Transfer-Encoding"]
+    return message
+
+
 def _mend_headers(raw: bytes) -> bytes:
     """The parser ends the headers at the first line that is none: such a line among headers is made part of the one
     before it, and white space before a colon (RFC 5322, 4.5) goes."""
