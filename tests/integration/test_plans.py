@@ -52,6 +52,9 @@ INSERT INTO quarantine (conversation_id, reasons)
 INSERT INTO mails (mailbox, direction, provider_key, provider_thread, message_id, root_id, fate, handled_at)
     SELECT 'support@example.com', 'inbound', customer_id::text, customer_id::text, customer_id::text, customer_id,
            'message', now() FROM customers;
+INSERT INTO mails (mailbox, direction, provider_key, message_id, root_id, outbox_id, fate, handled_at)
+    SELECT 'support@example.com', 'outbound', 'o' || outbox_id, 'o' || outbox_id, outbox_id, outbox_id, 'sent', now()
+    FROM outbox;
 INSERT INTO resolutions (conversation_id, kind, resolved_by) SELECT customer_id, 'assumed', 'fte' FROM customers;
 UPDATE conversations SET answered_at = now() - interval '1 hour'
     WHERE customer_id < '00000000-0000-7000-8000-000000000020'::uuid;
