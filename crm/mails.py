@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from agent.mail_records import MailFate, OutgoingMail, ReferencedMail, SeenMail, ThreadSoFar
-from agent.records import Channel, ConversationId, IdentifierKind, Identity, OutboxId
+from agent.records import Channel, ConversationId, IdentifierKind, Identity, OutboxId, OutboxKind
 from crm.database import Database
 from crm.queries import load_queries
 
@@ -93,7 +93,10 @@ class Mails:
             return int(await connection.fetchval(_QUERIES["count_replies"], address, root_id))
 
     async def record_bounce(self, provider_key: str, bounced_message_id: str, error: str) -> ConversationId | None:
-        """End the reply that bounced and hand its conversation to a person; None for a mail that is not ours."""
+        """End the reply that bounced and hand its conversation to a person; None for a mail that is not ours.
+
+        An address that cannot be asked to confirm itself, as one that was typed wrong, is nobody's work.
+        """
         async with self._database.transaction() as connection:
             bounced = await connection.fetchrow(_QUERIES["fetch_bounced"], bounced_message_id)
             if bounced is None:
@@ -102,7 +105,8 @@ class Mails:
                 _OUTBOX_QUERIES["lock_newest_conversation"], bounced["conversation_id"]
             )
             await connection.execute(_QUERIES["tie_bounce"], provider_key, bounced["outbox_id"])
-            if await connection.fetchrow(_QUERIES["record_bounced"], bounced["outbox_id"], error) is not None:
+            ended = await connection.fetchrow(_QUERIES["record_bounced"], bounced["outbox_id"], error)
+            if ended is not None and OutboxKind(bounced["kind"]) is not OutboxKind.CONFIRMATION:
                 await connection.execute(
                     _OUTBOX_QUERIES["escalate_undeliverable"],
                     conversation_id,
@@ -119,7 +123,7 @@ class Mails:
     async def fetch_newest_conversation(self, thread_key: str) -> ConversationId | None:
         """The conversation in which a thread of mails goes on."""
         async with self._database.connection() as connection:
-            found = await connection.fetchval(_QUERIES["fetch_newest_conversation"], Channel.EMAIL.value, thread_key)
+            found = await connection.fetchval(_QUERIES["fetch_newest_conversation"], thread_key)
         return None if found is None else ConversationId(found)
 
 

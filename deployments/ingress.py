@@ -6,15 +6,18 @@ from fastapi import FastAPI
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
+from agent.records import Channel
 from channels.whatsapp.signature import WebhookDoor
 from crm.database import Database
+from crm.mailboxes import Mailboxes
 from deployments.channel_states import facts_of
+from deployments.mail_state import mail_state_reader
 from deployments.measures import ReplicaMeasures, of_database
 from deployments.priority import take_a_session
 from deployments.probes import make_probes
 from deployments.startup import start_replica
 from deployments.web.app import create_app
-from deployments.web.pushes import receive_pushes
+from deployments.web.pushes import address_of, receive_pushes
 from deployments.web.services import FormLimits, connect_services
 
 
@@ -43,6 +46,7 @@ class Ingress:
             form_limits=FormLimits(settings.form_per_email, settings.form_per_address),
             base_url=settings.base_url,
             channel_facts=facts_of(gmail=settings.gmail_credentials, twilio=settings.twilio_credentials),
+            channel_readers={Channel.EMAIL: mail_state_reader(Mailboxes(self._database), address_of(settings))},
             pushes=receive_pushes(settings),
             whatsapp=WebhookDoor(settings.twilio_auth_token, settings.base_url),
             probes=make_probes(embedding, dispatcher, settings.lock_shards, settings.times),

@@ -28,19 +28,30 @@ def _form_checks(settings: Settings) -> Sequence[Check]:
     return web_form_checks(settings.base_url, settings.allowed_origins, is_production=is_production)
 
 
-def _no_checks(_: Settings) -> Sequence[Check]:
-    return ()
+def _gmail_checks(settings: Settings) -> Sequence[Check]:
+    from channels.gmail.check import PushSetup, gmail_checks  # loads Google's client, which only this needs
+    from deployments.mail_channel import gmail_account
+
+    push = PushSetup(settings.base_url, settings.gmail_push_account, settings.push_audience, settings.gmail_poll_s)
+    return gmail_checks(gmail_account(settings), push)
+
+
+def _whatsapp_checks(settings: Settings) -> Sequence[Check]:
+    from channels.whatsapp.check import whatsapp_checks  # loads Twilio's client, which only this needs
+    from deployments.providers import twilio_account
+
+    return whatsapp_checks(twilio_account(settings), settings.base_url, settings.twilio_template_sid)
 
 
 REGISTRY: Mapping[Channel, ChannelChecks] = {
     Channel.EMAIL: ChannelChecks(
         needs=lambda settings: settings.gmail_credentials,
-        live=_no_checks,
+        live=_gmail_checks,
         guide="docs/howto/gmail.md",
     ),
     Channel.WHATSAPP: ChannelChecks(
         needs=lambda settings: settings.twilio_credentials,
-        live=_no_checks,
+        live=_whatsapp_checks,
         guide="docs/howto/whatsapp.md",
     ),
     Channel.WEB_FORM: ChannelChecks(needs=lambda _: {}, live=_form_checks, guide="docs/howto/embed.md"),

@@ -148,7 +148,9 @@ class MailIntake:
         message = InboundMessage(
             channel=Channel.EMAIL,
             provider_message_id=seen.provider_key,
-            thread_key=find_own_thread(referenced, sender) or f"mail:{seen.provider_key}",
+            # What a machine answers to a copy of an answer is no word in the form's conversation.
+            thread_key=find_own_thread(referenced, sender, joins_forms=not mail.automatic)
+            or f"mail:{seen.provider_key}",
             identity=sender,
             body=_text_of(mail),
             subject=seen.subject,

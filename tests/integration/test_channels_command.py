@@ -71,7 +71,7 @@ async def test_channels_are_shown_with_what_is_missing_and_no_value(
 @pytest.mark.usefixtures("address")
 async def test_offline_channel_says_what_is_missing_and_where_to_get_it() -> None:
     for channel, missing, guide in (
-        ("email", ("GMAIL_CREDENTIALS_PATH", "GMAIL_PUBSUB_TOPIC"), "docs/howto/gmail.md"),
+        ("email", ("GMAIL_CREDENTIALS_PATH", "FTE_GMAIL_MAILBOX"), "docs/howto/gmail.md"),
         ("whatsapp", ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_WHATSAPP_NUMBER"), "docs/howto/whatsapp.md"),
     ):
         checked = await fte("channels", "check", channel)
