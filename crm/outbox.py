@@ -56,7 +56,7 @@ class Outbox:
                 leaving = [
                     item.outbox_id
                     for item in items
-                    if item.channel is channel and not item.was_unknown and not item.reported_id
+                    if item.channel == channel and not item.was_unknown and not item.reported_id
                 ]
                 if leaving:
                     slots = await connection.fetch(_QUERIES["reserve_slots"], leaving, *_to_arguments(channel, rate))

@@ -135,9 +135,12 @@ FROM outbox b
 WHERE b.parts_sent > coalesce(cardinality(b.parts), 1) OR (b.state = 'sent' AND b.parts_sent <> coalesce(cardinality(b.parts), 1))
 
 -- name: find_sent_twice
--- A part was sent more than once: the provider reports on it under several ids.
+-- A part was sent more than once: the provider reports on it under an id that is not the part's.
 SELECT format('part %s of outbox row %s was sent as %s', e.part, e.outbox_id, string_agg(DISTINCT e.provider_message_id, ', ')) AS finding
-FROM delivery_events e GROUP BY e.outbox_id, e.part HAVING count(DISTINCT e.provider_message_id) > 1
+FROM (
+    SELECT outbox_id, part, provider_message_id FROM delivery_events
+    UNION SELECT outbox_id, part, provider_message_id FROM outbox_parts
+) e GROUP BY e.outbox_id, e.part HAVING count(*) > 1
 
 -- name: find_ignored_report
 -- The provider reported that a part was not delivered, and nothing came of it.

@@ -5,9 +5,9 @@
 -- $2 interval: between two reads
 -- $3 interval: the lease
 INSERT INTO channel_syncs AS s (source, synced_until, lease_until)
-VALUES ($1, clock_timestamp(), clock_timestamp() + $3)
-ON CONFLICT (source) DO UPDATE SET lease_until = clock_timestamp() + $3
-    WHERE (s.lease_until IS NULL OR s.lease_until <= clock_timestamp()) AND s.synced_until <= clock_timestamp() - $2
+VALUES ($1, clock_timestamp(), clock_timestamp() + $3::interval)
+ON CONFLICT (source) DO UPDATE SET lease_until = clock_timestamp() + $3::interval
+    WHERE (s.lease_until IS NULL OR s.lease_until <= clock_timestamp()) AND s.synced_until <= clock_timestamp() - $2::interval
 RETURNING synced_until
 
 -- name: record_synced
@@ -23,7 +23,7 @@ WHERE source = $1
 -- $1 text: source
 -- $2 text: what went wrong
 -- $3 interval: before the next try
-UPDATE channel_syncs SET lease_until = clock_timestamp() + $3, last_error = $2, last_error_at = clock_timestamp()
+UPDATE channel_syncs SET lease_until = clock_timestamp() + $3::interval, last_error = $2, last_error_at = clock_timestamp()
 WHERE source = $1
 
 -- name: fetch_now

@@ -85,6 +85,38 @@ UPDATE outbox SET state = 'cancelled' WHERE outcome_id = outcome('m1');
 -- finding: was cancelled, but no person took over
 UPDATE outbox SET state = 'cancelled' WHERE author = 'person';
 
+-- block: find_reply_after_opt_out
+-- finding: was written and sent after an opt-out
+INSERT INTO consents (identifier_id, opted_out, source, created_at)
+    SELECT identifier_id, true, 'customer', '2000-01-01' FROM conversations WHERE conversation_id = thread('+15550150');
+
+-- block: find_unsaid_consent
+-- finding: is opted in, its last word was the opposite
+INSERT INTO consents (identifier_id, opted_out, source)
+    SELECT identifier_id, true, 'customer' FROM conversations WHERE conversation_id = thread('+15550150');
+
+-- block: find_unsaid_consent
+-- finding: is opted out, its last word was the opposite
+UPDATE customer_identifiers SET opted_out_at = now() WHERE value = '+15550151';
+
+-- block: find_torn_parts
+-- finding: is sent after 1 of 2 parts
+UPDATE outbox SET parts = '{one,two}' WHERE outcome_id = outcome('m1');
+
+-- block: find_torn_parts
+-- finding: is sent after 2 of 1 parts
+UPDATE outbox SET parts_sent = 2 WHERE outcome_id = outcome('m1');
+
+-- block: find_sent_twice
+-- finding: part 0 of outbox row \S+ was sent as SM1, SM2
+INSERT INTO delivery_events (outbox_id, part, provider_message_id, status)
+    SELECT outbox_id, 0, sid, 'sent' FROM outbox, (VALUES ('SM1'), ('SM2')) v (sid) WHERE outcome_id = outcome('m1');
+
+-- block: find_ignored_report
+-- finding: was reported failed, and the row is sent
+INSERT INTO outbox_parts (outbox_id, part, provider_message_id, status, status_rank)
+    SELECT outbox_id, 0, 'SM1', 'failed', 22 FROM outbox WHERE outcome_id = outcome('m1');
+
 -- block: find_silent_failure
 -- finding: failed without an escalation
 DELETE FROM escalations WHERE conversation_id = thread('failed');

@@ -13,7 +13,18 @@ from typing import Any
 import asyncpg
 import pytest
 
-from agent.records import Accepted, Channel, IdentifierKind, Identity, InboundMessage, Severity, TurnDecision
+from agent.records import (
+    Accepted,
+    Channel,
+    ConsentChange,
+    DeliveryReport,
+    IdentifierKind,
+    Identity,
+    InboundMessage,
+    ReportEffect,
+    Severity,
+    TurnDecision,
+)
 from agent.times import Times
 from crm.aftercare import Aftercare, Closing
 from crm.audit import SentMessage, audit, digest_body
@@ -127,8 +138,28 @@ class Story:
         await self.turn(await self.say(form_message(thread="reopened")))
         await self.deliver()
         await Surveys(database).answer(quiet.conversation_id, solved=False, comment="It still fails.")
+        await self._opt_out_and_in()
         late = dict.fromkeys(Severity, LATER)
         assert await Aftercare(database).raise_again(Channel.WEB_FORM, late, at_most=1, limit=10) > 0
+
+    async def _opt_out_and_in(self) -> None:
+        """A reply is cancelled by STOP, and after START one is sent in parts, on which the provider reports."""
+        other = "+15550151"
+        await self.turn(await self.say(whatsapp_message(other)))
+        await self.say(dataclasses.replace(whatsapp_message(other), consent=ConsentChange(True, "You get no more.")))
+        await self.deliver()
+        await self.say(dataclasses.replace(whatsapp_message(other), consent=ConsentChange(False, "Welcome back.")))
+        await self.turn(await self.say(whatsapp_message(other)))
+        outbox = Outbox(self._database)
+        (item,) = await outbox.claim(10)
+        await outbox.record_sent([(item, "welcome")])
+        (item,) = await outbox.claim(10)
+        await outbox.record_part_sent(await outbox.remember_parts(item, ["one", "two"]), "SM-one")
+        report = DeliveryReport(item.outbox_id, 0, "SM-one", "sent", rank=10)
+        assert await outbox.record_report(report) is ReportEffect.MOVED
+        (item,) = await outbox.claim(10)
+        assert item.text == "two"
+        await outbox.record_sent([(item, "SM-two")], {item.outbox_id})
 
 
 @pytest.fixture(scope="module")

@@ -191,12 +191,21 @@ class SpineMachine(RuleBasedStateMachine):
 
     @rule(pick=picks)
     def opt_out(self, pick: int) -> None:
+        """At the provider, of which we only hear."""
         self.world.side_statement(
-            "UPDATE customer_identifiers SET opted_out_at = now() WHERE identifier_id = "
-            "(SELECT identifier_id FROM customer_identifiers ORDER BY identifier_id OFFSET $1 LIMIT 1)",
+            "SELECT record_provider_opt_out(identifier_id) FROM customer_identifiers "
+            "ORDER BY identifier_id OFFSET $1 LIMIT 1",
             pick,
         )
         self.world.observe()
+
+    @rule(pick=picks, opted_out=flags, cut=cuts)
+    def speak_of_consent(self, pick: int, opted_out: bool, cut: Cut | None) -> None:
+        self.world.play(self.cast.channels.speak_of_consent(pick, opted_out=opted_out), cut)
+
+    @rule(pick=picks, variant=st.integers(0, 2), cut=cuts)
+    def report(self, pick: int, variant: int, cut: Cut | None) -> None:
+        self.world.play(self.cast.couriers.report(pick, variant), cut)
 
     @rule(limit=st.integers(1, 4), cut=cuts)
     def claim_sends(self, limit: int, cut: Cut | None) -> None:

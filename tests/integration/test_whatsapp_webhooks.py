@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from agent.records import TurnContext, TurnDecision
+from agent.times import Times
 from channels.whatsapp.signature import SIGNATURE_HEADER
 from crm.audit import audit
 from crm.database import Database
@@ -16,6 +17,7 @@ from crm.desk import Desk
 from crm.inbox import Inbox
 from crm.outbox import Outbox
 from crm.work import WorkQueue
+from tests.fakes.twilio_server import new_sid
 from tests.integration.http_spine import OPERATOR, answer_due, http_client
 from tests.integration.spine import form_message, reply_to
 from tests.integration.test_turns import begin, fetch_value
@@ -89,7 +91,9 @@ async def test_a_burst_waits_a_second_from_its_last_and_four_from_its_first_mess
     due = "SELECT extract(epoch FROM due_at - burst_began_at)::float8 FROM work"
     assert 0.9 <= await fetch_value(database, due) <= 1.5
     async with database.connection() as connection:
-        await connection.execute("UPDATE work SET burst_began_at = burst_began_at - interval '3.5 s'")
+        await connection.execute(
+            "UPDATE work SET burst_began_at = burst_began_at - interval '3.5 s', due_at = due_at - interval '3.5 s'"
+        )
     await post_signed(client, fields())
     assert 3.5 <= await fetch_value(database, due) <= 4.001
 
@@ -108,14 +112,14 @@ async def test_what_is_no_form_is_415_and_what_is_too_much_413(client: httpx.Asy
     assert (await client.post("/webhooks/whatsapp", content=b"a=" + b"x" * 70_000, headers=FORM)).status_code == 413
 
 
-async def test_without_postgres_twilio_is_asked_to_come_back(client: httpx.AsyncClient, database: Database) -> None:
-    async with database.connection() as connection:
-        name = await connection.fetchval("SELECT current_database()")
-    database._dsn = database._dsn.replace(name, "there_is_no_such_database")
-    await database.close()
-    for answer in (await post_signed(client, fields()), await report(client, "0" * 32, "SM" + "0" * 32, "sent")):
-        assert answer.status_code == 503
-        assert answer.headers["retry-after"]
+async def test_without_postgres_twilio_is_asked_to_come_back(times: Times) -> None:
+    away = Database("postgresql:///none?host=/there/is/no/such/folder", times)
+    async with http_client(whatsapp_services(away)) as client:
+        nobody = "00000000-0000-7000-8000-000000000000"
+        for answer in (await post_signed(client, fields()), await report(client, nobody, new_sid("SM"), "sent")):
+            assert answer.status_code == 503
+            assert answer.headers["retry-after"]
+    await away.close()
 
 
 async def test_files_are_noted_with_the_message_and_not_waited_for(

@@ -136,6 +136,16 @@ def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
             "POSTGRES_PASSWORD",
         ),
         ({"FTE_OPERATOR_KEY": LONG, "FTE_TOKEN_SECRET": LONG, "TWILIO_ACCOUNT_SID": "AC1"}, "TWILIO_AUTH_TOKEN"),
+        (
+            {
+                "FTE_OPERATOR_KEY": LONG,
+                "FTE_TOKEN_SECRET": LONG,
+                "TWILIO_ACCOUNT_SID": "AC1",
+                "TWILIO_AUTH_TOKEN": LONG,
+                "API_BASE_URL": "http://support.example.com",
+            },
+            "API_BASE_URL",
+        ),
     ],
 )
 def test_production_refuses_default_secrets_and_unverifiable_webhooks(
@@ -145,3 +155,39 @@ def test_production_refuses_default_secrets_and_unverifiable_webhooks(
         monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationInvalid, match=named):
         load_settings()
+
+
+def test_a_local_token_verifies_webhooks_until_an_account_is_set(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = key_files(tmp_path)["twilio_auth_token"]
+    file.parent.mkdir()
+    file.write_text("local\n")
+    assert load_settings().twilio_auth_token.get_secret_value() == "local"
+    load_settings.cache_clear()
+    monkeypatch.setenv("TWILIO_ACCOUNT_SID", "AC1")
+    monkeypatch.setenv("TWILIO_WHATSAPP_NUMBER", "+15550100999")
+    assert load_settings().twilio_auth_token.get_secret_value() == "", "with an account nobody is let in by another's"
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"TWILIO_ACCOUNT_SID": "AC1"}, "TWILIO_WHATSAPP_NUMBER"),
+        ({"TWILIO_WHATSAPP_NUMBER": "0155 50100"}, "TWILIO_WHATSAPP_NUMBER"),
+        ({"FTE_TWILIO_TEMPLATE_SID": "hello"}, "FTE_TWILIO_TEMPLATE_SID"),
+        ({"FTE_TWILIO_PER_SECOND": "0"}, "FTE_TWILIO_PER_SECOND"),
+    ],
+)
+def test_what_twilio_would_not_take_is_refused(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], named: str
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationInvalid, match=named):
+        load_settings()
+
+
+def test_a_number_is_taken_with_its_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWILIO_WHATSAPP_NUMBER", "whatsapp:+14155238886")
+    assert Settings().twilio_whatsapp_number == "+14155238886"

@@ -23,6 +23,8 @@ KINDS = (
         "accept_elsewhere",
         "spam",
         "redeliver",
+        "stop",
+        "start",
         "claim",
         "gather",
         "commit",
@@ -35,7 +37,7 @@ KINDS = (
     *("take", "reply", "hand_back", "resolve", "let_go", "discard", "merge", "unmerge"),
     *("confirm", "decline"),
     *("close", "remind", "survey_yes", "survey_no"),
-    *("claim_sends", "record_sent", "record", "record_failed"),
+    *("claim_sends", "record_sent", "record", "record_failed", "report"),
 )
 
 
@@ -71,6 +73,8 @@ class Cast:
             "accept_elsewhere": lambda: self.accept(pick + 2),
             "spam": channels.spam,
             "redeliver": lambda: channels.redeliver(pick),
+            "stop": lambda: channels.speak_of_consent(pick, opted_out=True),
+            "start": lambda: channels.speak_of_consent(pick, opted_out=False),
             "claim": lambda: workers.claim(pick),
             "gather": lambda: workers.gather(newest),
             "commit": lambda: workers.commit(newest, escalating=False, allow_rerun=variant % 2 == 0),
@@ -97,6 +101,7 @@ class Cast:
             "record_sent": lambda: self._send_and_record(newest),
             "record": lambda: couriers.record(newest, variant % 3),
             "record_failed": lambda: couriers.record(newest, 1),
+            "report": lambda: couriers.report(pick, variant),
         }
         assert tuple(builders) == KINDS
         return builders[kind]()

@@ -5,7 +5,16 @@ from __future__ import annotations
 import dataclasses
 
 from agent.errors import Conflict
-from agent.records import Channel, IdentifierKind, Identity, InboundMessage, Screening, Suspicion
+from agent.records import (
+    Channel,
+    ConsentChange,
+    CustomerId,
+    IdentifierKind,
+    Identity,
+    InboundMessage,
+    Screening,
+    Suspicion,
+)
 from crm.inbox import Inbox
 from tests.integration.machine.actor import Actor, choose
 from tests.integration.machine.model import ConversationModel, Operation, Outcome, WorkModel
@@ -24,6 +33,21 @@ class Channels(Actor):
         }[channel]
         thread_key = identity.value if channel is Channel.WHATSAPP else f"thread-{which}"
         return self._accept(InboundMessage(channel, f"key-{number}", thread_key, identity, f"message {number}"))
+
+    def speak_of_consent(self, thread: int, *, opted_out: bool) -> Operation:
+        """STOP or START of one of the WhatsApp senders: it ends at once, whoever has the conversation."""
+        number = len(self.model.sent)
+        identity = Identity(IdentifierKind.PHONE, f"+1555010{thread % 3}", verified=True)
+        return self._accept(
+            InboundMessage(
+                Channel.WHATSAPP,
+                f"key-{number}",
+                identity.value,
+                identity,
+                f"message {number}",
+                consent=ConsentChange(opted_out, "So be it."),
+            )
+        )
 
     def spam(self) -> Operation:
         """A request of the form that looks like spam: always a customer and a thread of its own."""
@@ -54,6 +78,7 @@ class Channels(Actor):
     def _accept(self, message: InboundMessage) -> Operation:
         key = message.provider_message_id
         self.model.sent.setdefault(key, (message, False))
+        says_new = message.consent is not None and (message.consent.opted_out or self._has_opted_out(message.identity))
 
         def expect(accepted: Outcome) -> None:
             model = self.model
@@ -72,9 +97,27 @@ class Channels(Actor):
             else:
                 assert known.customer_id == accepted.customer_id
                 known.state = "open" if known.state == "resolved" else known.state
+            if says_new:
+                self._expect_consent(accepted.customer_id)
 
         def absorb(accepted: Outcome) -> None:
             if not isinstance(accepted, Exception):
                 self.model.sent[key] = (message, True)
 
         return Operation(lambda database: Inbox(database).accept(message), expect, absorb)
+
+    def _has_opted_out(self, identity: Identity) -> bool:
+        rows = self._world.side_statement(
+            "SELECT FROM customer_identifiers "
+            "WHERE value = $1 AND verified_at IS NOT NULL AND opted_out_at IS NOT NULL",
+            identity.value,
+        )
+        return bool(rows)
+
+    def _expect_consent(self, customer_id: CustomerId) -> None:
+        """A running turn has lost; what the identity said is compared by the auditor."""
+        work = self.model.work[customer_id]
+        work.fence, work.leased = work.fence + 1, False
+        stored = self._world.stored_conversations()
+        for conversation_id, conversation in self.model.conversations.items():
+            conversation.opted_out = stored[conversation_id].opted_out

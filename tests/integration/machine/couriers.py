@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from agent.records import OutboxItem, OutboxKind
+from agent.records import DeliveryReport, OutboxItem, OutboxKind, ReportedEnd
 from crm.database import Database
 from crm.outbox import Outbox
 from tests.integration.machine.actor import Actor, choose
@@ -65,6 +65,18 @@ class Couriers(Actor):
             )[variant % 3],
             expect,
         )
+
+    def report(self, pick: int, variant: int) -> Operation | None:
+        """What the provider says later of something that it took, in any order and again and again."""
+        token = choose(sorted(self.model.delivered), pick)
+        if token is None:
+            return None
+        status, rank = (("sent", 10), ("delivered", 11), ("failed", 22))[variant % 3]
+        end = ReportedEnd.FAILED if status == "failed" else None
+        report = DeliveryReport(
+            self.model.delivered[token], 0, f"provider-{token}", status, rank, end=end, summary="It failed."
+        )
+        return Operation(lambda database: Outbox(database).record_report(report), lambda _: self._world.observe())
 
 
 def _lane(item: OutboxItem) -> Lane:

@@ -36,10 +36,14 @@ class People(Actor):
         conversation_id, who = self._conversation(pick), OPERATORS[operator % 2]
         if conversation_id is None:
             return None
-        return Operation(
-            lambda database: Desk(database).reply(conversation_id, who, "I see to it."),
-            lambda outcome: self._expect_taken(conversation_id, who, outcome),
-        )
+
+        def expect(outcome: Outcome) -> None:
+            if self.model.conversations[conversation_id].opted_out:
+                assert isinstance(outcome, Conflict)
+                return
+            self._expect_taken(conversation_id, who, outcome)
+
+        return Operation(lambda database: Desk(database).reply(conversation_id, who, "I see to it."), expect)
 
     def hand_back(self, pick: int, operator: int) -> Operation | None:
         conversation_id, who = self._conversation(pick), OPERATORS[operator % 2]

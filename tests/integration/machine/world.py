@@ -185,7 +185,7 @@ class World:
         """Everything is done, the provider's books agree, and the order of arrival was kept."""
         self.check(settled=True)
         assert self.do(WorkQueue(self.clean).seconds_until_due()) is None
-        rows = self.side_statement("SELECT send_token FROM outbox WHERE state = 'sent'")
+        rows = self.side_statement("SELECT send_token FROM outbox WHERE state = 'sent' OR refused_as IS NOT NULL")
         assert {row["send_token"] for row in rows} == set(self.model.delivered)
         for conversation_id, keys in self.model.arrivals.items():
             rows = self.side_statement(
