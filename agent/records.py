@@ -424,12 +424,12 @@ class OutboxItem:
     was_unknown: bool
     provider_draft: str = ""
     """The draft at the provider that an earlier attempt has made of it; empty when there is none."""
+    author: Author = Author.FTE
     kind: OutboxKind = OutboxKind.MESSAGE
     confirmation_id: ConfirmationId | None = None
     """Of a request to confirm: what its link confirms."""
     asked_at: datetime | None = None
     """Of a request to confirm: when it was asked for."""
-    author: Author = Author.FTE
     parts: tuple[str, ...] = ()
     """How the body is divided where it is over the provider's limit; empty when it is sent whole."""
     part: int = 0

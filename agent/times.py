@@ -67,6 +67,10 @@ class Times:
     """How often a dispatcher looks for escalations to raise again and quiet conversations to close."""
     service_rules_s: float = 30.0
     """How long a replica keeps the service rules that it has read."""
+    mailbox_lease_s: float = 60.0
+    """How long a sync's lease of its mailbox lives without a renewal; renewed after a quarter of it."""
+    mailbox_gap_s: float = 1.5
+    """The least time between two syncs of a mailbox, however many hints come."""
     reopen_s: float = 72 * 3600.0
     """A new message reopens a resolved conversation within this time."""
     confirmation_s: float = 7 * 24 * 3600.0
@@ -106,6 +110,7 @@ class Times:
             "statement_timeout_s < lease_s": self.statement_timeout_s < self.lease_s,
             "acquire_connection_s < lease_s": self.acquire_connection_s < self.lease_s,
             "poll_s <= lease_s": self.poll_s <= self.lease_s,
+            "mailbox_gap_s < mailbox_lease_s": self.mailbox_gap_s < self.mailbox_lease_s,
             "pool_size >= 2": self.pool_size >= 2,
         }
         broken = [rule for rule, holds in rules.items() if not holds]

@@ -17,12 +17,12 @@ MAIL_CHANNEL = "fte_mail"
 class Mailboxes:
     """One row a mailbox. Every method raises DatabaseAway."""
 
-    def __init__(self, database: Database, *, lease_s: float = 60.0, poll_s: float = 180.0, gap_s: float = 1.5) -> None:
-        """`poll_s` is between two syncs without a hint, `gap_s` the least time between two with one."""
+    def __init__(self, database: Database, *, poll_s: float = 180.0) -> None:
+        """`poll_s` is between two syncs without a hint."""
         self._database = database
-        self._lease = timedelta(seconds=lease_s)
+        self._lease = timedelta(seconds=database.times.mailbox_lease_s)
         self._poll = timedelta(seconds=poll_s)
-        self._gap = timedelta(seconds=gap_s)
+        self._gap = timedelta(seconds=database.times.mailbox_gap_s)
 
     async def connect(self, mailbox: str, *, offline: bool = False) -> None:
         """Make the row of a mailbox. One whose credentials were refused is due at once: they are new now."""

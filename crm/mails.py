@@ -14,6 +14,7 @@ from crm.queries import load_queries
 
 _QUERIES = load_queries("mails")
 _OUTBOX_QUERIES = load_queries("outbox")
+_BOUNCED = "the mail came back: its address could not be reached"
 
 
 class Mails:
@@ -92,8 +93,9 @@ class Mails:
         async with self._database.connection() as connection:
             return int(await connection.fetchval(_QUERIES["count_replies"], address, root_id))
 
-    async def record_bounce(self, provider_key: str, bounced_message_id: str, error: str) -> ConversationId | None:
-        """End the reply that bounced and hand its conversation to a person; None for a mail that is not ours.
+    async def record_bounce(self, provider_key: str, bounced_message_id: str, summary: str) -> ConversationId | None:
+        """End the reply that bounced and hand its conversation to a person, who reads the summary; None for a mail that
+        is not ours.
 
         An address that cannot be asked to confirm itself, as one that was typed wrong, is nobody's work.
         """
@@ -105,13 +107,13 @@ class Mails:
                 _OUTBOX_QUERIES["lock_newest_conversation"], bounced["conversation_id"]
             )
             await connection.execute(_QUERIES["tie_bounce"], provider_key, bounced["outbox_id"])
-            ended = await connection.fetchrow(_QUERIES["record_bounced"], bounced["outbox_id"], error)
+            ended = await connection.fetchrow(_QUERIES["record_bounced"], bounced["outbox_id"], _BOUNCED)
             if ended is not None and OutboxKind(bounced["kind"]) is not OutboxKind.CONFIRMATION:
                 await connection.execute(
                     _OUTBOX_QUERIES["escalate_undeliverable"],
                     conversation_id,
                     bounced["outcome_id"],
-                    f"A reply came back: {error}",
+                    summary,
                 )
         return ConversationId(conversation_id)
 

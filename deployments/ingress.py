@@ -44,10 +44,10 @@ class Ingress:
             allowed_origins=settings.allowed_origins,
             trusted_proxies=settings.trusted_proxies,
             form_limits=FormLimits(settings.form_per_email, settings.form_per_address),
+            pushes=receive_pushes(settings),
             base_url=settings.base_url,
             channel_facts=facts_of(gmail=settings.gmail_credentials, twilio=settings.twilio_credentials),
             channel_readers={Channel.EMAIL: mail_state_reader(Mailboxes(self._database), address_of(settings))},
-            pushes=receive_pushes(settings),
             whatsapp=WebhookDoor(settings.twilio_auth_token, settings.base_url),
             probes=make_probes(embedding, dispatcher, settings.lock_shards, settings.times),
         )

@@ -83,8 +83,10 @@ def _loop_over(
         address, authserv_id, mails, inbox, Desk(database), Attachments(database), wake, settings.mail_replies_per_hour
     )
 
+    renew_s = settings.times.mailbox_lease_s / 4
+
     def make_sync(beat: Callable[[], None]) -> MailboxSync:
-        return MailboxSync(mailbox, store, mails, inbox, intake, beat, from_the_start=offline)
+        return MailboxSync(mailbox, store, mails, inbox, intake, beat, renew_every_s=renew_s, from_the_start=offline)
 
     async def listen(on_notify: Callable[[], None], on_lost: Callable[[], None]) -> StopListening:
         return await queue.listen(on_notify, MAIL_CHANNEL, on_lost)

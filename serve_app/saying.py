@@ -20,6 +20,7 @@ from channels.addresses import parse_email, parse_phone
 from channels.whatsapp.addresses import to_address
 from channels.whatsapp.signature import SIGNATURE_HEADER, Form, WebhookDoor
 from serve_app.commands.operator_door import ask
+from serve_app.say_email import WEBHOOK, inbound_mails, push_of, write_mail
 from serve_app.settings import Settings
 
 SAMPLE_NUMBER = "+15550100999"
@@ -32,11 +33,14 @@ FindConversation = Callable[[], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """What a customer says. `sender` is their address on the channel."""
+    """What a customer says. `sender` is their address on the channel. Of mail only: its subject, and whether it goes on
+    in the thread of the sender's last one."""
 
     sender: str
     name: str
     text: str
+    subject: str = ""
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,19 @@ def say_by_web_form(settings: Settings, saying: Saying) -> FindConversation:
     return lambda: str(ask("GET", f"/tickets/{submitted['ticket_id']}")["conversation_id"])
 
 
+def say_by_mail(settings: Settings, saying: Saying) -> FindConversation:
+    """Puts a mail into the local mailbox and posts the push that Gmail would have Pub/Sub post, signed with the local
+    key."""
+    address = parse_email(saying.sender, "--from")
+    known = {message_id for _, message_id in inbound_mails(address)}
+    number = write_mail(settings, saying.sender, saying.name, saying.text, saying.subject, goes_on=saying.goes_on)
+    body, headers = push_of(settings, number)
+    _post(settings, WEBHOOK, content=body, headers=headers)
+    return lambda: next((place for place, message_id in inbound_mails(address) if message_id not in known), None)
+
+
 WAYS: Mapping[Channel, Way] = {
+    Channel.EMAIL: Way(say_by_mail, "customer@example.com"),
     Channel.WHATSAPP: Way(say_by_whatsapp, "+15550100"),
     Channel.WEB_FORM: Way(say_by_web_form, "customer@example.com"),
 }
@@ -133,9 +149,10 @@ def follow(find: FindConversation, text: str, timeout_s: float) -> Iterator[str 
 
 
 def _since_said(messages: list[dict[str, Any]], text: str) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-    """Our message, the last one with these words, and what was answered after it."""
+    """Our message, the last one with these words, and what was answered after it. Of a mail, what was read as its new
+    words may be less than was written."""
     for place in range(len(messages) - 1, -1, -1):
-        if messages[place]["direction"] == "inbound" and messages[place]["body"] == text:
+        if messages[place]["direction"] == "inbound" and messages[place]["body"] in text:
             return messages[place], [each for each in messages[place + 1 :] if each["direction"] == "outbound"]
     return None, []
 

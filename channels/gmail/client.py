@@ -86,15 +86,9 @@ class GmailClient:
                 return
 
     async def list_since(self, since: datetime) -> AsyncIterator[tuple[str, ...]]:
-        query = f"after:{int(since.timestamp())}"
         token: str | None = None
         while True:
-            answer = await self._call(
-                "messages.list",
-                lambda users, token=token: users.messages().list(
-                    userId=_ME, q=query, maxResults=_PAGE, pageToken=token
-                ),
-            )
+            answer = await self._list_page(f"after:{int(since.timestamp())}", token)
             yield tuple(each["id"] for each in answer.get("messages", []))
             token = answer.get("nextPageToken")
             if not token:
@@ -214,6 +208,12 @@ class GmailClient:
             lambda users: users.messages().list(userId=_ME, q=query, includeSpamTrash=True, maxResults=_LATEST_SENT),
         )
         return [each["id"] for each in answer.get("messages", [])]
+
+    async def _list_page(self, query: str, token: str | None) -> dict[str, Any]:
+        return await self._call(
+            "messages.list",
+            lambda users: users.messages().list(userId=_ME, q=query, maxResults=_PAGE, pageToken=token),
+        )
 
     async def _history_page(self, cursor: int, token: str | None) -> dict[str, Any]:
         try:

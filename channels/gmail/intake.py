@@ -186,9 +186,9 @@ class MailIntake:
 
     async def _take_in_bounce(self, seen: SeenMail, mail: ReadMail) -> MailFate:
         """Recorded on what bounced, which must be named: by its recipient alone anybody could end anybody's mail."""
-        error = f"{mail.bounced_recipient} could not be reached" if mail.bounced_recipient else "it was not delivered"
+        summary = f"A reply came back: {_storable(mail.bounced_recipient) or 'the customer'} could not be reached."
         for message_id in dict.fromkeys((mail.bounced_message_id, *mail.answered_ids)):
-            conversation_id = await self._mails.record_bounce(seen.provider_key, message_id, _storable(error))
+            conversation_id = await self._mails.record_bounce(seen.provider_key, message_id, summary)
             if conversation_id is not None:
                 self._wake.desks()
                 _LOG.warning("a reply bounced", extra=log_extra(conversation_id=conversation_id))

@@ -22,7 +22,6 @@ from channels.gmail.stores import MailboxStore, MailStore, MessageInbox
 _LOG = logging.getLogger(__name__)
 _WATCH_EVERY = timedelta(days=1)
 _WATCH_AGAIN_S = 3600.0
-_RENEW_EVERY_S = 15.0
 # How far a resync reaches back beyond the last good sync, and how far Gmail's clock and ours may be apart.
 _OVERLAP = timedelta(days=1)
 _CLOCKS_APART = timedelta(minutes=10)
@@ -40,15 +39,18 @@ class MailboxSync:
         intake: MailIntake,
         beat: Callable[[], None] = lambda: None,
         *,
+        renew_every_s: float,
         from_the_start: bool = False,
     ) -> None:
-        """`beat` is called at every step. `from_the_start`: the first sync takes in what lies there already."""
+        """`renew_every_s`: how often the claim's lease is extended. `beat` is called at every step.
+        `from_the_start`: the first sync takes in what lies there already."""
         self._mailbox = mailbox
         self._store = store
         self._mails = mails
         self._inbox = inbox
         self._intake = intake
         self._beat = beat
+        self._renew_every_s = renew_every_s
         self._from_the_start = from_the_start
         self._renewed_at = 0.0
         self._watch_again_at = 0.0
@@ -138,7 +140,7 @@ class MailboxSync:
             self._watch_again_at = time.monotonic() + _WATCH_AGAIN_S
 
     async def _renew(self, claim: MailboxClaim) -> None:
-        if time.monotonic() - self._renewed_at >= _RENEW_EVERY_S:
+        if time.monotonic() - self._renewed_at >= self._renew_every_s:
             await self._store.renew(claim)
             self._renewed_at = time.monotonic()
 

@@ -141,9 +141,9 @@ class _Once(http.client.HTTPConnection):
             raise ConnectionResetError("the connection ended without an answer") from error
 
 
-class _PlainOnce(_Once, httplib2.HTTPConnectionWithTimeout):
+class _PlainOnce(_Once, httplib2.HTTPConnectionWithTimeout):  # type: ignore[misc]  # httplib2 has no types
     pass
 
 
-class _SecureOnce(_Once, httplib2.HTTPSConnectionWithTimeout):
+class _SecureOnce(_Once, httplib2.HTTPSConnectionWithTimeout):  # type: ignore[misc]  # as above
     pass

@@ -241,8 +241,8 @@ FROM messages m LEFT JOIN work w ON w.customer_id = m.customer_id
 WHERE m.seq IS NOT NULL GROUP BY m.customer_id, w.seq HAVING max(m.seq) > coalesce(w.seq, 0)
 
 -- name: find_delivery_out_of_order
--- Something of a conversation was delivered after what followed it; what goes by mail beside it has its own order. What
--- a person wrote elsewhere, which the courier never attempted, follows nothing.
+-- Something of a conversation was delivered after what followed it; what goes by mail beside it has its own order, and
+-- what a person wrote elsewhere, which the courier never attempted, follows nothing.
 SELECT format('outbox row %s of conversation %s was delivered before row %s, which precedes it', later_id, conversation_id, outbox_id) AS finding
 FROM (
     SELECT b.conversation_id, b.outbox_id, b.finished_at,

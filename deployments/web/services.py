@@ -114,14 +114,14 @@ def connect_services(
     allowed_origins: tuple[str, ...] = (),
     trusted_proxies: tuple[str, ...] = (),
     form_limits: FormLimits = FormLimits(),
+    pushes: Pushes | None = None,
     base_url: str = "http://127.0.0.1:8000",
     channel_facts: Mapping[Channel, ChannelFacts] | None = None,
     channel_readers: Mapping[Channel, StateReader] | None = None,
-    pushes: Pushes | None = None,
     whatsapp: WebhookDoor = CLOSED_DOOR,
     probes: Mapping[str, HealthProbe] | None = None,
 ) -> IngressServices:
-    """The services over one database. `base_url` is what customers' links begin with. Without `channel_facts` every
+    """The services over one database. `base_url` is what customers' links begin with; without `channel_facts` every
     provider is offline, and without `pushes` none of Gmail's is let in."""
     facts = channel_facts or facts_of(gmail=OFFLINE, twilio=OFFLINE)
     queue = WorkQueue(database)

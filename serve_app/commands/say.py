@@ -11,6 +11,7 @@ import typer
 
 
 class SpokenChannel(StrEnum):
+    EMAIL = "email"
     WHATSAPP = "whatsapp"
     WEB_FORM = "web_form"
 
@@ -26,6 +27,8 @@ def say(
         str | None, typer.Option("--from", help="The customer's number or address; a sample's otherwise.")
     ] = None,
     name: Annotated[str, typer.Option(help="The customer's name.")] = "Sample Customer",
+    subject: Annotated[str, typer.Option(help="Of a mail; its first words otherwise.")] = "",
+    reply: Annotated[bool, typer.Option("--reply", help="Go on in the thread of the sender's last mail.")] = False,
     timeout: Annotated[float, typer.Option(min=1, max=600, help="Seconds to wait for the answer.")] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
@@ -40,7 +43,7 @@ def say(
     settings = load_settings()
     way = WAYS[Channel(channel.value)]
     words = text.strip()
-    find = way.say(settings, Saying(sender or way.default_sender, name, words))
+    find = way.say(settings, Saying(sender or way.default_sender, name, words, subject, reply))
     for each in follow(find, words, timeout):
         if not isinstance(each, Answered):
             if not as_json:

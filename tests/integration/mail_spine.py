@@ -75,7 +75,9 @@ def write_credentials(folder: Path, **changes: Any) -> Path:
 
 def impatient(times: Times) -> Times:
     """What waits between attempts does so for a moment only."""
-    return replace(times, lookup_pause_s=0.001, backoff_first_s=0.001, backoff_cap_s=0.001)
+    return replace(
+        times, lookup_pause_s=0.001, mailbox_gap_s=0.0, mailbox_lease_s=300, backoff_first_s=0.001, backoff_cap_s=0.001
+    )
 
 
 @dataclass
@@ -168,7 +170,7 @@ async def mail_system(
     """Connected to the mailbox as it is now: what lies there already is not taken in."""
     given = {"credentials_path": write_credentials(folder), "units_per_minute": 1e6, "timeout_s": 1.0, "topic": "t"}
     client = GmailClient(GmailAccount(mailbox=gmail.address, api_url=gmail.url, **(given | account)))
-    mailboxes = Mailboxes(database, gap_s=0.0)
+    mailboxes = Mailboxes(database)
     mails, inbox = Mails(database), Inbox(database)
     wake = Wake(agents=lambda: None, desks=lambda: None)
     intake = MailIntake(
@@ -178,7 +180,7 @@ async def mail_system(
         database=database,
         gmail=gmail,
         client=client,
-        sync=MailboxSync(mailbox(client), mailboxes, mails, inbox, intake),
+        sync=MailboxSync(mailbox(client), mailboxes, mails, inbox, intake, renew_every_s=0.0),
         intake=intake,
         mailboxes=mailboxes,
         mails=mails,

@@ -580,9 +580,10 @@ async def test_a_bounce_ends_the_reply_that_bounced_and_a_person_sees_it(system:
     await system.sync_once()
     assert len(await conversations(system)) == 1, "never a ticket of its own"
     [row] = await system.rows("SELECT state, error FROM outbox")
-    assert row == {"state": "failed", "error": "ada@customer.example could not be reached"}
-    [escalation] = await system.rows("SELECT reason_code, status FROM escalations")
-    assert escalation == {"reason_code": "tool_failure", "status": "open"}
+    assert row == {"state": "failed", "error": "the mail came back: its address could not be reached"}
+    [escalation] = await system.rows("SELECT reason_code, status, summary FROM escalations")
+    assert (escalation["reason_code"], escalation["status"]) == ("tool_failure", "open")
+    assert "ada@customer.example" in escalation["summary"]
     assert await system.value("SELECT fate FROM mails WHERE bounced_outbox_id IS NOT NULL") == "bounce"
     await system.check()
 

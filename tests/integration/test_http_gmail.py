@@ -22,7 +22,7 @@ SIGNED = {"Authorization": sign_push(KEY, AUDIENCE)}
 @pytest.fixture
 async def mailboxes(database: Database) -> Mailboxes:
     """Of a mailbox that was synced a minute ago, so that nothing but a hint makes it due."""
-    mailboxes = Mailboxes(database, gap_s=0)
+    mailboxes = Mailboxes(database)
     await mailboxes.connect(ADDRESS)
     claim = await mailboxes.claim(ADDRESS)
     assert claim is not None
