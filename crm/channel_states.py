@@ -19,13 +19,14 @@ WINDOW = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """`last_error` is empty when the latest delivery went well; `wrote_within_window` counts identities."""
+    """`last_error` is empty when the latest delivery went well; `wrote_within_window` counts identities of WhatsApp,
+    and is None elsewhere."""
 
     last_inbound_at: datetime | None
     last_outbound_at: datetime | None
     last_error: str
     last_error_at: datetime | None
-    wrote_within_window: int
+    wrote_within_window: int | None
 
 
 async def fetch_traffic(database: Database) -> Mapping[Channel, Traffic]:

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from agent.mail_records import MailFate, OutgoingMail, ReferencedMail, SeenMail, ThreadSoFar
-from agent.records import Channel, ConversationId, IdentifierKind, Identity, OutboxId
+from agent.records import Channel, ConversationId, IdentifierKind, Identity, OutboxId, OutboxKind
 from crm.database import Database
 from crm.queries import load_queries
 
@@ -95,7 +95,10 @@ class Mails:
 
     async def record_bounce(self, provider_key: str, bounced_message_id: str, summary: str) -> ConversationId | None:
         """End the reply that bounced and hand its conversation to a person, who reads the summary; None for a mail that
-        is not ours."""
+        is not ours.
+
+        An address that cannot be asked to confirm itself, as one that was typed wrong, is nobody's work.
+        """
         async with self._database.transaction() as connection:
             bounced = await connection.fetchrow(_QUERIES["fetch_bounced"], bounced_message_id)
             if bounced is None:
@@ -104,7 +107,8 @@ class Mails:
                 _OUTBOX_QUERIES["lock_newest_conversation"], bounced["conversation_id"]
             )
             await connection.execute(_QUERIES["tie_bounce"], provider_key, bounced["outbox_id"])
-            if await connection.fetchrow(_QUERIES["record_bounced"], bounced["outbox_id"], _BOUNCED) is not None:
+            ended = await connection.fetchrow(_QUERIES["record_bounced"], bounced["outbox_id"], _BOUNCED)
+            if ended is not None and OutboxKind(bounced["kind"]) is not OutboxKind.CONFIRMATION:
                 await connection.execute(
                     _OUTBOX_QUERIES["escalate_undeliverable"],
                     conversation_id,

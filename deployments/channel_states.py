@@ -54,7 +54,7 @@ class ChannelStates:
                 last_outbound_at=seen.last_outbound_at,
                 last_error=seen.last_error,
                 last_error_at=seen.last_error_at,
-                open_windows=seen.wrote_within_window if channel is Channel.WHATSAPP else None,
+                open_windows=seen.wrote_within_window,
             )
             reader = self._readers.get(channel)
             states.append(state if reader is None else await reader(state))

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from agent.channel_health import Check, CheckResult
 from agent.records import Channel
-from channels.gmail.check import PushSetup, gmail_checks
-from channels.gmail.client import GmailAccount
 from channels.web_form.check import web_form_checks
 from serve_app.settings import Settings
 
@@ -32,19 +29,18 @@ def _form_checks(settings: Settings) -> Sequence[Check]:
 
 
 def _gmail_checks(settings: Settings) -> Sequence[Check]:
-    account = GmailAccount(
-        credentials_path=Path(settings.gmail_credentials_path),
-        mailbox=settings.gmail_mailbox,
-        topic=settings.gmail_pubsub_topic,
-        api_url=settings.gmail_api_url,
-        units_per_minute=settings.gmail_units_per_minute,
-    )
+    from channels.gmail.check import PushSetup, gmail_checks  # loads Google's client, which only this needs
+    from deployments.mail_channel import gmail_account
+
     push = PushSetup(settings.base_url, settings.gmail_push_account, settings.push_audience, settings.gmail_poll_s)
-    return gmail_checks(account, push)
+    return gmail_checks(gmail_account(settings), push)
 
 
-def _no_checks(_: Settings) -> Sequence[Check]:
-    return ()
+def _whatsapp_checks(settings: Settings) -> Sequence[Check]:
+    from channels.whatsapp.check import whatsapp_checks  # loads Twilio's client, which only this needs
+    from deployments.providers import twilio_account
+
+    return whatsapp_checks(twilio_account(settings), settings.base_url, settings.twilio_template_sid)
 
 
 REGISTRY: Mapping[Channel, ChannelChecks] = {
@@ -55,7 +51,7 @@ REGISTRY: Mapping[Channel, ChannelChecks] = {
     ),
     Channel.WHATSAPP: ChannelChecks(
         needs=lambda settings: settings.twilio_credentials,
-        live=_no_checks,
+        live=_whatsapp_checks,
         guide="docs/howto/whatsapp.md",
     ),
     Channel.WEB_FORM: ChannelChecks(needs=lambda _: {}, live=_form_checks, guide="docs/howto/embed.md"),

@@ -213,7 +213,7 @@ class Settings(BaseSettings):
 
     @property
     def gmail_credentials(self) -> dict[str, bool]:
-        """Which of the settings are set that Gmail needs."""
+        """Which of the settings are set that Gmail needs; without a Pub/Sub topic it is asked every few minutes."""
         return {
             "GMAIL_CREDENTIALS_PATH": bool(self.gmail_credentials_path),
             "FTE_GMAIL_MAILBOX": bool(self.gmail_mailbox),

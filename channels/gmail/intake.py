@@ -145,11 +145,12 @@ class MailIntake:
             await self._mails.record_handled(seen.provider_key, MailFate.IGNORED, reason)
             _LOG.info("a mail that nobody wrote to us is kept and not handled", extra=log_extra(reason=reason))
             return MailFate.IGNORED
-        joined = find_own_thread(referenced, sender)
         message = InboundMessage(
-            channel=joined.channel if joined and joined.channel else Channel.EMAIL,
+            channel=Channel.EMAIL,
             provider_message_id=seen.provider_key,
-            thread_key=joined.thread_key if joined else f"mail:{seen.provider_key}",
+            # What a machine answers to a copy of an answer is no word in the form's conversation.
+            thread_key=find_own_thread(referenced, sender, joins_forms=not mail.automatic)
+            or f"mail:{seen.provider_key}",
             identity=sender,
             body=_text_of(mail),
             subject=seen.subject,

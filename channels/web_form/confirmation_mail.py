@@ -14,6 +14,8 @@ from channels.web_form.form_texts import FALLBACK
 from channels.web_form.tokens import ConfirmationTokens
 
 _DAY_S = 24 * 3600
+_SUBJECT = "Your request {ticket}: please confirm your address"
+"""Later answers come in the same thread of mails, under the same subject."""
 
 
 class ConfirmationMails:
@@ -39,7 +41,7 @@ class ConfirmationMails:
         }
         link = self.link(confirmation_id, ticket_id, asked_at)
         first, *others = [said.pop(FALLBACK), *said.values()]
-        return f"{texts[FALLBACK]['title']} ({ticket_id})", "\n\n".join([first, link, *others])
+        return _SUBJECT.format(ticket=ticket_id), "\n\n".join([first, link, *others])
 
 
 class ConfirmingSender:

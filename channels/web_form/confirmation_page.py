@@ -34,7 +34,7 @@ def render_confirmation_pages() -> dict[str, Asset]:
     form = load_texts()
     pages = {}
     for language, texts in confirmation_texts().items():
-        values = {key: escape(text) for key, text in (form[language] | texts).items()} | {
+        values = {key: escape(text) for key, text in {**form[language], **texts}.items()} | {
             "language": language,
             "languages": "\n".join(language_links(language, CONFIRM_PATH)),
         }

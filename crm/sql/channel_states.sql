@@ -1,6 +1,6 @@
 -- name: fetch_traffic
 -- Of each channel: its latest inbound message, its latest delivery, and its latest delivery that failed or is being
--- tried again, among the latest of all; how many customers of it wrote within a time.
+-- tried again, among the latest of all; how many customers of WhatsApp wrote within a time.
 -- $1 integer: how many rows are looked at
 -- $2 interval: the time
 WITH inbound AS (
@@ -20,8 +20,10 @@ WITH inbound AS (
 SELECT g.channel, i.at AS last_inbound_at, d.at AS last_outbound_at,
        CASE WHEN f.at > coalesce(d.at, '-infinity') THEN f.error ELSE '' END AS last_error,
        CASE WHEN f.at > coalesce(d.at, '-infinity') THEN f.at END AS last_error_at,
-       (SELECT count(DISTINCT c.identifier_id) FROM conversations c
-        WHERE c.channel = g.channel AND c.last_message_at > now() - $2::interval)::integer AS within
+       CASE g.channel WHEN 'whatsapp' THEN (
+           SELECT count(DISTINCT c.identifier_id)::integer FROM conversations c
+           WHERE c.channel = 'whatsapp' AND c.last_message_at > now() - $2::interval
+       ) END AS within
 FROM channel_configs g
 LEFT JOIN inbound i ON i.channel = g.channel
 LEFT JOIN delivered d ON d.channel = g.channel

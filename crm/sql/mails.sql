@@ -121,9 +121,10 @@ ORDER BY created_at
 -- $2 uuid: root, null for none
 SELECT greatest((
     SELECT count(*) FROM customer_identifiers i
-    JOIN conversations c ON c.customer_id = i.customer_id AND c.identifier_id = i.identifier_id AND c.channel = 'email'
+    JOIN conversations c ON c.customer_id = i.customer_id AND c.identifier_id = i.identifier_id
+        AND (c.channel = 'email' OR i.verified_at IS NOT NULL)
     JOIN messages m ON m.conversation_id = c.conversation_id AND m.direction = 'outbound' AND m.author = 'fte'
-    WHERE i.kind = 'email' AND i.value = $1 AND m.created_at > now() - interval '1 hour'
+    WHERE i.kind = 'email' AND i.key = identifier_key('email', $1) AND m.created_at > now() - interval '1 hour'
 ), (
     SELECT count(*) FROM (
         SELECT DISTINCT m.conversation_id FROM mails x
@@ -137,7 +138,7 @@ SELECT greatest((
 -- name: fetch_bounced
 -- The reply that a mail of ours carried.
 -- $1 text: Message-ID of the mail
-SELECT o.outbox_id, o.conversation_id, o.outcome_id FROM mails x JOIN outbox o ON o.outbox_id = x.outbox_id
+SELECT o.outbox_id, o.conversation_id, o.outcome_id, o.kind FROM mails x JOIN outbox o ON o.outbox_id = x.outbox_id
 WHERE x.direction = 'outbound' AND $1 <> '' AND (x.message_id = $1 OR x.rewritten_id = $1)
 LIMIT 1
 

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from agent.records import Accepted, Channel, IdentifierKind, Identity, InboundMessage
+from channels.addresses import mailbox_key
 from crm.customer_views import CustomerViews
 from crm.database import Database
 from crm.inbox import Inbox
@@ -46,6 +47,8 @@ async def test_key_is_what_the_provider_reads_an_address_as(
     database: Database, kind: str, written: str, key: str
 ) -> None:
     assert await fetch_value(database, "SELECT identifier_key($1, $2)", kind, written) == key
+    if kind == "email":
+        assert mailbox_key(written) == key, "Python and Postgres have one rule"
 
 
 def mail_from(address: str, thread: str | None = None) -> InboundMessage:

@@ -74,7 +74,7 @@ class Recording(StoredSender):
 
 def test_mail_names_the_ticket_in_every_language_and_has_one_link() -> None:
     subject, body = MAILS.write(CONFIRMATION, TICKET, ASKED_AT)
-    assert subject == f"Confirm your address ({TICKET})"
+    assert subject == f"Your request {TICKET}: please confirm your address"
     assert body.count(TICKET) == len(LANGUAGES) + 1  # and in the link
     (link,) = re.findall(r"https?://\S+", body)
     assert link == MAILS.link(CONFIRMATION, TICKET, ASKED_AT)
