@@ -25,10 +25,9 @@ class Report:
     message_id: str = ""
 
 
-_ADDRESS: Final = re.compile(
-    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)+"
-)
-_LOCAL_ADDRESS: Final = re.compile(r"^\s*<([^<>\s@]+@[^<>\s@]+)>", re.MULTILINE)
+_ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,9}")
+_LOCAL_ADDRESS: Final = re.compile(r"^[ \t]*<([^<>\s@]+@[^<>\s@]+)>", re.MULTILINE)
+_LONGEST_PROSE: Final = 20_000
 _STATED_RECIPIENT: Final = re.compile(
     r"^(?:final|original)-recipient:\s*rfc822;\s*<?([^<>\s@]+@[^<>\s@]+)>?", re.MULTILINE | re.IGNORECASE
 )
@@ -90,7 +89,7 @@ _LATE: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _COPY_BEGINS: Final = re.compile(
-    r"^\W*(?:-+ ?(?:below this line is a copy|this is a copy of|the header of the original|"
+    r"^\W{0,20}(?:-+ ?(?:below this line is a copy|this is a copy of|the header of the original|"
     r"original message (?:header|follows)|original message|returned message|undelivered message|"
     r"message header follows|message headers? follow|transcript of session)|"
     r"(?:return-path|received|x-[a-z-]+|mime-version|dkim-signature|message-id):\s)",
@@ -125,6 +124,8 @@ def find_report(message: Message, sender: Mailbox, subject: str, parts: Parts, t
     if stated.startswith("multipart/report"):
         receipt = "disposition-notification" in stated or _READ_SUBJECT.match(subject)
         return Report(Reason.READ_RECEIPT if receipt else Reason.REPORT)
+    if not text and _READ_SUBJECT.match(subject):
+        return Report(Reason.READ_RECEIPT)  # Outlook's own, in a winmail.dat
     return Report(Reason.REPORT) if kinds or _COMPLAINT.match(subject) else None
 
 
@@ -220,8 +221,9 @@ def _recipient_in(text: str, message: Message) -> str:
     ours = {base_address(box.address) for name in ("To", "From", "Delivered-To") for box in mailboxes(message, name)}
     stated = [match[1] for match in _STATED_RECIPIENT.finditer(text)]
     listed = [*stated, *(match[1] for match in _LOCAL_ADDRESS.finditer(text))]
-    alone = [match[1] for match in re.finditer(rf"^\s*<?({_ADDRESS.pattern})>?\s*:?\s*$", text, re.MULTILINE)]
-    for address in [*listed, *alone, *_ADDRESS.findall(text)]:
+    alone = [match[1] for match in re.finditer(rf"^[ \t]*<?({_ADDRESS.pattern})>?[ \t]*:?[ \t]*$", text, re.MULTILINE)]
+    anywhere = [match[0] for match in _ADDRESS.finditer(text)]
+    for address in [*listed, *alone, *anywhere]:
         local = address.partition("@")[0].lower()
         if (
             base_address(address) not in ours
@@ -233,8 +235,9 @@ def _recipient_in(text: str, message: Message) -> str:
 
 
 def _before_copy(text: str) -> str:
-    begins = _COPY_BEGINS.search(text)
-    return text[: begins.start()] if begins and begins.start() > 40 else text
+    said = text[:_LONGEST_PROSE]
+    begins = _COPY_BEGINS.search(said)
+    return said[: begins.start()] if begins and begins.start() > 40 else said
 
 
 def _message_id(message: Message, parts: Parts, text: str) -> str:

@@ -122,10 +122,18 @@ def _has_utf_8(content: bytes) -> bool:
 _UTF_8_CHARACTER: Final = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 
 
+_BEYOND_ASCII: Final = re.compile(rb"[\x80-\xff]+")
+
+
 def _decode_unlabelled(content: bytes) -> str:
     utf_8 = _decode_strictly(content, "utf-8")
     if utf_8 is not None:
         return utf_8
+    if _has_utf_8(content):
+        return content.decode("utf-8", errors=_KEEP)
+    runs = _BEYOND_ASCII.findall(content)
+    if sum(map(len, runs)) < 2 * len(runs):
+        return content.decode("cp1252", errors=_KEEP)  # single letters among ASCII: a language of Western Europe
     from charset_normalizer import from_bytes
 
     guess = from_bytes(content[:20_000]).best()

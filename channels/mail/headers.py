@@ -19,9 +19,9 @@ _FOLD: Final = re.compile(r"\r?\n[ \t]*|\r")
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _COMMENT: Final = re.compile(r"\([^()]*\)")
 _LAST_ANGLE: Final = re.compile(r"<([^<>]*)>[^<>@]*$")
-_BARE_ADDRESS: Final = re.compile(r"[^\s<>()\[\]\",;:@]+@[^\s<>()\[\]\",;:@]+")
+_BARE_ADDRESS: Final = re.compile(r"[^\s<>()\[\]\",;:@]{1,100}@[^\s<>()\[\]\",;:@]{1,255}")
 _ANGLE_ID: Final = re.compile(r"<([^<>]{1,990})>")
-_LONGEST_FIELD: Final = 100_000
+_LONGEST_FIELD: Final = 30_000
 
 
 def header_text(message: Message, name: str) -> str:

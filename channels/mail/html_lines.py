@@ -16,7 +16,7 @@ from channels.mail.lines import Line, Mark, clean, line_of, split_lines
 if TYPE_CHECKING:
     from justhtml import Node
 
-_LONGEST_HTML: Final = 3_000_000
+_LONGEST_HTML: Final = 2_000_000
 _SKIPPED: Final = {"head", "style", "script", "title", "template", "noscript", "object", "svg", "math", "select",
                    "textarea", "button", "iframe", "audio", "video", "canvas", "map", "xml"}  # fmt: skip
 _BLOCKS: Final = {"address", "article", "aside", "blockquote", "body", "center", "dd", "details", "dialog", "div", "dl",
@@ -91,6 +91,8 @@ class _Page:
     state: _State = field(default_factory=_State)
     current_state: _State = field(default_factory=_State)
     begins: bool = False
+    numbers: dict[int, int] = field(default_factory=dict)
+    """How many items of each ordered list were written."""
     spaced: bool = False
     """A space that does not collapse was written: alone in its paragraph it makes an empty line."""
 
@@ -127,16 +129,14 @@ class _Page:
 
 
 def lines_of_html(html: str) -> list[Line]:
-    """The visible text of HTML. What is beyond 3 MB, or cannot be parsed, is read without its tags."""
+    """The visible text of HTML, of its first 2 MB. What cannot be parsed is read without its tags."""
     from justhtml import JustHTML
 
-    if len(html) > _LONGEST_HTML:
-        return _without_tags(html)
     try:
-        root = JustHTML(html, sanitize=False).root
+        root = JustHTML(html[:_LONGEST_HTML], sanitize=False).root
         lines = _render(root)
     except (ValueError, RecursionError, AttributeError, TypeError, IndexError, KeyError):
-        return _without_tags(html)
+        return _without_tags(html[:_LONGEST_HTML])
     return lines if any(line.text for line in lines) else _render(root, hidden_too=True)
 
 
@@ -195,7 +195,7 @@ def _enter(page: _Page, element: Any) -> None:
         page.write(" ")
     page.state = _state_in(page, element)
     if name == "li":
-        page.write(_bullet(element))
+        page.write(_bullet(page, element))
 
 
 def _leave(page: _Page, element: Any) -> None:
@@ -254,15 +254,11 @@ def _is_tight(element: Any) -> bool:
     return element.name != "table" and ("Mso" in (attributes.get("class") or "") or no_margin)
 
 
-def _bullet(element: Any) -> str:
+def _bullet(page: _Page, element: Any) -> str:
     parent = element.parent
     if parent is None or parent.name != "ol":
         return "- "
-    number = 0
-    for sibling in parent.children:
-        number += sibling.name == "li"
-        if sibling is element:
-            break
+    page.numbers[id(parent)] = number = page.numbers.get(id(parent), 0) + 1
     return f"{number}. "
 
 
@@ -293,9 +289,6 @@ def _write_picture(page: _Page, element: Any) -> None:
 def _without_tags(html: str) -> list[Line]:
     from html import unescape
 
-    text = re.sub(
-        r"<(?:style|script)\b[^>]{0,2000}>.*?</(?:style|script)\s*>", " ", html, flags=re.DOTALL | re.IGNORECASE
-    )
-    text = re.sub(r"<(?:br|/p|/div|/tr|/li)\b[^>]{0,2000}>", "\n", text, flags=re.IGNORECASE)
-    text = unescape(re.sub(r"<[^<>]{0,5000}>", " ", text))
+    text = re.sub(r"<(?:br|/p|/div|/tr|/li)\b[^<>]*>", "\n", html, flags=re.IGNORECASE)
+    text = unescape(re.sub(r"<[^<>]*>", " ", text))
     return [line_of(clean(line).strip()) for line in split_lines(text)]

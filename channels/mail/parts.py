@@ -8,10 +8,10 @@ from email import policy
 from email.message import Message
 from email.parser import BytesParser
 from typing import Final
-from urllib.parse import unquote_to_bytes
 
 from channels.mail.charsets import decode_text
-from channels.mail.headers import decode_words, header_text, raw_values
+from channels.mail.headers import header_text, raw_values
+from channels.mail.parameters import parameter, safe_name
 from channels.mail.records import MailAttachment
 from channels.mail.tnef import read_tnef
 
@@ -28,15 +28,12 @@ _EXTENSIONS: Final = {
     "audio/mpeg": ".mp3", "video/mp4": ".mp4", "application/rtf": ".rtf", "text/rtf": ".rtf",
     "application/ms-tnef": ".dat",
 }  # fmt: skip
-_UNSAFE: Final = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"|?*\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]')
-_NAME_MAX: Final = 150
 _BODY_BEGINS: Final = re.compile(rb"\r?\n[ \t]*\r?\n|\r\r")
 _FIELD: Final = re.compile(rb"[!-9;-~]+:")
 _KNOWN_FIELD: Final = re.compile(rb"(?:From|To|Subject|Date|Message-ID|MIME-Version|Content-Type):", re.IGNORECASE)
 _SPACE_BEFORE_COLON: Final = re.compile(rb"^([!-9;-~]+)[ \t]+:")
-_LIKE_BOUNDARY: Final = re.compile(r"^--([^\s\"]{5,70})[ \t]*\r?\nContent-", re.MULTILINE | re.IGNORECASE)
+_LIKE_BOUNDARY: Final = re.compile(r"^--([^\r\n\"]{5,70}?)[ \t]*\r?\nContent-", re.MULTILINE | re.IGNORECASE)
 _LONGEST_HEADERS: Final = 500_000
-_RFC_2231: Final = re.compile(r"^(?P<name>[^*=\s]+)\*(?P<number>\d{1,3})?(?P<encoded>\*)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +94,10 @@ def _mend_headers(raw: bytes) -> bytes:
         return raw
     lines = block.splitlines(keepends=True)
     mended = [_SPACE_BEFORE_COLON.sub(rb"\1:", line) for line in lines]
-    for index in range(1, len(mended)):
-        line = mended[index]
-        if not line[:1].isspace() and not _FIELD.match(line):
-            if not any(_KNOWN_FIELD.match(later) for later in mended[index + 1 :]):
-                break
-            mended[index] = b" " + line
+    known = [index for index, line in enumerate(mended) if _KNOWN_FIELD.match(line)]
+    for index in range(1, known[-1] if known else 0):
+        if not mended[index][:1].isspace() and not _FIELD.match(mended[index]):
+            mended[index] = b" " + mended[index]
     return b"".join(mended) + raw[len(block) :]
 
 
@@ -203,7 +198,7 @@ def _take_leaf(message: Message, parts: Parts, kind: str) -> None:
 
 
 def _body(message: Message, kind: str, content: bytes) -> Body:
-    charset = _parameter(message, "content-type", "charset")
+    charset = parameter(message, "content-type", "charset")
     if kind == "text/html":
         return Body(html=[decode_text(content, charset or _declared_in(content))])
     text = decode_text(content, charset)
@@ -215,8 +210,8 @@ def _body(message: Message, kind: str, content: bytes) -> Body:
         plain=[
             TextPart(
                 text,
-                flowed=_parameter(message, "content-type", "format").lower() == "flowed",
-                del_sp=_parameter(message, "content-type", "delsp").lower() == "yes",
+                flowed=parameter(message, "content-type", "format").lower() == "flowed",
+                del_sp=parameter(message, "content-type", "delsp").lower() == "yes",
             )
         ]
     )
@@ -259,22 +254,13 @@ def _attachment(message: Message, parts: Parts, kind: str, content: bytes) -> Ma
     return MailAttachment(name, kind, content, inline=inline and kind.startswith("image/"))
 
 
-def safe_name(name: str) -> str:
-    """A name without a path, control, direction or reserved characters, at most 150 long; empty for no name."""
-    last = re.split(r"[/\\]", name.strip().strip('"'))[-1]
-    text = " ".join(_UNSAFE.sub(" ", last).split()).strip(". ")
-    if len(text) <= _NAME_MAX:
-        return text
-    stem, dot, extension = text.rpartition(".")
-    return f"{stem[: _NAME_MAX - 1 - len(extension)]}.{extension}" if dot and len(extension) < 12 else text[:_NAME_MAX]
-
-
 def _kind(message: Message) -> str:
     """The type and subtype in lower case; text/plain for none, or for one that is no type."""
     values = raw_values(message, "content-type")
-    kind = re.match(r"\s*([\w.+-]+)\s*/\s*([\w.+-]+)", values[0]) if values else None
+    kind = re.match(r"\s*([\w.+-]+)\s*/\s*([\w.+*-]+)", values[0]) if values else None
     if kind:
-        return f"{kind[1]}/{kind[2]}".lower()
+        stated = f"{kind[1]}/{kind[2]}".lower()
+        return "text/plain" if stated in {"application/plain", "plain/text"} else stated
     stated = values[0].split(";")[0].strip().lower() if values else ""
     if stated in {"html", "text"}:
         return "text/html" if stated == "html" else "text/plain"
@@ -295,38 +281,7 @@ def _disposition(message: Message) -> str:
 
 
 def _name(message: Message) -> str:
-    return _parameter(message, "content-disposition", "filename") or _parameter(message, "content-type", "name")
-
-
-def _parameter(message: Message, header: str, wanted: str) -> str:
-    """A parameter of a structured field: plain, quoted, in pieces (RFC 2231) or, against the rules, encoded words."""
-    values = raw_values(message, header)
-    pieces: list[tuple[int, bool, str]] = []
-    for name, value in _parameters(values[0]) if values else []:
-        if name == wanted:
-            return decode_words(value)
-        numbered = _RFC_2231.match(name)
-        if numbered and numbered["name"] == wanted:
-            pieces.append((int(numbered["number"] or 0), bool(numbered["encoded"]) or not numbered["number"], value))
-    if not pieces:
-        return ""
-    pieces.sort(key=lambda piece: piece[0])
-    charset, content = "", b""
-    for index, (_, encoded, value) in enumerate(pieces):
-        if index == 0 and encoded and value.count("'") >= 2:
-            charset, _, value = value.split("'", 2)
-        content += unquote_to_bytes(value) if encoded else value.encode("utf-8", errors="replace")
-    return decode_text(content, charset)
-
-
-def _parameters(value: str) -> list[tuple[str, str]]:
-    found = []
-    for match in re.finditer(r';\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)', value):
-        stated = match[2].strip()
-        if stated.startswith('"'):
-            stated = re.sub(r"\\(.)", r"\1", stated[1:].removesuffix('"'))
-        found.append((match[1].lower(), stated))
-    return found
+    return parameter(message, "content-disposition", "filename") or parameter(message, "content-type", "name")
 
 
 def _declared_in(content: bytes) -> str:
@@ -336,6 +291,6 @@ def _declared_in(content: bytes) -> str:
 
 
 def _calendar_method(message: Message, content: bytes) -> str:
-    stated = _parameter(message, "content-type", "method")
+    stated = parameter(message, "content-type", "method")
     found = re.search(rb"^METHOD:([A-Z-]+)", content, re.MULTILINE)
     return (stated or (found[1].decode("ascii") if found else "")).upper()

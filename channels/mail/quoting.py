@@ -18,6 +18,8 @@ from channels.mail.signatures import without_signature
 _WRAPPED_AT: Final = 60
 _TAIL_LONGEST: Final = 45
 _FEW_QUOTES: Final = 3
+_MOST_LINES: Final = 20_000
+"""What is beyond is the customer's without being looked at: a log, not a letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def _own(lines: Sequence[Line], circumstances: Circumstances) -> tuple[list[bool
     own = [True] * len(lines)
     marked = introduced = False
     index = 0
-    while index < len(lines):
+    while index < min(len(lines), _MOST_LINES):
         line = lines[index]
         if line.depth:
             own[index] = False

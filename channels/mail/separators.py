@@ -162,7 +162,7 @@ def _headers_at(lines: Sequence[Line], index: int, *, after_rule: bool) -> int:
             if unlabelled > _CONTINUATIONS or (blanks and unlabelled > 1):
                 break
         position += 1
-    block = " ".join(line.text for line in lines[index:end])
+    block = " ".join(line.text[:_ATTRIBUTION_LONGEST] for line in lines[index:end])
     others = found & {"date", "to", "subject"}
     proven = "subject" in found or bool(_ADDRESS.search(block))
     if "from" in found and proven and (len(others) >= 2 or (after_rule and others)):
@@ -227,6 +227,8 @@ def _reads_as_unended(text: str) -> bool:
     """The few clients that end the line without a colon: Gmail of old outside English, Zoho."""
     if _GMAIL_DATE.match(text):
         return True
+    if "@" not in text or not _YEAR.search(text):
+        return False
     verb = next(iter(reversed(list(_VERB.finditer(text)))), None)
     complete = _OPENING.match(text) and _MARKED_ADDRESS.search(text) and _YEAR.search(text) and _TIME.search(text)
     return bool(verb and verb.end() == len(text) and complete)

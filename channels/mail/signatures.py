@@ -49,7 +49,7 @@ _SENT_FROM: Final = re.compile(
     re.IGNORECASE,
 )
 _SENT_FROM_SOMETHING: Final = re.compile(
-    r"^\W{0,2}(?:sent|written|typed|composed) (?:from|via|with|using) (?:\[?[\w.'’+&-]+\]?\s?){1,6}"
+    r"^\W{0,2}(?:sent|written|typed|composed) (?:from|via|with|using) \[?[\w.'’+&-]+\]?(?: \[?[\w.'’+&-]+\]?){0,5} ?"
     r"(?:<[^<>]*>|\(https?://[^()\s]*\)|https?://\S+)?(?:[,.]\s*(?:please )?excuse .{0,40})?\W{0,3}$",
     re.IGNORECASE,
 )
@@ -96,6 +96,7 @@ _LEGAL: Final = re.compile(
 _SENT_FROM_LONGEST: Final = 160
 _LEGAL_AT_LEAST: Final = 3
 _LEGAL_LETTERS: Final = 120
+_LEGAL_LONGEST: Final = 5_000
 
 
 def without_signature(run: Sequence[Line], *, alone: bool = True) -> list[Line]:
@@ -141,7 +142,7 @@ def _without_banner(lines: list[Line]) -> list[Line]:
     while end < len(lines) and not lines[end].blank:
         end += 1
     paragraph = " ".join(line.text for line in lines[start:end])
-    if _BANNER.match(paragraph) and len(paragraph) < 500 and has_words(lines[end:]):
+    if len(paragraph) < 500 and _BANNER.match(paragraph) and has_words(lines[end:]):
         return lines[end:]
     return lines
 
@@ -162,6 +163,8 @@ def _without_legal(lines: list[Line]) -> list[Line]:
     while start and not lines[start - 1].blank:
         start -= 1
     paragraph = " ".join(line.text for line in lines[start:end])
+    if len(paragraph) > _LEGAL_LONGEST:
+        return lines
     phrases = {match[0].lower() for match in _LEGAL.finditer(paragraph)}
     legal = len(paragraph) >= _LEGAL_LETTERS and len(phrases) >= _LEGAL_AT_LEAST and "?" not in paragraph
     if has_words(lines[:start]) and (legal or _SCANNED.match(paragraph) or _LEGAL_HEADING.match(paragraph)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -113,3 +114,38 @@ def test_names_of_attachments_are_never_paths(name: str) -> None:
         assert attachment.name
         assert not re.search(r"[/\\\x00-\x1f]|^\.|\.$", attachment.name)
         assert len(attachment.name) <= 150
+
+
+HUGE = 300_000
+HOSTILE = {
+    "one-word": "x" * HUGE,
+    "quote-marks": ">" * HUGE,
+    "attributions": "On 5 May 2025, at 10:12, Support <s@example.net> wrote:\n" * (HUGE // 60),
+    "half-attributions": "On 5 May 2025 10:12 wrote\n" * (HUGE // 26),
+    "labels": "From: a\n" * (HUGE // 8),
+    "angles": "<" * HUGE,
+    "brackets": "(" * HUGE,
+    "empty-lines": "\n" * HUGE,
+    "spaces": " " * HUGE,
+    "address-like": "a." * (HUGE // 2) + "@",
+    "sent-from": "Sent from " + "a" * 120 + "!\n",
+    "flowed": "word \n" * (HUGE // 6),
+    "dashes": "-" * HUGE,
+    "encoded-words": "=?utf-8?Q?a" * (HUGE // 11),
+}
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_mail_is_read_in_the_time_that_its_length_takes(body: str) -> None:
+    daemon = "Mail Delivery Subsystem <mailer-daemon@example.org>"
+    read_mail(mail(body, subject="Undeliverable", sender=daemon))
+    read_mail(mail(body, content_type="text/plain; format=flowed"))
+    read_mail(html(body.replace("<", "<a href=x>"), subject=body[:50_000].replace("\n", " ")))
+    read_mail(html("<ol>" + "<li>x" * 20_000 + "<b><i>" * 2_000))
+    read_mail(body.encode() + b"\nSubject: x\n\nHello")
+    read_mail(
+        multipart(
+            "mixed", [part("application/pdf", "x", f'Content-Disposition: attachment; filename="{body[:50_000]}"')]
+        )
+    )

@@ -71,6 +71,19 @@ def test_the_subject_is_decoded(field: str, subject: str) -> None:
     assert read_mail(mail("Hello", subject=field)).subject == subject
 
 
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("Die Hasen und die Frösche".encode("cp1252"), "Die Hasen und die Frösche"),
+        ("Картинка с очень длинным именем".encode()[:-1], "Картинка с очень длинным имене"),
+        ("Привет, не работает экспорт доски, помогите".encode("cp1251"), "Привет, не работает экспорт доски, помогите"),
+    ],
+)
+def test_text_that_names_no_charset_is_guessed(content: bytes, text: str) -> None:
+    raw = mail("BODY", content_type="text/plain").replace(b"BODY", content)
+    assert read_mail(raw).text.startswith(text)
+
+
 def test_bare_8_bit_headers_are_read() -> None:
     raw = mail("Hello", subject="X").replace(b"Subject: X", "Subject: Ärger über Größe".encode("latin-1"))
     assert read_mail(raw).subject == "Ärger über Größe"
@@ -249,6 +262,8 @@ def test_an_attached_text_is_no_text_of_the_mail() -> None:
         ('attachment; filename="../../etc/passwd"', "passwd"),
         ('attachment; filename="C:\\\\temp\\\\evil.exe"', "evil.exe"),
         ('attachment; filename="a\u202efdp.exe"', "a fdp.exe"),
+        ('attachment; filename="C:\\TEMP\\nsmail.png"', "nsmail.png"),
+        ('attachment; filename="say \\"hi\\".pdf"', "say hi .pdf"),
         ('attachment; filename="..."', "attachment-1.pdf"),
         ("attachment", "attachment-1.pdf"),
     ],
