@@ -25,11 +25,19 @@ def test_each_file_is_one_line_of_json_in_order(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert [list(line) for line in lines] == [KEYS, KEYS]
     assert lines[0] == {
-        "file": str(first), "from": "ada@example.com", "subject": "Re: Export", "text": "Größe\n?",
-        "quoted_removed": True, "automatic": False, "automatic_reason": None, "bounce": False,
-        "bounced_recipient": None, "message_id": "<question.1@example.com>", "references": ["<root@example.com>", "<fte.first@example.net>"],
+        "file": str(first),
+        "from": "ada@example.com",
+        "subject": "Re: Export",
+        "text": "Größe\n?",
+        "quoted_removed": True,
+        "automatic": False,
+        "automatic_reason": None,
+        "bounce": False,
+        "bounced_recipient": None,
+        "message_id": "<question.1@example.com>",
+        "references": ["<root@example.com>", "<fte.first@example.net>"],
         "attachments": [],
-    }  # fmt: skip
+    }
     assert (lines[1]["automatic"], lines[1]["automatic_reason"]) == (True, "auto_submitted")
 
 
