@@ -48,6 +48,8 @@ class MailboxLoop(WakingLoop):
         self._credentials_changed = credentials_changed
         self._connected = False
         self._refused = False
+        # A claim whose end the database did not take.
+        self._left: MailboxClaim | None = None
 
     async def _listen(self) -> StopListening:
         return await self._listen_to_hints(self.wake, self._stop_hearing)
@@ -57,19 +59,23 @@ class MailboxLoop(WakingLoop):
         if not self._connected or (self._refused and self._credentials_changed()):
             await self._store.connect(self._mailbox, offline=self._offline)
             self._connected, self._refused = True, False
+        if self._left is not None:
+            # Not to wait for our own lease to end.
+            await self._store.record_failed(self._left, "the database was away", 0.0)
+            self._left = None
         claim = await self._store.claim(self._mailbox)
         if claim is None:
             return self._at_most_poll_s(await self._store.seconds_until_due(self._mailbox))
         try:
             await self._sync.run(claim)
-        except (DatabaseAway, FenceLost) as error:
-            if isinstance(error, DatabaseAway):
-                raise
+            await self._store.finish(claim)
+        except DatabaseAway:
+            self._left = claim
+            raise
+        except FenceLost:
             _LOG.warning("another process syncs the mailbox")
         except Exception as error:
             await self._record_failed(claim, error)
-        else:
-            await self._store.finish(claim)
         return 0.0
 
     async def _record_failed(self, claim: MailboxClaim, error: Exception) -> None:

@@ -54,11 +54,13 @@ class MailboxSync:
         self._from_the_start = from_the_start
         self._renewed_at = 0.0
         self._watch_again_at = 0.0
+        self._is_ours = False
 
     async def run(self, claim: MailboxClaim) -> None:
         """Raises ProviderAway and its kinds, DatabaseAway, FenceLost; what was stored by then stays, and so does the
         cursor before what was not."""
         self._renewed_at = time.monotonic()
+        await self._check_mailbox(claim)
         await self._watch(claim)
         cursor = claim.cursor
         if cursor is None:
@@ -69,6 +71,14 @@ class MailboxSync:
         except HistoryGone:
             _LOG.warning("the mailbox's history was forgotten; its mails are listed instead")
             await self._resync(claim)
+
+    async def _check_mailbox(self, claim: MailboxClaim) -> None:
+        """Once: the mails of another mailbox must not be answered as this one's. Raises NeedsReauth."""
+        if self._is_ours:
+            return
+        if (await self._mailbox.fetch_profile()).address != claim.mailbox:
+            raise NeedsReauth("the credentials open another mailbox than FTE_GMAIL_MAILBOX names")
+        self._is_ours = True
 
     async def _take_in_changes(self, claim: MailboxClaim, cursor: int) -> None:
         """Page by page. What changes while pages are read may be on none of them: the first page says how far to go."""

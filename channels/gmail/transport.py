@@ -35,7 +35,7 @@ class Tokens:
         self._lock = threading.Lock()
         self._credentials: Credentials | None = None
         self._read_at_ns = 0
-        self._refusal: NeedsReauth | None = None
+        self._refusal = ""
         self._refused_at = 0.0
 
     def bearer(self, transport: httplib2.Http, stale: str | None = None) -> str:
@@ -45,8 +45,8 @@ class Tokens:
         """
         with self._lock:
             credentials = self._current()
-            if self._refusal is not None and time.monotonic() - self._refused_at < _REFUSED_FOR_S:
-                raise self._refusal
+            if self._refusal and time.monotonic() - self._refused_at < _REFUSED_FOR_S:
+                raise NeedsReauth(self._refusal)
             if not credentials.valid or credentials.token == stale:
                 self._refresh(credentials, transport)
             return str(credentials.token)
@@ -60,7 +60,7 @@ class Tokens:
         changed_at_ns = self._changed_at_ns()
         if self._credentials is None or changed_at_ns != self._read_at_ns:
             self._read_at_ns = changed_at_ns
-            self._refusal = None
+            self._refusal = ""
             try:
                 self._credentials = load_credentials(self._path, self._mailbox, self._api_url)
             except ConfigurationInvalid as error:
@@ -76,9 +76,9 @@ class Tokens:
             refused.__cause__ = error
             ours = to_error(refused, sending=False)
             if isinstance(ours, NeedsReauth):
-                self._refusal, self._refused_at = ours, time.monotonic()
+                self._refusal, self._refused_at = str(ours), time.monotonic()
             raise ours from error
-        self._refusal = None
+        self._refusal = ""
 
     def _changed_at_ns(self) -> int:
         try:

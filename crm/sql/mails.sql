@@ -66,8 +66,9 @@ UPDATE mails SET fate = $2, reason = $3, handled_at = clock_timestamp() WHERE pr
 -- $5 uuid: the root of the mails that it refers to, null for none
 -- $6 text: subject
 WITH made AS (SELECT uuidv7() AS mail_id)
-INSERT INTO mails (mail_id, mailbox, direction, message_id, reference_ids, root_id, subject, outbox_id)
-SELECT mail_id, $1, 'outbound', $3, $4, coalesce($5, mail_id), $6, $2 FROM made
+INSERT INTO mails (mail_id, mailbox, direction, message_id, reference_ids, root_id, subject, outbox_id, conversation_id)
+SELECT mail_id, $1, 'outbound', $3, $4, coalesce($5, mail_id), $6, o.outbox_id, o.conversation_id
+FROM made JOIN outbox o ON o.outbox_id = $2
 ON CONFLICT (outbox_id) DO NOTHING
 
 -- name: record_sent_mail
@@ -105,8 +106,8 @@ WITH thread AS (
     WHERE m.conversation_id IN (SELECT conversation_id FROM thread) AND m.direction = 'inbound'
     ORDER BY m.created_at DESC LIMIT 1
 ), own AS (
-    SELECT x.* FROM outbox o JOIN mails x ON x.outbox_id = o.outbox_id
-    WHERE o.conversation_id IN (SELECT conversation_id FROM thread) AND o.outbox_id <> $2 AND x.fate IN ('sent', 'person')
+    SELECT x.* FROM mails x
+    WHERE x.conversation_id IN (SELECT conversation_id FROM thread) AND x.outbox_id <> $2 AND x.fate IN ('sent', 'person')
       AND x.created_at > coalesce((SELECT created_at FROM latest), '-infinity')
 )
 SELECT 'inbound' AS direction, mailbox, provider_thread, message_id, reference_ids, root_id, subject, thread_index, created_at FROM latest
@@ -159,7 +160,8 @@ UPDATE mails SET bounced_outbox_id = $2 WHERE provider_key = $1
 -- Ties a mail that a person wrote to its outbox row.
 -- $1 text: provider key
 -- $2 uuid: outbox row
-UPDATE mails SET outbox_id = $2 WHERE provider_key = $1
+UPDATE mails SET outbox_id = o.outbox_id, conversation_id = o.conversation_id FROM outbox o
+WHERE mails.provider_key = $1 AND o.outbox_id = $2
 
 -- name: fetch_newest_conversation
 -- The conversation in which a thread goes on.

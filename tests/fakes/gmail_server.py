@@ -81,6 +81,8 @@ class FakeGmail:
     watch_for_s: float = 7 * 24 * 3600.0
     token_error: str = ""
     certificates: dict[str, str] = field(default_factory=dict)
+    certificates_for_s: int = 3600
+    certificate_requests: int = 0
     forgotten_up_to: int = 0
     blind_searches: int = 0
     empty_first_page: bool = False
@@ -325,9 +327,18 @@ class _Handler(BaseHTTPRequestHandler):
         if target.path == "/token":
             self._give_token(parse_qs(body.decode()))
         elif target.path == "/oauth2/v1/certs":
-            self._answer(200, self.gmail.certificates, (("Cache-Control", "max-age=3600"),))
+            self._give_certificates()
         else:
             self._serve_api(target.path, parse_qs(target.query, keep_blank_values=True), body)
+
+    def _give_certificates(self) -> None:
+        with self.gmail._lock:
+            self.gmail.certificate_requests += 1
+        fault = self.gmail.take_fault("certificates")
+        if fault is not None:
+            self._answer(fault.status, {})
+        else:
+            self._answer(200, self.gmail.certificates, (("Cache-Control", f"max-age={self.gmail.certificates_for_s}"),))
 
     def _give_token(self, form: dict[str, list[str]]) -> None:
         gmail = self.gmail

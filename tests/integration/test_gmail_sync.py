@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import DatabaseAway, FenceLost, NeedsReauth, ProviderAway
-from agent.mail_records import OutgoingMail
+from agent.mail_records import MailboxClaim, OutgoingMail
 from agent.records import ConversationId
 from agent.times import Times
 from crm.database import Database
@@ -360,6 +360,40 @@ async def test_revoked_credentials_are_seen_and_asked_for_once(system: MailSyste
     [state] = await system.mailboxes.fetch_states()
     assert state.mode == "live"
     assert await bodies(system) == ["waits"]
+
+
+async def test_credentials_of_another_mailbox_answer_nobody(
+    mail_database: Database, gmail: FakeGmail, tmp_path: Path
+) -> None:
+    async with mail_system(mail_database, gmail, tmp_path, connect=False) as system:
+        gmail.address = "somebody@example.com"
+        gmail.deliver(a_mail())
+        claim = await system.mailboxes.claim(ADDRESS)
+        assert claim is not None
+        with pytest.raises(NeedsReauth, match="another mailbox"):
+            await system.sync.run(claim)
+        assert await bodies(system) == []
+
+
+async def test_after_an_outage_of_the_database_the_own_lease_is_not_waited_for(
+    system: MailSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, outages = system.mailboxes.finish, [DatabaseAway("away")]
+
+    async def away_once(claim: MailboxClaim) -> None:
+        if outages:
+            raise outages.pop()
+        await real(claim)
+
+    monkeypatch.setattr(system.mailboxes, "finish", away_once)
+    loop = system.loop()
+    system.gmail.deliver(a_mail("one"))
+    await system.hint()
+    with pytest.raises(DatabaseAway):
+        await loop._round()
+    system.gmail.deliver(a_mail("two"))
+    await loop._round()
+    assert await bodies(system) == ["one", "two"]
 
 
 async def test_a_sync_that_fails_waits_longer_each_time(system: MailSystem) -> None:

@@ -52,9 +52,10 @@ INSERT INTO quarantine (conversation_id, reasons)
 INSERT INTO mails (mailbox, direction, provider_key, provider_thread, message_id, root_id, fate, handled_at)
     SELECT 'support@example.com', 'inbound', customer_id::text, customer_id::text, customer_id::text, customer_id,
            'message', now() FROM customers;
-INSERT INTO mails (mailbox, direction, provider_key, message_id, root_id, outbox_id, fate, handled_at)
-    SELECT 'support@example.com', 'outbound', 'o' || outbox_id, 'o' || outbox_id, outbox_id, outbox_id, 'sent', now()
-    FROM outbox;
+INSERT INTO mails (mailbox, direction, provider_key, message_id, root_id, outbox_id, conversation_id, fate,
+                   handled_at)
+    SELECT 'support@example.com', 'outbound', 'o' || outbox_id, 'o' || outbox_id, outbox_id, outbox_id,
+           conversation_id, 'sent', now() FROM outbox;
 INSERT INTO resolutions (conversation_id, kind, resolved_by) SELECT customer_id, 'assumed', 'fte' FROM customers;
 UPDATE conversations SET answered_at = now() - interval '1 hour'
     WHERE customer_id < '00000000-0000-7000-8000-000000000020'::uuid;
@@ -87,7 +88,7 @@ HOT: dict[tuple[str, str], tuple[list[Any], set[str]]] = {
         {"mails_message_id", "mails_provider_thread", "messages_provider_key", "conversations_pkey"},
     ),
     ("mails", "fetch_own"): ([str(_ONE), str(_ONE)], {"outbox_send_token_key", "mails_message_id"}),
-    ("mails", "fetch_thread"): ([_ONE, _ONE], {"conversations_thread", "messages_conversation"}),
+    ("mails", "fetch_thread"): ([_ONE, _ONE], {"conversations_thread", "messages_conversation", "mails_conversation"}),
     ("mails", "count_replies"): (["a@example.com", _ONE], {"customer_identifiers_value", "mails_root"}),
     ("escalations", "fetch_escalations"): (
         [None, ["open", "taken"], 500],

@@ -6,10 +6,12 @@ A channel joins by a maker in MAKERS: a context that gives its sender, and how t
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -17,10 +19,15 @@ import pytest
 from agent.errors import SendAmbiguous
 from agent.ports import Sender, SplittingSender
 from agent.records import Channel, ConversationId, IdentifierKind, Identity, OutboxId, OutboxItem, TicketId
+from channels.gmail.client import GmailAccount, GmailClient
+from channels.gmail.sender import GmailSender
 from channels.stored import StoredSender
 from channels.whatsapp.addresses import thread_of
 from crm.database import Database
+from crm.mails import Mails
+from tests.fakes.gmail_server import CUT_AFTER, FakeGmail, serve_gmail
 from tests.fakes.twilio_server import NUMBER, Fault, fake_twilio
+from tests.integration.mail_spine import ADDRESS, write_credentials
 from tests.integration.whatsapp_spine import CUSTOMER, twilio_sender
 
 
@@ -50,8 +57,27 @@ async def twilio(database: Database) -> AsyncIterator[Way]:
         )
 
 
+@asynccontextmanager
+async def gmail(database: Database) -> AsyncIterator[Way]:
+    """With its drafts remembered nowhere: an item under test has no outbox row."""
+
+    async def remember(item: OutboxItem, draft_id: str) -> None:
+        return None
+
+    with tempfile.TemporaryDirectory() as folder, serve_gmail(FakeGmail(address=ADDRESS)) as server:
+        account = GmailAccount(write_credentials(Path(folder)), ADDRESS, api_url=server.url, units_per_minute=1e6)
+        client = GmailClient(account)
+        yield Way(
+            GmailSender(client, Mails(database), remember, ADDRESS, "Support"),
+            Channel.EMAIL,
+            lambda: server.fail("drafts.send", CUT_AFTER),
+            lambda: [f"{ADDRESS}/{mail.mail_id}" for mail in server.sent()],
+        )
+        await client.close()
+
+
 Maker = Callable[[Database], AbstractAsyncContextManager[Way]]
-MAKERS: list[Maker] = [stored, twilio]
+MAKERS: list[Maker] = [stored, twilio, gmail]
 every_way = pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.__name__)
 
 
@@ -60,7 +86,9 @@ def item_for(channel: Channel, body: str = "An answer.", number: int = 0) -> Out
         outbox_id=OutboxId(uuid4()),
         conversation_id=ConversationId(uuid4()),
         channel=channel,
-        identity=Identity(IdentifierKind.PHONE, CUSTOMER, verified=True, display_name="Ada"),
+        identity=Identity(IdentifierKind.EMAIL, "ada@customer.example", verified=True, display_name="Ada")
+        if channel is Channel.EMAIL
+        else Identity(IdentifierKind.PHONE, CUSTOMER, verified=True, display_name="Ada"),
         thread_key=thread_of(CUSTOMER, NUMBER),
         subject="Boards",
         ticket_id=TicketId("TF-20260101-0001"),

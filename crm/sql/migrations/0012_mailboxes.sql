@@ -25,7 +25,8 @@ CREATE TABLE mailboxes (
 -- Every mail that was seen or is to be sent. provider_key is '<mailbox>/<the provider's id>', which for a customer's
 -- mail is the provider id of its message too; null until an outbound mail was sent. message_id is what the mail's own
 -- header says, angle brackets included; rewritten_id what the provider made of it; thread_index Outlook's own thread. root_id is the first mail of those
--- that refer to each other, whoever wrote them. raw is kept for what came in.
+-- that refer to each other, whoever wrote them. raw is kept for
+-- what was found. outbox_id and conversation_id are those of a reply; a customer's mail has them by its message.
 CREATE TABLE mails (
     mail_id           uuid PRIMARY KEY DEFAULT uuidv7(),
     mailbox           text NOT NULL,
@@ -39,6 +40,7 @@ CREATE TABLE mails (
     subject           text NOT NULL DEFAULT '',
     thread_index      text NOT NULL DEFAULT '',
     outbox_id         uuid UNIQUE REFERENCES outbox,
+    conversation_id   uuid REFERENCES conversations,
     bounced_outbox_id uuid REFERENCES outbox,
     fate              text CHECK (fate IN ('message', 'suppressed', 'bounce', 'sent', 'person', 'ignored')),
     reason            text NOT NULL DEFAULT '',
@@ -46,12 +48,14 @@ CREATE TABLE mails (
     created_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
     handled_at        timestamptz,
     CHECK ((fate IS NULL) = (handled_at IS NULL)),
-    CHECK (direction = 'outbound' OR provider_key IS NOT NULL)
+    CHECK (direction = 'outbound' OR provider_key IS NOT NULL),
+    CHECK ((outbox_id IS NULL) = (conversation_id IS NULL))
 );
 CREATE INDEX mails_message_id ON mails (message_id) WHERE message_id <> '';
 CREATE INDEX mails_rewritten_id ON mails (rewritten_id) WHERE rewritten_id <> '';
 CREATE INDEX mails_provider_thread ON mails (provider_thread) WHERE provider_thread <> '';
 CREATE INDEX mails_root ON mails (root_id);
+CREATE INDEX mails_conversation ON mails (conversation_id, created_at) WHERE conversation_id IS NOT NULL;
 
 -- Accepts what no turn is to answer: the message is stored with its end at once, under fence 0, since no turn wrote it.
 -- It brings no conversation back to life; one that it begins is closed. With p_for_people its conversation goes to
