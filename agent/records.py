@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -548,6 +548,3 @@ class Chunk:
     position: int
     heading_path: str
     body: str
-
-
-PassageList = Sequence[Passage]

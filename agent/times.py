@@ -19,8 +19,8 @@ class Times:
     """How long a turn waits for its lock actor before Postgres alone decides."""
     lock_lease_s: float = 10.0
     """How long a lock actor's grant lives without a renewal."""
-    lock_confirm_s: float = 1.0
-    """How long a grant lives that its waiter has not confirmed."""
+    lock_confirm_s: float = 6.0
+    """How long a grant lives that its holder has not renewed yet; most turns end before the first renewal."""
     lease_s: float = 10.0
     """How long a claim of a work row lives without a heartbeat."""
     heartbeat_s: float = 2.5
@@ -100,6 +100,7 @@ class Times:
             "lock_confirm_s < lock_lease_s": self.lock_confirm_s < self.lock_lease_s,
             "lock_deadline_s < lease_s": self.lock_deadline_s < self.lease_s,
             "lock_deadline_s <= lock_confirm_s": self.lock_deadline_s <= self.lock_confirm_s,
+            "heartbeat_s * 2 <= lock_confirm_s": self.heartbeat_s * 2 <= self.lock_confirm_s,
             "heartbeat_s * 3 <= lock_lease_s": self.heartbeat_s * 3 <= self.lock_lease_s,
             "model_timeout_s < turn_timeout_s": self.model_timeout_s < self.turn_timeout_s,
             "embed_timeout_s < turn_timeout_s": self.embed_timeout_s < self.turn_timeout_s,

@@ -122,10 +122,10 @@ class Mails:
         async with self._database.connection() as connection:
             await connection.execute(_QUERIES["tie_mail"], provider_key, outbox_id)
 
-    async def fetch_newest_conversation(self, thread_key: str) -> ConversationId | None:
+    async def fetch_newest_conversation(self, channel: Channel, thread_key: str) -> ConversationId | None:
         """The conversation in which a thread of mails goes on."""
         async with self._database.connection() as connection:
-            found = await connection.fetchval(_QUERIES["fetch_newest_conversation"], thread_key)
+            found = await connection.fetchval(_QUERIES["fetch_newest_conversation"], channel.value, thread_key)
         return None if found is None else ConversationId(found)
 
 

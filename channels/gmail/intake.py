@@ -119,8 +119,8 @@ class MailIntake:
         referenced = await self._referenced_by(seen, mail)
         await self._mails.record_seen(seen, _root_of(referenced))
         recipients = frozenset(each.address.lower() for each in (*mail.to, *mail.cc))
-        thread_key = None if mail.automatic else find_addressed_thread(referenced, recipients)
-        conversation_id = None if thread_key is None else await self._mails.fetch_newest_conversation(thread_key)
+        thread = None if mail.automatic else find_addressed_thread(referenced, recipients)
+        conversation_id = None if thread is None else await self._mails.fetch_newest_conversation(*thread)
         if conversation_id is None:
             await self._mails.record_handled(seen.provider_key, MailFate.IGNORED, mail.automatic_reason)
             return MailFate.IGNORED

@@ -15,7 +15,7 @@ from agent.mail_records import (
     SeenMail,
     ThreadSoFar,
 )
-from agent.records import Accepted, ConversationId, InboundMessage, OutboxId
+from agent.records import Accepted, Channel, ConversationId, InboundMessage, OutboxId
 
 
 class MailStore(Protocol):
@@ -45,7 +45,7 @@ class MailStore(Protocol):
 
     async def tie(self, provider_key: str, outbox_id: OutboxId) -> None: ...
 
-    async def fetch_newest_conversation(self, thread_key: str) -> ConversationId | None: ...
+    async def fetch_newest_conversation(self, channel: Channel, thread_key: str) -> ConversationId | None: ...
 
 
 class SentMails(Protocol):

@@ -93,7 +93,7 @@ _AUTO_REPLY = (
     r"automatische (?:antwort|nachricht|eingangsbestätigung)|autoantwort|auto-antwort|"
     r"réponse automatique|reponse automatique|respuesta autom[áa]tica|resposta autom[áa]tica|"
     r"risposta automatica|automatisch(?:e)? (?:antwoord|bericht|reactie)|"
-    r"autosvar|automatiskt? svar|automatisk svar|automaattinen vastaus|autom(?:atyczna)? odpowied(?:ź|"
+    r"autosvar|automatiskt? svar|automatisk svar|automaattinen vastaus|auto(?:matyczna )?odpowied(?:ź|"
     r"z)|automatická odpov[ěe]ď|automatická odpoveď|automatikus válasz|"
     r"răspuns automat|raspuns automat|автоматический ответ|автоответ|автоматична відповідь|"
     r"автовідповідь|автоматичен отговор|αυτόματη απάντηση|otomatik yanıt|otomatik cevap|"

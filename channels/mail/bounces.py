@@ -12,7 +12,7 @@ from typing import Final
 
 from channels.mail.automatic import base_address, has_null_sender, is_daemon
 from channels.mail.headers import first_id, header_text, mailboxes, message_ids, raw_values
-from channels.mail.parts import Parts
+from channels.mail.parts import Parts, take_apart
 from channels.mail.records import Mailbox, Reason
 
 
@@ -29,6 +29,9 @@ _ADDRESS: Final = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)+"
 )
 _LOCAL_ADDRESS: Final = re.compile(r"^\s*<([^<>\s@]+@[^<>\s@]+)>", re.MULTILINE)
+_STATED_RECIPIENT: Final = re.compile(
+    r"^(?:final|original)-recipient:\s*rfc822;\s*<?([^<>\s@]+@[^<>\s@]+)>?", re.MULTILINE | re.IGNORECASE
+)
 _SERVER_NAME: Final = re.compile(
     r"mail delivery (?:sub)?system|mail(?:er)? ?-?daemon|postmaster|mail administrator|"
     r"microsoft outlook|mail system|delivery status",
@@ -38,7 +41,8 @@ _SERVER_ADDRESS: Final = re.compile(
     r"^(?:postmaster|microsoftexchange[0-9a-f]+|mail-?delivery|bounces?|mdaemon|mailsystem)\b", re.IGNORECASE
 )
 _FAILED_SUBJECT: Final = re.compile(
-    r"^\W*(?:undeliver(?:able|ed)|non[- ]?deliver|not delivered|failure notice|"
+    r"^\W*(?:there was an error sending|メッセージを配信できません|mail fail(?:ure|ed)\b|"
+    r"undeliver(?:able|ed)|non[- ]?deliver|not delivered|failure notice|"
     r"delivery (?:status notification|failure|has failed|failed|report|problem|error|notification)|"
     r"returned mail|returned to sender|"
     r"mail (?:delivery|system) (?:failed|failure|error|problem)|mail could not be delivered|"
@@ -93,6 +97,7 @@ _COPY_BEGINS: Final = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _RETURNED_ID: Final = re.compile(r"^\W{0,4}message-id:\s*(<[^<>\s]{1,900}>)", re.IGNORECASE | re.MULTILINE)
+_COMPLAINT: Final = re.compile(r"^complaint about message from \d", re.IGNORECASE)
 _READ_SUBJECT: Final = re.compile(
     r"^(?:read|not read|gelesen|ungelesen|lu|non lu|leído|no leído|letto|lida|gelezen|läst|lest|læst|"
     r"przeczytane|přečteno|прочитано|прочтено|已读|開封済み|읽음)\s?[:：]",
@@ -105,7 +110,8 @@ def find_report(message: Message, sender: Mailbox, subject: str, parts: Parts, t
     kinds = {report.get_content_type() for report in parts.reports}
     if kinds & {"message/disposition-notification", "message/global-disposition-notification"}:
         return Report(Reason.READ_RECEIPT)
-    groups = [group for report in parts.reports for group in _groups(report)]
+    inner = [] if parts.reports or not _is_from_server(message, sender, parts) else _inner_reports(parts)
+    groups = [group for report in [*parts.reports, *inner] for group in _groups(report)]
     for action, reason in (("failed", Reason.BOUNCE), ("delayed", Reason.DELAY)):
         found = next((group for group in groups if _action(group) == action), None)
         if found is not None:
@@ -119,36 +125,43 @@ def find_report(message: Message, sender: Mailbox, subject: str, parts: Parts, t
     if stated.startswith("multipart/report"):
         receipt = "disposition-notification" in stated or _READ_SUBJECT.match(subject)
         return Report(Reason.READ_RECEIPT if receipt else Reason.REPORT)
-    return Report(Reason.REPORT) if kinds else None
+    return Report(Reason.REPORT) if kinds or _COMPLAINT.match(subject) else None
 
 
 def _unstructured(message: Message, sender: Mailbox, subject: str, parts: Parts, text: str) -> Report | None:
     """The reports of servers that write prose: qmail, Exim, older Exchange, Gmail in part."""
-    failed_recipients = [box.address for box in mailboxes(message, "X-Failed-Recipients")]
+    if not _is_from_server(message, sender, parts):
+        return None
+    failed_recipients = _failed_recipients(message)
+    said = _before_copy(text)
+    about = f"{subject}\n{said}"
+    late = _LATE.search(about) is not None and not re.search(r"permanent|giving up|gave up", about, re.IGNORECASE)
+    failed = failed_recipients or _FAILED_SUBJECT.match(subject) or (is_daemon(sender) and _FAILED_TEXT.search(said))
+    if not (failed or late):
+        return None
+    recipient = failed_recipients[0] if failed_recipients else _recipient_in(said, message)
+    return Report(Reason.DELAY if late else Reason.BOUNCE, recipient, _message_id(message, parts, text))
+
+
+def _failed_recipients(message: Message) -> list[str]:
+    return [box.address for box in mailboxes(message, "X-Failed-Recipients")]
+
+
+def _inner_reports(parts: Parts) -> list[Message]:
+    """The reports of a bounce that another server wrapped in its own."""
+    return [report for inner in parts.returned[:1] for report in take_apart(inner).reports]
+
+
+def _is_from_server(message: Message, sender: Mailbox, parts: Parts) -> bool:
     local = sender.address.partition("@")[0]
-    from_server = bool(
+    return bool(
         is_daemon(sender)
         or has_null_sender(message)
-        or failed_recipients
+        or _failed_recipients(message)
         or _SERVER_ADDRESS.match(local)
         or (not sender.address and not parts.attachments)
         or (_SERVER_NAME.search(sender.name) and not _person_like(sender))
     )
-    if not from_server:
-        return None
-    said = _before_copy(text)
-    about = f"{subject}\n{said}"
-    late = _LATE.search(about) is not None and not re.search(r"permanent|giving up|gave up", about, re.IGNORECASE)
-    failed = bool(
-        failed_recipients or _FAILED_SUBJECT.match(subject) or (is_daemon(sender) and _FAILED_TEXT.search(said))
-    )
-    if not (failed or late):
-        return None
-    if not (failed_recipients or is_daemon(sender) or _FAILED_TEXT.search(said) or late or parts.returned):
-        return None
-    reason = Reason.DELAY if late else Reason.BOUNCE
-    recipient = failed_recipients[0] if failed_recipients else _recipient_in(said, message)
-    return Report(reason, recipient, _message_id(message, parts, text))
 
 
 def _person_like(sender: Mailbox) -> bool:
@@ -205,7 +218,8 @@ def _typed_address(group: Message, name: str) -> str:
 def _recipient_in(text: str, message: Message) -> str:
     """The likeliest address in a report's prose: one that a line begins with, else the first that is not ours."""
     ours = {base_address(box.address) for name in ("To", "From", "Delivered-To") for box in mailboxes(message, name)}
-    listed = [match[1] for match in _LOCAL_ADDRESS.finditer(text)]
+    stated = [match[1] for match in _STATED_RECIPIENT.finditer(text)]
+    listed = [*stated, *(match[1] for match in _LOCAL_ADDRESS.finditer(text))]
     alone = [match[1] for match in re.finditer(rf"^\s*<?({_ADDRESS.pattern})>?\s*:?\s*$", text, re.MULTILINE)]
     for address in [*listed, *alone, *_ADDRESS.findall(text)]:
         local = address.partition("@")[0].lower()
@@ -215,7 +229,7 @@ def _recipient_in(text: str, message: Message) -> str:
             and not local.startswith("mailer-daemon")
         ):
             return address.rstrip(".")
-    return ""
+    return next(iter([*listed, *alone]), "")
 
 
 def _before_copy(text: str) -> str:

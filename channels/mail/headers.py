@@ -113,6 +113,9 @@ def _single(value: str) -> Mailbox | None:
     angle = _LAST_ANGLE.search(value)
     if angle is None or value.count("<") != 1:
         return None
+    before = re.sub(r'"(?:[^"\\]|\\.)*"', "", value[: angle.start()])
+    if "," in before and "@" in before:
+        return None
     address = "".join(_COMMENT.sub("", angle[1]).split())
     return Mailbox(address, _clean_name(value[: angle.start()])) if "@" in address else None
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from channels.mail.lines import Line, Mark, clean, split_lines
+from channels.mail.lines import Line, Mark, clean, line_of, split_lines
 
 if TYPE_CHECKING:
     from justhtml import Node
@@ -27,7 +27,7 @@ _SPACED: Final = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "pr
 _QUOTE_CLASS: Final = re.compile(
     r"(?:^|\s)(?:x_|ecx)?(?:yahoo_quoted|protonmail_quote|tutanota_quote|zmail_extra|zoho_quote|front-blockquote"
     r"|hs_reply|freshdesk_quote|missive_quote|clean_bq|gmx_quote|quoted-text|quotedText|quoted_text|mailspring-quote"
-    r"|gmail_quote_attribution_body|AppleOriginalContents|skiff-mail-quote|reply_quote|wpm_quote|fm_quote"
+    r"|AppleOriginalContents|skiff-mail-quote|reply_quote|wpm_quote|fm_quote"
     r"|ZohoMailQuote|helpscout-quote|kayako-quote|nylas-quote|cmailquote|bluemail_quote|edo-original-message)(?:\s|$)",
     re.IGNORECASE,
 )
@@ -91,10 +91,13 @@ class _Page:
     state: _State = field(default_factory=_State)
     current_state: _State = field(default_factory=_State)
     begins: bool = False
+    spaced: bool = False
+    """A space that does not collapse was written: alone in its paragraph it makes an empty line."""
 
     def write(self, text: str) -> None:
         if not self.current.strip():
             self.current_state = self.state
+        self.spaced = self.spaced or "\u00a0" in text
         if not self.state.preformatted:
             text = _RUN.sub(" ", text)
             if self.current.endswith(" ") or not self.current:
@@ -104,13 +107,13 @@ class _Page:
     def end_line(self, *, always: bool = False) -> None:
         """Close the line being written; with `always` even an empty one, as <br> does."""
         text = clean(self.current).rstrip() if self.current_state.preformatted else clean(self.current).strip()
-        if text or always:
+        if text or always or self.spaced:
             state = self.current_state if text else self.state
             mark = Mark.QUOTE_BEGINS if self.begins and text else state.mark
             if text:
                 self.begins = False
-            self.lines.append(Line(text, state.depth, mark, shown=text))
-        self.current = ""
+            self.lines.append(line_of(text, state.depth, mark))
+        self.current, self.spaced = "", False
 
     def space(self) -> None:
         """One empty line, unless there is one."""
@@ -210,9 +213,13 @@ def _state_in(page: _Page, element: Any) -> _State:
     attributes = element.attrs or {}
     classes, ident = attributes.get("class") or "", attributes.get("id") or ""
     depth, mark = before.depth, before.mark
-    if element.name == "blockquote" or _holds_quote(attributes, classes, ident):
+    if _holds_quote(attributes, classes, ident):
+        depth, mark = depth + 1, Mark.QUOTED
+    elif element.name == "blockquote":
         depth += 1
-    if _ATTRIBUTION_CLASS.search(classes):
+    if mark is Mark.QUOTED:
+        pass
+    elif _ATTRIBUTION_CLASS.search(classes):
         mark = Mark.ATTRIBUTION
     elif (
         _SIGNATURE.search(classes)
@@ -229,11 +236,13 @@ def _state_in(page: _Page, element: Any) -> _State:
 
 
 def _holds_quote(attributes: dict[str, str | None], classes: str, ident: str) -> bool:
+    # Gmail's <div class="gmail_quote"> also wraps what is written under a quote: there only the blockquote counts.
     return bool(
         _QUOTE_CLASS.search(classes)
         or (ident and _QUOTE_ID.search(ident))
         or _QUOTE_NAME.search(attributes.get("name") or "")
         or attributes.get("data-marker") == "__QUOTED_TEXT__"
+        or attributes.get("type") == "cite"
     )
 
 
@@ -289,4 +298,4 @@ def _without_tags(html: str) -> list[Line]:
     )
     text = re.sub(r"<(?:br|/p|/div|/tr|/li)\b[^>]{0,2000}>", "\n", text, flags=re.IGNORECASE)
     text = unescape(re.sub(r"<[^<>]{0,5000}>", " ", text))
-    return [Line(shown, shown=shown) for shown in (clean(line).strip() for line in split_lines(text))]
+    return [line_of(clean(line).strip()) for line in split_lines(text)]

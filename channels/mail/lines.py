@@ -22,7 +22,9 @@ class Mark(Enum):
     """Its client calls it the line over a quote."""
     QUOTE_BEGINS = 3
     """Its client begins the quoted mail here; what follows is that mail, to the end."""
-    SIGNATURE = 4
+    QUOTED = 4
+    """Its client calls it a quote."""
+    SIGNATURE = 5
     """Its client calls it a signature."""
 
 
@@ -56,7 +58,7 @@ def lines_of_plain(part: TextPart) -> list[Line]:
     raw = split_lines(part.text)
     if part.flowed:
         raw = _unflow(raw, del_sp=part.del_sp)
-    return [_plain_line(line) for line in _with_closed_angles(raw)]
+    return [line_of(clean(line).rstrip()) for line in _with_closed_angles(raw)]
 
 
 def split_lines(text: str) -> list[str]:
@@ -78,12 +80,12 @@ def has_words(lines: Iterable[Line]) -> bool:
     return any(line.text.strip() for line in lines)
 
 
-def _plain_line(raw: str) -> Line:
-    shown = clean(raw).rstrip()
+def line_of(shown: str, depth: int = 0, mark: Mark = Mark.NONE) -> Line:
+    """A clean line, its marks of quoting ('>') taken off and counted."""
     marks = _QUOTE_MARKS.match(shown)
     if marks is None:
-        return Line(shown, shown=shown)
-    return Line(shown[marks.end() :], depth=marks[0].count(">"), shown=shown)
+        return Line(shown, depth, mark, shown)
+    return Line(shown[marks.end() :], depth + marks[0].count(">"), mark, shown)
 
 
 def _with_closed_angles(lines: Sequence[str]) -> list[str]:

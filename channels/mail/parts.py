@@ -75,7 +75,17 @@ class Parts:
 def parse_message(raw: bytes) -> Message:
     """The tree of a mail, however broken: empty lines and a mail folder's 'From …' before it are passed over."""
     start = raw.lstrip(b"\r\n \t") if raw[:1] in b"\r\n" else raw
+    if b"\n" not in start:
+        start = start.replace(b"\r", b"\n")  # an old Macintosh's line ends
     return BytesParser(policy=policy.compat32).parsebytes(_mend_headers(start))
+
+
+def parse_headers(raw: bytes) -> Message:
+    """A mail with all that is under its headers for its text: for a tree that cannot be parsed."""
+    message = BytesParser(policy=policy.compat32).parsebytes(raw, headersonly=True)
+    del message["Content-Type"]
+    del message["Content-Transfer-Encoding"]
+    return message
 
 
 def _mend_headers(raw: bytes) -> bytes:
@@ -123,7 +133,7 @@ def _walk(message: Message, parts: Parts, depth: int) -> None:
 
 
 def _walk_multipart(message: Message, parts: Parts, kind: str, depth: int) -> None:
-    children = [child for child in message.get_payload() if isinstance(child, Message)]  # type: ignore[union-attr]
+    children = [child for child in message.get_payload() if isinstance(child, Message)]
     if kind == "multipart/alternative":
         _walk_alternative(children, parts, depth)
         return

@@ -71,6 +71,7 @@ def _own(lines: Sequence[Line], circumstances: Circumstances) -> tuple[list[bool
         if line.depth:
             own[index] = False
             marked = True
+            introduced = introduced or line.mark is Mark.QUOTED
         elif line.mark is Mark.ATTRIBUTION and not line.blank:
             own[index] = False
             marked = introduced = True

@@ -16,7 +16,7 @@ from channels.mail.charsets import decode_text
 from channels.mail.headers import first_id, header_text, mailboxes, message_ids
 from channels.mail.html_lines import lines_of_html
 from channels.mail.lines import Line, join_lines, lines_of_plain, split_lines
-from channels.mail.parts import Body, Parts, TextPart, parse_message, take_apart
+from channels.mail.parts import Body, Parts, TextPart, parse_headers, parse_message, take_apart
 from channels.mail.quoting import Circumstances, NewWords, find_new_words
 from channels.mail.records import Authentication, MailAttachment, Mailbox, ReadMail, Reason
 
@@ -61,12 +61,12 @@ def read_mail(raw: bytes, own_addresses: frozenset[str] = frozenset(), *, authse
     name by which our receiving server signs Authentication-Results (Gmail's is mx.google.com); without it
     nothing counts as authenticated.
     """
-    try:
-        return _read(parse_message(raw), own_addresses, authserv_id)
-    except Exception:
-        # The parser of the standard library has raised on bytes before (bpo-30681, gh-114906). The mail still counts.
-        logger.exception("a mail could not be parsed and is read as plain text")
-        return _read_as_text(raw)
+    for parse in (parse_message, parse_headers):
+        try:
+            return _read(parse(raw), own_addresses, authserv_id)
+        except Exception as error:
+            logger.warning("a mail could not be read by %s: %s", parse.__name__, type(error).__name__)
+    return _read_as_text(raw)
 
 
 def _read(message: Message, own_addresses: frozenset[str], authserv_id: str) -> ReadMail:

@@ -45,12 +45,14 @@ class _MailPolicy(EmailPolicy):
     def fold(self, name: str, value: Any) -> str:
         if name.lower() in _ID_FIELDS:
             return f"{name}: " + f"{self.linesep} ".join(str(value).split()) + self.linesep
-        return super().fold(name, value)
+        folded: str = super().fold(name, value)
+        return folded
 
     def fold_binary(self, name: str, value: Any) -> bytes:
         if name.lower() in _ID_FIELDS:
             return self.fold(name, value).encode("ascii")
-        return super().fold_binary(name, value)
+        folded: bytes = super().fold_binary(name, value)
+        return folded
 
 
 _POLICY: Final = _MailPolicy(linesep=SMTP.linesep, cte_type="7bit", raise_on_defect=False)

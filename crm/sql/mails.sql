@@ -162,7 +162,7 @@ UPDATE mails SET bounced_outbox_id = $2 WHERE provider_key = $1
 UPDATE mails SET outbox_id = $2 WHERE provider_key = $1
 
 -- name: fetch_newest_conversation
--- The conversation in which a thread of mails goes on: one that began by mail, or a form's whose answers go by mail too.
--- $1 text: thread key
-SELECT conversation_id FROM conversations WHERE channel IN ('email', 'web_form') AND thread_key = $1
-ORDER BY created_at DESC LIMIT 1
+-- The conversation in which a thread of mails goes on.
+-- $1 text: channel
+-- $2 text: thread key
+SELECT conversation_id FROM conversations WHERE channel = $1 AND thread_key = $2 ORDER BY created_at DESC LIMIT 1

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from agent.errors import DatabaseAway, FenceLost, NeedsReauth, ProviderAway
+from agent.mail_records import OutgoingMail
 from agent.records import ConversationId
 from agent.times import Times
 from crm.database import Database
 from crm.desk import Desk
+from crm.inbox import Inbox
 from tests.fakes.gmail_server import (
     BROKEN,
     BROKEN_AFTER,
@@ -26,6 +28,7 @@ from tests.fakes.gmail_server import (
 )
 from tests.integration.http_spine import deliver_due
 from tests.integration.mail_spine import ADDRESS, MailSystem, a_mail, impatient, mail_system, write_credentials
+from tests.integration.spine import form_message, reply_to
 
 
 @pytest.fixture
@@ -430,8 +433,6 @@ async def test_forged_references_do_not_join_another_customers_thread(system: Ma
     contexts: list[tuple[str, int]] = []
 
     def note(context: object) -> object:
-        from tests.integration.spine import reply_to
-
         contexts.append((context.identity.value, len(context.history)))  # type: ignore[attr-defined]
         return reply_to(context)  # type: ignore[arg-type]
 
@@ -707,3 +708,40 @@ async def test_an_outage_of_the_database_loses_nothing(system: MailSystem, monke
     await system.sync_once()
     assert await bodies(system) == ["one", "two"]
     assert await deliver_due(system.database) == 0
+
+
+# The form's customers, who got their answer by mail.
+
+
+async def form_answered_by_mail(system: MailSystem, *, confirmed: bool) -> str:
+    """The Message-ID of the mail; the address is the one that was typed into the form."""
+    await Inbox(system.database).accept(form_message())
+    await system.answer()
+    outbox_id = await system.value("SELECT outbox_id FROM outbox")
+    sent = OutgoingMail(outbox_id, ADDRESS, "<answer@example.com>", (), None, "Boards")
+    await system.mails.record_outgoing(sent)
+    await system.mails.record_sent(outbox_id, f"{ADDRESS}/answer", "", sent.message_id)
+    if confirmed:
+        async with system.database.connection() as connection:
+            await connection.execute("UPDATE customer_identifiers SET verified_at = now()")
+    return sent.message_id
+
+
+async def test_who_confirmed_the_forms_address_goes_on_by_mail_in_the_same_conversation(system: MailSystem) -> None:
+    answer = await form_answered_by_mail(system, confirmed=True)
+    system.gmail.deliver(a_mail("and now?", sender="Ada <ada@example.com>", in_reply_to=answer))
+    await system.sync_once()
+    rows = await system.rows("SELECT channel, body FROM messages WHERE direction = 'inbound' ORDER BY created_at")
+    assert [row["channel"] for row in rows] == ["web_form", "web_form"]
+    assert len(await conversations(system)) == 1
+    await system.check(settled=False)
+
+
+async def test_a_claimed_address_does_not_answer_into_the_form_of_whoever_claimed_it(system: MailSystem) -> None:
+    """Its owner would write to a stranger, who holds the form's private link."""
+    answer = await form_answered_by_mail(system, confirmed=False)
+    system.gmail.deliver(a_mail("who is this?", sender="Ada <ada@example.com>", in_reply_to=answer))
+    await system.sync_once()
+    assert len(await system.rows("SELECT DISTINCT customer_id FROM conversations")) == 2
+    rows = await system.rows("SELECT channel FROM messages WHERE direction = 'inbound' ORDER BY created_at")
+    assert [row["channel"] for row in rows] == ["web_form", "email"]
