@@ -32,7 +32,10 @@ def find_own_thread(referenced: Iterable[ReferencedMail], sender: Identity, *, j
 def find_addressed_thread(
     referenced: Iterable[ReferencedMail], recipients: frozenset[str]
 ) -> tuple[Channel, str] | None:
-    """Channel and thread key of the first of these conversations that is held with a recipient of a mail of ours."""
+    """Channel and thread key of the first of these conversations that is held with a recipient of a mail of ours.
+
+    A form's conversation only where the address was proven: its page shows what is stored there.
+    """
     for mail in referenced:
         held_with = mail.identity
         if held_with is None or not any(_same_mailbox(held_with, recipient) for recipient in recipients):

@@ -69,7 +69,8 @@ def test_a_persons_mail_to_a_customer_of_the_form_is_about_the_forms_conversatio
     claimed = held_with("ada@example.com", verified=False, channel=Channel.WEB_FORM)
     confirmed = held_with("ada@example.com", channel=Channel.WEB_FORM)
     assert find_addressed_thread([claimed], frozenset({"ada@example.com"})) is None
-    assert find_addressed_thread([confirmed], frozenset({"ada@example.com"})) == "thread of ada@example.com"
+    found = find_addressed_thread([confirmed], frozenset({"ada@example.com"}))
+    assert found == (Channel.WEB_FORM, "thread of ada@example.com")
 
 
 def test_a_persons_mail_is_about_the_conversation_of_whom_it_is_to() -> None:
