@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from ray import serve
@@ -47,8 +48,7 @@ class Courier:
 
     async def __del__(self) -> None:
         self._measures.stop()
-        for loop in self._background:
-            await loop.drain(_DRAIN_S)
+        await asyncio.gather(*(loop.drain(_DRAIN_S) for loop in self._background))
         await self._providers.close()
         await self._database.close()
 

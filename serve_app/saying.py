@@ -40,14 +40,6 @@ class Saying:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """How a channel is spoken on. `say` raises what its door answers."""
-
-    say: Callable[[Settings, Saying], FindConversation]
-    default_sender: str
-
-
-@dataclass(frozen=True, slots=True)
 class Answered:
     """The end of what was said: `replies` as they were delivered, none where `outcome` sends nothing."""
 
@@ -58,7 +50,37 @@ class Answered:
     replies: tuple[str, ...]
 
 
-def say_by_whatsapp(settings: Settings, saying: Saying) -> FindConversation:
+Converse = Callable[[Settings, Saying, float], Iterator[str | Answered]]
+"""converse(settings, saying, timeout_s) says it and yields each reply when it has been delivered, then the end.
+
+Raises what the channel's door answers, ConfigurationInvalid where it must not be tried, DependencyAway without an
+answer in time.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a channel is spoken on, and whose address a customer has who gives none."""
+
+    converse: Converse
+    default_sender: str
+
+
+def converse_by_whatsapp(settings: Settings, saying: Saying, timeout_s: float) -> Iterator[str | Answered]:
+    yield from _follow(_say_by_whatsapp(settings, saying), saying.text, timeout_s)
+
+
+def converse_by_web_form(settings: Settings, saying: Saying, timeout_s: float) -> Iterator[str | Answered]:
+    yield from _follow(_say_by_web_form(settings, saying), saying.text, timeout_s)
+
+
+WAYS: Mapping[Channel, Way] = {
+    Channel.WHATSAPP: Way(converse_by_whatsapp, "+15550100"),
+    Channel.WEB_FORM: Way(converse_by_web_form, "customer@example.com"),
+}
+
+
+def _say_by_whatsapp(settings: Settings, saying: Saying) -> FindConversation:
     """Posts what Twilio would post, signed with the local token."""
     if settings.twilio_account_sid and not settings.twilio_api_url:
         raise ConfigurationInvalid(
@@ -89,7 +111,7 @@ def say_by_whatsapp(settings: Settings, saying: Saying) -> FindConversation:
     return lambda: _latest_conversation({"phone": number}, Channel.WHATSAPP)
 
 
-def say_by_web_form(settings: Settings, saying: Saying) -> FindConversation:
+def _say_by_web_form(settings: Settings, saying: Saying) -> FindConversation:
     """Submits the support form."""
     submitted = _post(
         settings,
@@ -105,13 +127,7 @@ def say_by_web_form(settings: Settings, saying: Saying) -> FindConversation:
     return lambda: str(ask("GET", f"/tickets/{submitted['ticket_id']}")["conversation_id"])
 
 
-WAYS: Mapping[Channel, Way] = {
-    Channel.WHATSAPP: Way(say_by_whatsapp, "+15550100"),
-    Channel.WEB_FORM: Way(say_by_web_form, "customer@example.com"),
-}
-
-
-def follow(find: FindConversation, text: str, timeout_s: float) -> Iterator[str | Answered]:
+def _follow(find: FindConversation, text: str, timeout_s: float) -> Iterator[str | Answered]:
     """Each reply when it has been delivered, then the end. Raises DependencyAway when it does not come in time."""
     until = time.monotonic() + timeout_s
     pause_s, shown = _LOOK_FIRST_S, 0

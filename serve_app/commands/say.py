@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from enum import StrEnum
 from typing import Annotated
 
 import typer
-
-
-class SpokenChannel(StrEnum):
-    WHATSAPP = "whatsapp"
-    WEB_FORM = "web_form"
 
 
 def register(app: typer.Typer) -> None:
@@ -21,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 def say(
     text: Annotated[str, typer.Argument(help="What the customer writes.")],
-    channel: Annotated[SpokenChannel, typer.Option(help="On which channel.")] = SpokenChannel.WHATSAPP,
+    channel: Annotated[str, typer.Option(help="On which channel: whatsapp or web_form.")] = "whatsapp",
     sender: Annotated[
         str | None, typer.Option("--from", help="The customer's number or address; a sample's otherwise.")
     ] = None,
@@ -33,15 +27,18 @@ def say(
 
     It needs no account: what a provider would sign is signed with the keys that `fte up` made.
     """
-    from agent.records import Channel
-    from serve_app.saying import WAYS, Answered, Saying, follow
+    from agent.errors import BadInput
+    from serve_app.saying import WAYS, Answered, Saying
     from serve_app.settings import load_settings
 
-    settings = load_settings()
-    way = WAYS[Channel(channel.value)]
-    words = text.strip()
-    find = way.say(settings, Saying(sender or way.default_sender, name, words))
-    for each in follow(find, words, timeout):
+    ways = {known.value: way for known, way in WAYS.items()}
+    if channel not in ways:
+        raise BadInput("--channel", f"must be one of {', '.join(ways)}")
+    way = ways[channel]
+    saying = Saying(sender or way.default_sender, name, text.strip())
+    if not saying.text:
+        raise BadInput("TEXT", "must not be empty")
+    for each in way.converse(load_settings(), saying, timeout):
         if not isinstance(each, Answered):
             if not as_json:
                 typer.echo(each)

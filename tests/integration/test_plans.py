@@ -32,6 +32,9 @@ INSERT INTO outbox (conversation_id, message_id, outcome_id, author, owner_epoch
                     provider_message_id, finished_at)
     SELECT customer_id, customer_id, customer_id, 'fte', 0, customer_id::text, 'sent', customer_id::text, now()
     FROM customers;
+INSERT INTO outbox_parts (outbox_id, part, provider_message_id) SELECT outbox_id, 0, outbox_id::text FROM outbox;
+INSERT INTO delivery_events (outbox_id, part, provider_message_id, status)
+    SELECT outbox_id, 0, outbox_id::text, 'sent' FROM outbox;
 INSERT INTO escalations (conversation_id, reason_code, team, severity, summary, status, closed_at)
     SELECT customer_id, 'refund_request', 'billing', 'P2', 's', 'resolved', now() FROM customers;
 INSERT INTO escalations (conversation_id, reason_code, team, severity, summary)
@@ -39,6 +42,8 @@ INSERT INTO escalations (conversation_id, reason_code, team, severity, summary)
     WHERE customer_id < '00000000-0000-7000-8000-000000000020'::uuid;
 INSERT INTO attachments (conversation_id, name, media_type, sha256, content)
     SELECT customer_id, 'a.png', 'image/png', sha256(customer_id::text::bytea), 'x' FROM customers;
+INSERT INTO media_fetches (conversation_id, message_id, url, media_type, state, error, finished_at)
+    SELECT conversation_id, message_id, 'x', 'image/png', 'failed', 'gone', now() FROM messages;
 INSERT INTO quarantine (conversation_id, reasons, ending, ended_by, ended_at)
     SELECT customer_id, '{too_fast}', 'released', 'grace', now() FROM customers
     WHERE customer_id > '00000000-0000-7000-8000-000000000020'::uuid;
@@ -67,6 +72,9 @@ HOT: dict[tuple[str, str], tuple[list[Any], set[str]]] = {
     ("outbox", "expire_sending"): ([], {"outbox_open"}),
     ("outbox", "claim_outbox"): ([10, _LEASE, _LEASE], {"outbox_open"}),
     ("outbox", "fetch_next_send"): ([], {"outbox_open"}),
+    ("outbox", "find_part"): (["SM1"], {"outbox_parts_provider"}),
+    ("outbox", "fetch_known_ids"): ([["SM1"]], {"outbox_parts_provider", "delivery_events_provider"}),
+    ("media", "claim_media"): ([["whatsapp"], 4, _LEASE], {"media_fetches_open"}),
     ("escalations", "fetch_escalations"): (
         [None, ["open", "taken"], 500],
         {"escalations_live", "messages_conversation"},
