@@ -10,6 +10,7 @@ The packages import downwards only, and those on one line do not know each other
     text                        how a customer's words are read
     service                     when people are there, and what an operator rules about service
     ports | times | shared_calls | channel_health
+    mail_records
     records | errors
 
 A turn meets policy, knowledge search and models as Protocols. To follow one message, read `workers.turn_worker`, then

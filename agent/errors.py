@@ -99,6 +99,13 @@ class ProviderBusy(ProviderAway):
         return str(self.args[0])
 
 
+class NeedsReauth(ProviderBusy):
+    """The provider no longer takes the channel's credentials: a person must authorise it anew, which takes a while."""
+
+    def __init__(self, message: str, pause_s: float = 300.0) -> None:
+        super().__init__(message, pause_s)
+
+
 class SendAmbiguous(FteError):
     """A send whose request may have reached the provider: look it up, never simply retry."""
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypedDict, Unpack
 
-from agent.records import ConversationId, CustomerId, MessageId, OutboxId, TicketId
+from agent.records import ConversationId, CustomerId, MergeId, MessageId, OutboxId, TicketId
 
 RECORD_ATTRIBUTE = "fte_fields"
 """Under which a log record holds the fields of its own line."""
@@ -27,6 +27,7 @@ class LogFields(TypedDict, total=False):
     message_ids: Sequence[MessageId]
     ticket_id: TicketId
     outbox_id: OutboxId
+    merge_id: MergeId
     channel: str
     fence: int
     route: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -16,6 +16,8 @@ MessageId = NewType("MessageId", UUID)
 OutcomeId = NewType("OutcomeId", UUID)
 OutboxId = NewType("OutboxId", UUID)
 EscalationId = NewType("EscalationId", UUID)
+MergeId = NewType("MergeId", UUID)
+ConfirmationId = NewType("ConfirmationId", UUID)
 TicketId = NewType("TicketId", str)
 
 
@@ -145,6 +147,16 @@ class OutboxState(StrEnum):
     UNKNOWN = "unknown"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+class OutboxKind(StrEnum):
+    """What an outbox row delivers. All but a message leave by mail beside a conversation of another channel."""
+
+    MESSAGE = "message"
+    COPY = "copy"
+    """A message once more, for whoever confirmed the address."""
+    CONFIRMATION = "confirmation"
+    """The request to confirm an address that was only claimed: fixed text, made when it is sent."""
 
 
 class FailureCause(StrEnum):
@@ -412,6 +424,12 @@ class OutboxItem:
     was_unknown: bool
     provider_draft: str = ""
     """The draft at the provider that an earlier attempt has made of it; empty when there is none."""
+    author: Author = Author.FTE
+    kind: OutboxKind = OutboxKind.MESSAGE
+    confirmation_id: ConfirmationId | None = None
+    """Of a request to confirm: what its link confirms."""
+    asked_at: datetime | None = None
+    """Of a request to confirm: when it was asked for."""
     parts: tuple[str, ...] = ()
     """How the body is divided where it is over the provider's limit; empty when it is sent whole."""
     part: int = 0
@@ -530,6 +548,3 @@ class Chunk:
     position: int
     heading_path: str
     body: str
-
-
-PassageList = Sequence[Passage]

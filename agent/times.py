@@ -19,8 +19,8 @@ class Times:
     """How long a turn waits for its lock actor before Postgres alone decides."""
     lock_lease_s: float = 10.0
     """How long a lock actor's grant lives without a renewal."""
-    lock_confirm_s: float = 1.0
-    """How long a grant lives that its waiter has not confirmed."""
+    lock_confirm_s: float = 6.0
+    """How long a grant lives that its holder has not renewed yet; most turns end before the first renewal."""
     lease_s: float = 10.0
     """How long a claim of a work row lives without a heartbeat."""
     heartbeat_s: float = 2.5
@@ -67,8 +67,14 @@ class Times:
     """How often a dispatcher looks for escalations to raise again and quiet conversations to close."""
     service_rules_s: float = 30.0
     """How long a replica keeps the service rules that it has read."""
+    mailbox_lease_s: float = 60.0
+    """How long a sync's lease of its mailbox lives without a renewal; renewed after a quarter of it."""
+    mailbox_gap_s: float = 1.5
+    """The least time between two syncs of a mailbox, however many hints come."""
     reopen_s: float = 72 * 3600.0
     """A new message reopens a resolved conversation within this time."""
+    confirmation_s: float = 7 * 24 * 3600.0
+    """How long the link works that confirms an address."""
     acquire_connection_s: float = 2.0
     """How long a step waits for a database connection before the database counts as away."""
     statement_timeout_s: float = 5.0
@@ -94,6 +100,7 @@ class Times:
             "lock_confirm_s < lock_lease_s": self.lock_confirm_s < self.lock_lease_s,
             "lock_deadline_s < lease_s": self.lock_deadline_s < self.lease_s,
             "lock_deadline_s <= lock_confirm_s": self.lock_deadline_s <= self.lock_confirm_s,
+            "heartbeat_s * 2 <= lock_confirm_s": self.heartbeat_s * 2 <= self.lock_confirm_s,
             "heartbeat_s * 3 <= lock_lease_s": self.heartbeat_s * 3 <= self.lock_lease_s,
             "model_timeout_s < turn_timeout_s": self.model_timeout_s < self.turn_timeout_s,
             "embed_timeout_s < turn_timeout_s": self.embed_timeout_s < self.turn_timeout_s,
@@ -104,6 +111,7 @@ class Times:
             "statement_timeout_s < lease_s": self.statement_timeout_s < self.lease_s,
             "acquire_connection_s < lease_s": self.acquire_connection_s < self.lease_s,
             "poll_s <= lease_s": self.poll_s <= self.lease_s,
+            "mailbox_gap_s < mailbox_lease_s": self.mailbox_gap_s < self.mailbox_lease_s,
             "pool_size >= 2": self.pool_size >= 2,
         }
         broken = [rule for rule, holds in rules.items() if not holds]

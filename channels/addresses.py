@@ -16,8 +16,21 @@ EMAIL_PATTERN = rf"^{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+{_TOP}$"
 expressions of pydantic and to a browser's; other alphabets come as punycode, as browsers send them."""
 
 _EMAIL = re.compile(EMAIL_PATTERN)
+_GMAIL = re.compile(r"[^@+]*[^@+.][^@+]*(?:\+[^@]*)?@(?:gmail|googlemail)\.com")
 _PHONE = re.compile(r"^\+[1-9][0-9]{6,14}$")  # ITU-T E.164: at most 15 digits
 _PHONE_PUNCTUATION = str.maketrans("", "", " -().\u00a0")
+
+
+def mailbox_key(address: str) -> str:
+    """The form under which spellings of one mailbox are equal; Postgres has the same rule, `identifier_key`.
+
+    Gmail reads neither dots nor what follows a plus sign (support.google.com/mail/answer/7436150); elsewhere both
+    count. The case of letters never does.
+    """
+    lowered = address.strip(" ").lower()
+    if _GMAIL.fullmatch(lowered) is None:
+        return lowered
+    return lowered.partition("@")[0].partition("+")[0].replace(".", "") + "@gmail.com"
 
 
 def parse_email(text: str, field: str = "email") -> str:

@@ -17,6 +17,7 @@ from agent.records import (
     ConversationState,
     CustomerId,
     EscalationStatus,
+    OutboxId,
     Plan,
     Priority,
     ResolutionKind,
@@ -66,6 +67,24 @@ class Desk:
             await self._take(connection, conversation_id, row, operator)
             await connection.execute(_QUERIES["record_reply"], conversation_id, text, token, operator)
             await connection.execute(_QUERIES["record_event"], conversation_id, "replied", operator)
+
+    async def record_written_elsewhere(
+        self, conversation_id: ConversationId, operator: str, text: str, token: str, provider_id: str
+    ) -> OutboxId:
+        """Store what a person wrote to the customer outside of the desk, which is a takeover where nobody had the
+        conversation. Where `token` is known it is stored already. What ended stays ended.
+        """
+        async with self._locked(conversation_id) as (connection, row):
+            stored = await connection.fetchrow(_QUERIES["fetch_reply"], token)
+            if stored is not None:
+                return OutboxId(stored["outbox_id"])
+            if row["state"] != ConversationState.RESOLVED and row["owner"] is None:
+                await self._take(connection, conversation_id, row, operator)
+            outbox_id = await connection.fetchval(
+                _QUERIES["record_written_elsewhere"], conversation_id, text, token, operator, provider_id
+            )
+            await connection.execute(_QUERIES["record_event"], conversation_id, "replied", operator)
+        return OutboxId(outbox_id)
 
     async def hand_back(self, conversation_id: ConversationId, operator: str, note: str = "") -> None:
         """Give an escalated conversation back to the FTE. Raises Conflict when it is not escalated."""

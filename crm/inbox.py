@@ -69,6 +69,27 @@ class Inbox:
             return _to_accepted(row)
         raise DatabaseAway("the message kept colliding with deliveries of its twin; try again")
 
+    async def suppress(self, message: InboundMessage, reason: str, for_people: str | None = None) -> Accepted:
+        """Commit a message that no turn is to answer, with its end, or find what was committed of it before.
+
+        It reopens nothing, and a conversation that it begins is closed; with `for_people`, the conversation goes to
+        people, who read it. Raises DatabaseAway.
+        """
+        arguments = self._to_arguments(message)[:9]
+        for _ in range(_ATTEMPTS):
+            try:
+                async with self._database.connection() as connection:
+                    row = await connection.fetchrow(_QUERIES["accept_suppressed"], *arguments, reason, for_people)
+            except asyncpg.UniqueViolationError:
+                continue
+            except asyncpg.PostgresError as error:
+                if error.sqlstate != _MERGED_AWAY:
+                    raise
+                continue
+            assert row is not None, "the function returns one row"
+            return _to_accepted(row)
+        raise DatabaseAway("the message kept colliding with deliveries of its twin; try again")
+
     async def _accept_one(self, message: InboundMessage) -> asyncpg.Record:
         if not message.media and message.consent is None:
             [shared] = await self._calls.ask([message])

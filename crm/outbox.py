@@ -10,13 +10,16 @@ import asyncpg
 
 from agent.errors import LeaseLost
 from agent.records import (
+    Author,
     Channel,
+    ConfirmationId,
     ConversationId,
     DeliveryReport,
     IdentifierKind,
     Identity,
     OutboxId,
     OutboxItem,
+    OutboxKind,
     ReportEffect,
     SendRate,
     TicketId,
@@ -170,11 +173,14 @@ class Outbox:
             await self.record_failed(item, "the provider never confirmed it")
 
     async def record_failed(self, item: OutboxItem, error: str) -> None:
-        """End a send for good and hand its conversation to a person."""
+        """End a send for good and hand its conversation to a person.
+
+        An address that cannot be asked to confirm itself, as one that was typed wrong, is nobody's work.
+        """
         async with self._database.transaction() as connection:
             conversation_id = await connection.fetchval(_QUERIES["lock_newest_conversation"], item.conversation_id)
             row = await connection.fetchrow(_QUERIES["record_failed"], item.outbox_id, item.lease, error)
-            if row is not None:
+            if row is not None and OutboxKind(row["kind"]) is not OutboxKind.CONFIRMATION:
                 await connection.execute(
                     _QUERIES["escalate_undeliverable"],
                     conversation_id,
@@ -214,11 +220,15 @@ def _to_item(row: asyncpg.Record) -> OutboxItem:
         lease=row["lease"],
         was_unknown=row["was_unknown"],
         provider_draft=row["provider_draft"] or "",
+        author=Author(row["author"]),
         parts=tuple(row["parts"] or ()),
         part=row["parts_sent"],
         began_at=row["began_at"],
         since_inbound_s=row["since_inbound_s"],
         reported_id=row["reported_id"] or "",
+        kind=OutboxKind(row["kind"]),
+        confirmation_id=ConfirmationId(row["confirmation_id"]) if row["confirmation_id"] else None,
+        asked_at=row["asked_at"],
     )
 
 

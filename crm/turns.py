@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -42,7 +41,7 @@ from agent.records import (
 )
 from agent.reply.absence import away_notice
 from agent.reply.notices import received_notice
-from agent.service.hours import OpeningHours, utc_now
+from agent.service.hours import HoursOf, no_hours, utc_now
 from crm.database import Connection, Database
 from crm.queries import load_queries
 
@@ -52,14 +51,10 @@ HISTORY_LIMIT = 20
 _FENCE_LOST = "fence_lost"
 
 
-HoursOf = Callable[[Channel], Awaitable[OpeningHours | None]]
-"""When people answer on a channel; may raise DependencyAway."""
-
-
 class PostgresTurns:
     """Implements ports.TurnStore. Every method raises DatabaseAway."""
 
-    def __init__(self, database: Database, opening_hours: HoursOf | None = None) -> None:
+    def __init__(self, database: Database, opening_hours: HoursOf = no_hours) -> None:
         """With `opening_hours`, who is handed to a person is told when people are back."""
         self._database = database
         self._opening_hours = opening_hours
@@ -134,7 +129,7 @@ class PostgresTurns:
             if context is None:
                 await self.release(claim)
                 return
-            opening = await self._opening_hours(context.channel) if self._opening_hours else None
+            opening = await self._opening_hours(context.channel)
             away = away_notice(opening, utc_now(), context.channel)
             await self.commit(claim, context, _last_decision(context, error, away), allow_rerun=False)
         except FenceLost:

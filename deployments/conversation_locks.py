@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any
 
 import ray
@@ -14,8 +15,8 @@ from agent.times import Times
 from agent.workers.lock_table import Answer, LockTable
 
 NAMESPACE = "fte"
-# Detached actors keep the code that they started with, so a change of this class must change the name.
-VERSION = 1
+# Detached actors keep the code and the times that they started with, so a change of either must change the name.
+VERSION = 2
 _PARKED, _CONTROL = "parked", "control"
 
 
@@ -23,30 +24,51 @@ def shard_name(shard: int, shards: int) -> str:
     return f"conversation-lock-v{VERSION}-{shard}-of-{shards}"
 
 
+Hold = tuple[str, str]
+"""A customer and the token under which their lock is held or wanted."""
+
+
+@dataclass(slots=True)
+class _Place:
+    """Of a queued request: its turn, and since when it is queued."""
+
+    turn: Future[bool]
+    since: float
+    waited_for: bool = False
+
+
 class LockShard:
     """One shard. Each concurrency group runs on an event loop of its own, so the table is behind a mutex."""
 
     def __init__(self, times: Times) -> None:
         self._table = LockTable(times.lock_lease_s, times.lock_confirm_s)
-        self._forget_after_s = times.lock_lease_s
-        self._forget_at = time.monotonic() + self._forget_after_s
+        self._lease_s = times.lock_lease_s
+        self._tidy_at = time.monotonic() + self._lease_s
         self._mutex = threading.Lock()
-        self._parked: dict[str, Future[bool]] = {}
+        self._parked: dict[str, _Place] = {}
 
-    @ray.method(concurrency_group=_PARKED)
-    async def acquire(self, customer: str, token: str, wait_s: float) -> bool:
-        """Wait for the lock at most `wait_s`. True: `token` holds it, for confirm_s unless it renews."""
+    @ray.method(concurrency_group=_CONTROL)
+    async def exchange(self, ended: list[Hold], wanted: list[Hold]) -> list[Answer]:
+        """Give locks or places in the queue up, then ask for others; answers in the order of `wanted`.
+
+        A hold is granted for confirm_s unless it is renewed. Who is queued calls `wait` for it.
+        """
         with self._mutex:
             now = time.monotonic()
-            if now >= self._forget_at:
-                self._table.forget_expired(now)
-                self._forget_at = now + self._forget_after_s
-            self._grant(self._table.expire(customer, now))
-            answer = self._table.request(customer, token, now)
-            if answer is not Answer.QUEUED:
-                return answer is Answer.GRANTED
-            turn = self._parked[token] = Future()
-        return await self._wait_for_turn(customer, token, turn, now + wait_s)
+            self._tidy(now)
+            for customer, token in ended:
+                self._grant(self._table.release(customer, token, now))
+            return [self._request(customer, token, now) for customer, token in wanted]
+
+    @ray.method(concurrency_group=_PARKED)
+    async def wait(self, customer: str, token: str, wait_s: float) -> bool:
+        """Wait for a queued lock at most `wait_s`. True: `token` holds it; False: it has given its place up."""
+        with self._mutex:
+            place = self._parked.get(token)
+            if place is None:
+                return False
+            place.waited_for = True
+        return await self._wait_for_turn(customer, token, place.turn, time.monotonic() + wait_s)
 
     @ray.method(concurrency_group=_CONTROL)
     async def renew(self, customer: str, token: str) -> bool:
@@ -54,16 +76,27 @@ class LockShard:
             return self._table.renew(customer, token, time.monotonic())
 
     @ray.method(concurrency_group=_CONTROL)
-    async def release(self, customer: str, token: str) -> None:
-        """Give the lock or the place in the queue up; silent when there is none."""
-        with self._mutex:
-            self._grant(self._table.release(customer, token, time.monotonic()))
-
-    @ray.method(concurrency_group=_CONTROL)
     async def count(self) -> tuple[int, int]:
         """How many locks are held and how many requests wait."""
         with self._mutex:
             return len(self._table), self._table.waiting
+
+    def _request(self, customer: str, token: str, now: float) -> Answer:
+        self._grant(self._table.expire(customer, now))
+        answer = self._table.request(customer, token, now)
+        if answer is Answer.QUEUED:
+            self._parked[token] = _Place(Future(), now)
+        return answer
+
+    def _tidy(self, now: float) -> None:
+        """Now and then forget whose client died: holds that nobody waits for, and places that nobody waits in."""
+        if now < self._tidy_at:
+            return
+        self._tidy_at = now + self._lease_s
+        self._table.forget_expired(now)
+        for token, place in list(self._parked.items()):
+            if place.since + self._lease_s < now and not place.waited_for:
+                del self._parked[token]
 
     async def _wait_for_turn(self, customer: str, token: str, turn: Future[bool], until: float) -> bool:
         try:
@@ -86,9 +119,9 @@ class LockShard:
             self._parked.pop(token, None)
 
     def _grant(self, token: str | None) -> None:
-        turn = self._parked.get(token) if token is not None else None
-        if turn is not None and not turn.done():
-            turn.set_result(True)
+        place = self._parked.get(token) if token is not None else None
+        if place is not None and not place.turn.done():
+            place.turn.set_result(True)
 
 
 _RemoteLockShard = ray.remote(num_cpus=0, max_restarts=-1, concurrency_groups={_PARKED: 1000, _CONTROL: 100})(LockShard)

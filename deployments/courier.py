@@ -1,4 +1,7 @@
-"""Delivers what the outbox holds, and fetches what providers have for us."""
+"""Delivers what the outbox holds, and fetches what providers have for us.
+
+The mailbox is read here too, because reading and sending share Gmail's quota of it, which one process can keep.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,11 @@ from collections.abc import Awaitable, Callable
 
 from ray import serve
 
+from agent.records import Channel
 from agent.workers.delivery import DeliveryLoop
+from channels.web_form.confirmation_mail import ConfirmationMails, ConfirmingSender
+from channels.web_form.tokens import ConfirmationTokens
+from crm.confirmations import Confirmations
 from crm.database import Database
 from crm.notifier import Notifier
 from crm.outbox import Outbox
@@ -29,9 +36,14 @@ class Courier:
         self._database = Database(settings.dsn(), settings.times, "fte-courier", pool_size=3)
         self._queue = WorkQueue(self._database)
         self._providers = connect_providers(settings, self._database, self._queue)
+        self._confirmations, self._form_mail = Confirmations(self._database), settings.form_mail
+        tokens = ConfirmationTokens(settings.token_secret)
+        mails = ConfirmationMails(tokens, settings.base_url, settings.times.confirmation_s)
+        senders = dict(self._providers.senders)
+        senders[Channel.EMAIL] = ConfirmingSender(senders[Channel.EMAIL], mails.write)
         delivery = DeliveryLoop(
             Outbox(self._database, self._providers.rates),
-            self._providers.senders,
+            senders,
             self._listen,
             Notifier(self._queue, DELIVERED_CHANNEL).notify,
             settings.times,
@@ -55,4 +67,6 @@ class Courier:
     async def _listen(
         self, on_notify: Callable[[], None], on_lost: Callable[[], None]
     ) -> Callable[[], Awaitable[None]]:
+        # Where a database is reached first, and again after it was away.
+        await self._confirmations.switch_mail(on=self._form_mail)
         return await self._queue.listen(on_notify, OUTBOX_CHANNEL, on_lost)

@@ -43,7 +43,7 @@ class SentimentHandle:
     def __init__(self, handle: DeploymentHandle, timeout_s: float) -> None:
         self._handle = handle
         self._timeout_s = timeout_s
-        self._calls: SharedCalls[str, list[float]] = SharedCalls(self._call, alone=TextTooLong)
+        self._calls: SharedCalls[str, list[float]] = SharedCalls(self._call, alone=TextTooLong, in_flight=1)
 
     async def score(self, texts: Sequence[str]) -> list[float]:
         return await self._calls.ask(texts)

@@ -6,13 +6,18 @@ from fastapi import FastAPI
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
+from agent.records import Channel
 from channels.whatsapp.signature import WebhookDoor
 from crm.database import Database
+from crm.mailboxes import Mailboxes
+from deployments.channel_states import facts_of
+from deployments.mail_state import mail_state_reader, mailbox_probe
 from deployments.measures import ReplicaMeasures, of_database
 from deployments.priority import take_a_session
 from deployments.probes import make_probes
 from deployments.startup import start_replica
 from deployments.web.app import create_app
+from deployments.web.pushes import address_of, receive_pushes
 from deployments.web.services import FormLimits, connect_services
 
 
@@ -32,6 +37,7 @@ class Ingress:
         settings = start_replica(settings_factory)
         take_a_session()
         self._database = Database(settings.dsn(), settings.times, "fte-ingress")
+        mailbox = Mailboxes(self._database), address_of(settings)
         self._services = connect_services(
             self._database,
             operator_key=settings.operator_key,
@@ -39,8 +45,15 @@ class Ingress:
             allowed_origins=settings.allowed_origins,
             trusted_proxies=settings.trusted_proxies,
             form_limits=FormLimits(settings.form_per_email, settings.form_per_address),
+            pushes=receive_pushes(settings),
+            base_url=settings.base_url,
+            channel_facts=facts_of(gmail=settings.gmail_credentials, twilio=settings.twilio_credentials),
+            channel_readers={Channel.EMAIL: mail_state_reader(*mailbox)},
             whatsapp=WebhookDoor(settings.twilio_auth_token, settings.base_url),
-            probes=make_probes(embedding, dispatcher, settings.lock_shards, settings.times),
+            probes={
+                **make_probes(embedding, dispatcher, settings.lock_shards, settings.times),
+                "mailbox": mailbox_probe(*mailbox),
+            },
         )
         self._measures = ReplicaMeasures(
             {

@@ -23,6 +23,7 @@ from crm.notifier import Notifier
 from crm.outbox import Outbox
 from crm.work import WorkQueue
 from deployments.background import Loop
+from deployments.mail_channel import open_mail_channel
 from deployments.startup import ReplicaSettings
 
 # WhatsApp takes about one message in six seconds to one recipient, and a few dozen at once; Twilio's 63018 says so.
@@ -45,13 +46,26 @@ class Providers:
 
 def connect_providers(settings: ReplicaSettings, database: Database, queue: WorkQueue) -> Providers:
     """Real providers where there are credentials, recorded sends elsewhere."""
-    senders: dict[Channel, Sender] = {channel: StoredSender(channel.value) for channel in Channel}
+    outbox = Outbox(database)
+    mail = open_mail_channel(settings, database, outbox)
+    whatsapp = _connect_whatsapp(settings, database, queue, outbox)
+    return Providers(
+        senders={channel: StoredSender(channel.value) for channel in Channel}
+        | {Channel.EMAIL: mail.sender}
+        | dict(whatsapp.senders),
+        rates=whatsapp.rates,
+        loops={**whatsapp.loops, "mailbox": mail.loop},
+        closers=(*whatsapp.closers, mail.close),
+    )
+
+
+def _connect_whatsapp(settings: ReplicaSettings, database: Database, queue: WorkQueue, outbox: Outbox) -> Providers:
     if not settings.twilio_account_sid:
         media = MediaLoop(MediaFetches(database), {Channel.WHATSAPP: NoMedia()}, settings.times)
-        return Providers(senders, loops={"media": media})
+        return Providers({}, loops={"media": media})
     account = twilio_account(settings)
-    api, source, outbox = TwilioApi(account), TwilioMedia(account), Outbox(database)
-    senders[Channel.WHATSAPP] = TwilioSender(
+    api, source = TwilioApi(account), TwilioMedia(account)
+    sender = TwilioSender(
         api,
         callback_url=f"{settings.base_url}/webhooks/whatsapp/status",
         template=settings.twilio_template_sid,
@@ -68,7 +82,9 @@ def connect_providers(settings: ReplicaSettings, database: Database, queue: Work
             settings.times,
         ),
     }
-    return Providers(senders, {Channel.WHATSAPP: whatsapp_rate(settings)}, loops, (api.close, source.close))
+    return Providers(
+        {Channel.WHATSAPP: sender}, {Channel.WHATSAPP: whatsapp_rate(settings)}, loops, (api.close, source.close)
+    )
 
 
 def twilio_account(settings: ReplicaSettings) -> TwilioAccount:

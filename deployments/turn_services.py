@@ -13,11 +13,11 @@ from agent.log_fields import leave_log_fields
 from agent.policy.policy import EscalationPolicy, load_policy
 from agent.ports import Embedder, Embeddings, SentimentScorer
 from agent.reply.brand import Brand
+from agent.service.hours import HoursOf, no_hours
 from agent.text.synonyms import Synonyms
 from agent.turn.services import TurnServices
 from crm.database import Database
 from crm.sections import PostgresSections
-from crm.turns import HoursOf
 from deployments.off_loop import with_embedder_off_loop
 from deployments.startup import ReplicaSettings
 from models.language import make_model
@@ -45,11 +45,10 @@ def make_turn_services(
     embedder: Embedder,
     sentiment: SentimentScorer,
     policy: EscalationPolicy,
-    opening_hours: HoursOf | None = None,
+    opening_hours: HoursOf = no_hours,
 ) -> TurnServices:
-    """Without `opening_hours` no acknowledgement says when people are back. Raises ConfigurationInvalid when a shipped
-    file is missing or broken."""
-    services = TurnServices(
+    """Raises ConfigurationInvalid when a shipped file is missing or broken."""
+    return TurnServices(
         embedder=embedder,
         sentiment=sentiment,
         search=PostgresSections(database, synonyms=Synonyms.load(settings.knowledge_dir / "synonyms.yaml")),
@@ -63,8 +62,8 @@ def make_turn_services(
         brand=Brand.load(settings.knowledge_dir / "brand_voice.md"),
         count_tokens=load_token_counter(settings.embedding_model),
         times=settings.times,
+        opening_hours=opening_hours,
     )
-    return replace(services, opening_hours=opening_hours) if opening_hours else services
 
 
 class LiveTurnServices:
@@ -78,7 +77,7 @@ class LiveTurnServices:
         database: Database,
         embedder: Embedder,
         sentiment: SentimentScorer,
-        opening_hours: HoursOf | None = None,
+        opening_hours: HoursOf = no_hours,
     ) -> None:
         self._settings = settings
         self._opening_hours = opening_hours

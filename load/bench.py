@@ -1,6 +1,6 @@
 """`python -m load.bench`: measures a system of its own against its targets and writes reports/bench.json and .html.
 
-Sections can be measured alone with `--only`. It takes under 15 minutes on two cores, and ends with status 1 only
+Sections can be measured alone with `--only`. It takes under 20 minutes on two cores, and ends with status 1 only
 when something could not be measured: a missed target is a figure, not a failure.
 """
 
@@ -28,6 +28,8 @@ from load.measure.conversations import MODEL_LATENCY_S, measure_conversations
 from load.measure.end_to_end import measure_end_to_end
 from load.measure.memory import measure_memory
 from load.measure.search import measure_search
+from load.measure.storm import measure_storm
+from load.measure.webhooks import measure_webhooks
 from load.report_page import render_page
 from load.results import Result
 from load.settling import warm_up
@@ -36,8 +38,8 @@ from load.texts import messages_of
 from models.tokens import load_token_counter
 from serve_app.settings import CHECKOUT, DEFAULT_EMBEDDING_MODEL
 
-SECTIONS = ("end_to_end", "memory", "sustained", "accept", "conversations", "search")
-_SECTION_LIMIT_S = 400.0
+SECTIONS = ("end_to_end", "memory", "sustained", "accept", "webhooks", "conversations", "storm", "search")
+_SECTION_LIMIT_S = 600.0
 _SEED = 20
 
 
@@ -54,7 +56,7 @@ class Bench:
 
     async def run(self) -> None:
         async with workbench() as bench:
-            if self._wanted - {"search", "conversations"}:
+            if self._wanted - {"search", "conversations", "storm"}:
                 async with self._noting("the system"):
                     await self._measure_whole(bench)
             if "sustained" in self._wanted:
@@ -63,6 +65,9 @@ class Bench:
             if "conversations" in self._wanted:
                 async with self._noting("conversations"):
                     await self._converse(bench)
+            if "storm" in self._wanted:
+                async with self._noting("storm"):
+                    await self._storm(bench)
         if "search" in self._wanted:
             async with self._noting("search"):
                 self._steps.next("dense search over 100,000 chunks")
@@ -81,10 +86,16 @@ class Bench:
             if "memory" in self._wanted:
                 self._steps.next("idle memory")
                 self.result.sections.append(await measure_memory(system))
-            if self._wanted & {"sustained", "accept"}:
+            if self._wanted & {"sustained", "accept", "webhooks"}:
                 lengths = LENGTHS if "sustained" in self._wanted else LENGTHS[:1]
                 self._steps.next("sustained rate of Serve")
                 await self._comparison.add(system, self._texts, lengths)
+            if "webhooks" in self._wanted:
+                rate = self._comparison.rate("Serve", LENGTHS[0])
+                texts = self._texts[LENGTHS[0]]
+                self.result.sections.append(
+                    await measure_webhooks(system, texts, sustained_per_s=rate, progress=self._steps.next)
+                )
             if "accept" in self._wanted:
                 section = await measure_accept(
                     system,
@@ -109,6 +120,13 @@ class Bench:
         async with bench.stub_model(MODEL_LATENCY_S) as environment, bench.serve(**environment) as system:
             await warm_up(system)
             section = await measure_conversations(system, self._texts[LENGTHS[0]], self._steps.next)
+            self.result.sections.append(section)
+
+    async def _storm(self, bench: Workbench) -> None:
+        self._steps.next("starting the system")
+        async with bench.serve() as system:
+            sent = await warm_up(system)
+            section = await measure_storm(system, self._texts[LENGTHS[0]], sent, self._steps.next, seed=_SEED)
             self.result.sections.append(section)
 
     @asynccontextmanager

@@ -94,6 +94,9 @@ class Figures:
     async def queued(self) -> int:
         return int(await self._fetch_value("fetch_queued"))
 
+    async def inbound(self) -> int:
+        return int(await self._fetch_value("fetch_inbound"))
+
     async def unsettled(self) -> int:
         return int(await self._fetch_value("fetch_unsettled"))
 

@@ -114,8 +114,9 @@ class HttpClient:
         return made
 
     def _encode(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> bytes:
-        fields = {"Host": f"{self._host}:{self._port}", "Content-Length": str(len(body)), **headers}
+        fields = {"Host": f"{self._host}:{self._port}", "Content-Length": str(len(body))}
         if body:
             fields["Content-Type"] = "application/json"
+        fields |= headers
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body

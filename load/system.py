@@ -32,6 +32,7 @@ _HOST = "127.0.0.1"
 # Empty counts as not given, so nothing of the caller's own configuration reaches a measured system.
 _UNSET = (
     "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "KAFKA_BOOTSTRAP_SERVERS", "TWILIO_ACCOUNT_SID",
+    "TWILIO_AUTH_TOKEN", "TWILIO_WHATSAPP_NUMBER", "GMAIL_CREDENTIALS_PATH", "FTE_GMAIL_MAILBOX",
     "POSTGRES_PASSWORD", "POSTGRES_PORT", "POSTGRES_USER", "API_BASE_URL", "FTE_TIMES", "FTE_LOCK_SHARDS",
     "FTE_OPERATOR_KEY", "FTE_TOKEN_SECRET", "FTE_EMBEDDING_MODEL",
 )  # fmt: skip
@@ -39,13 +40,14 @@ _UNSET = (
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A system that answers. `pid` is its supervisor, or the one process of the baseline."""
+    """A system that answers. `pid` is its supervisor, or the one process of the baseline; `dsn` names its database."""
 
     name: str
     home: Path
     port: int
     pid: int
     postgres_home: Path
+    dsn: str
     database: Database
     operator_key: str
 
@@ -117,7 +119,7 @@ class Workbench:
         try:
             await _wait_until_announced(process, home, home / "output.log")
             key = key_files(home)["operator_key"].read_text(encoding="utf-8").strip()
-            yield System(name, home, port, process.pid, self._folder / "server", database, key)
+            yield System(name, home, port, process.pid, self._folder / "server", dsn, database, key)
         finally:
             await database.close()
             await _stop(process)

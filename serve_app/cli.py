@@ -10,8 +10,9 @@ import typer
 from agent.errors import FteError
 
 _COMMANDS = (
-    "up", "down", "status", "say", "migrate", "escalations", "quarantine", "service-rules", "kb", "eval", "seed",
-)  # fmt: skip
+    *("up", "down", "status", "say", "channels", "migrate"),
+    *("escalations", "quarantine", "customers", "service-rules", "kb", "eval", "seed", "inspect-email"),
+)
 
 app = typer.Typer(
     name="fte", help="A customer-success employee that works around the clock.", no_args_is_help=True,

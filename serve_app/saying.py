@@ -20,6 +20,7 @@ from channels.addresses import parse_email, parse_phone
 from channels.whatsapp.addresses import to_address
 from channels.whatsapp.signature import SIGNATURE_HEADER, Form, WebhookDoor
 from serve_app.commands.operator_door import ask
+from serve_app.say_email import WEBHOOK, inbound_mails, push_of, write_mail
 from serve_app.settings import Settings
 
 SAMPLE_NUMBER = "+15550100999"
@@ -32,11 +33,22 @@ FindConversation = Callable[[], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """What a customer says. `sender` is their address on the channel."""
+    """What a customer says. `sender` is their address on the channel. Of mail only: its subject, and whether it goes on
+    in the thread of the sender's last one."""
 
     sender: str
     name: str
     text: str
+    subject: str = ""
+    goes_on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a channel is spoken on. `say` raises what its door answers."""
+
+    say: Callable[[Settings, Saying], FindConversation]
+    default_sender: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,37 +62,7 @@ class Answered:
     replies: tuple[str, ...]
 
 
-Converse = Callable[[Settings, Saying, float], Iterator[str | Answered]]
-"""converse(settings, saying, timeout_s) says it and yields each reply when it has been delivered, then the end.
-
-Raises what the channel's door answers, ConfigurationInvalid where it must not be tried, DependencyAway without an
-answer in time.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """How a channel is spoken on, and whose address a customer has who gives none."""
-
-    converse: Converse
-    default_sender: str
-
-
-def converse_by_whatsapp(settings: Settings, saying: Saying, timeout_s: float) -> Iterator[str | Answered]:
-    yield from _follow(_say_by_whatsapp(settings, saying), saying.text, timeout_s)
-
-
-def converse_by_web_form(settings: Settings, saying: Saying, timeout_s: float) -> Iterator[str | Answered]:
-    yield from _follow(_say_by_web_form(settings, saying), saying.text, timeout_s)
-
-
-WAYS: Mapping[Channel, Way] = {
-    Channel.WHATSAPP: Way(converse_by_whatsapp, "+15550100"),
-    Channel.WEB_FORM: Way(converse_by_web_form, "customer@example.com"),
-}
-
-
-def _say_by_whatsapp(settings: Settings, saying: Saying) -> FindConversation:
+def say_by_whatsapp(settings: Settings, saying: Saying) -> FindConversation:
     """Posts what Twilio would post, signed with the local token."""
     if settings.twilio_account_sid and not settings.twilio_api_url:
         raise ConfigurationInvalid(
@@ -111,7 +93,7 @@ def _say_by_whatsapp(settings: Settings, saying: Saying) -> FindConversation:
     return lambda: _latest_conversation({"phone": number}, Channel.WHATSAPP)
 
 
-def _say_by_web_form(settings: Settings, saying: Saying) -> FindConversation:
+def say_by_web_form(settings: Settings, saying: Saying) -> FindConversation:
     """Submits the support form."""
     submitted = _post(
         settings,
@@ -127,7 +109,25 @@ def _say_by_web_form(settings: Settings, saying: Saying) -> FindConversation:
     return lambda: str(ask("GET", f"/tickets/{submitted['ticket_id']}")["conversation_id"])
 
 
-def _follow(find: FindConversation, text: str, timeout_s: float) -> Iterator[str | Answered]:
+def say_by_mail(settings: Settings, saying: Saying) -> FindConversation:
+    """Puts a mail into the local mailbox and posts the push that Gmail would have Pub/Sub post, signed with the local
+    key."""
+    address = parse_email(saying.sender, "--from")
+    known = {message_id for _, message_id in inbound_mails(address)}
+    number = write_mail(settings, saying.sender, saying.name, saying.text, saying.subject, goes_on=saying.goes_on)
+    body, headers = push_of(settings, number)
+    _post(settings, WEBHOOK, content=body, headers=headers)
+    return lambda: next((place for place, message_id in inbound_mails(address) if message_id not in known), None)
+
+
+WAYS: Mapping[Channel, Way] = {
+    Channel.EMAIL: Way(say_by_mail, "customer@example.com"),
+    Channel.WHATSAPP: Way(say_by_whatsapp, "+15550100"),
+    Channel.WEB_FORM: Way(say_by_web_form, "customer@example.com"),
+}
+
+
+def follow(find: FindConversation, text: str, timeout_s: float) -> Iterator[str | Answered]:
     """Each reply when it has been delivered, then the end. Raises DependencyAway when it does not come in time."""
     until = time.monotonic() + timeout_s
     pause_s, shown = _LOOK_FIRST_S, 0
@@ -149,9 +149,10 @@ def _follow(find: FindConversation, text: str, timeout_s: float) -> Iterator[str
 
 
 def _since_said(messages: list[dict[str, Any]], text: str) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-    """Our message, the last one with these words, and what was answered after it."""
+    """Our message, the last one with these words, and what was answered after it. Of a mail, what was read as its new
+    words may be less than was written."""
     for place in range(len(messages) - 1, -1, -1):
-        if messages[place]["direction"] == "inbound" and messages[place]["body"] == text:
+        if messages[place]["direction"] == "inbound" and messages[place]["body"] in text:
             return messages[place], [each for each in messages[place + 1 :] if each["direction"] == "outbound"]
     return None, []
 

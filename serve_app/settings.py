@@ -26,6 +26,7 @@ SETTINGS_FACTORY = "serve_app.settings:load_settings"
 DEFAULT_EMBEDDING_MODEL = "all-MiniLM-L6-v2"
 _WELL_KNOWN_SECRETS = frozenset({"", "admin", "changeme", "default", "password", "postgres", "secret", "test"})
 
+_MAILBOX = re.compile(r"[^@\s<>\"]+@[^@\s<>\"]+\.[^@\s<>\"]+")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
 
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")  # ITU-T E.164
@@ -62,8 +63,22 @@ class Settings(BaseSettings):
 
     kafka_bootstrap_servers: str = ""
     gmail_credentials_path: str = ""
+    """A JSON file: an authorised user, or a service account with delegation. Empty means offline."""
     gmail_pubsub_topic: str = ""
+    """`projects/…/topics/…`; empty means that the mailbox is only looked into every few minutes."""
     gmail_api_url: str = Field(default="", validation_alias="FTE_GMAIL_API_URL")
+    gmail_mailbox: str = Field(default="", validation_alias="FTE_GMAIL_MAILBOX")
+    """The address that customers write to and get answers from."""
+    gmail_display_name: str = Field(default="Support", validation_alias="FTE_GMAIL_DISPLAY_NAME")
+    gmail_push_account: str = Field(default="", validation_alias="FTE_GMAIL_PUSH_ACCOUNT")
+    """The e-mail of the service account that signs the pushes."""
+    gmail_push_audience: str = Field(default="", validation_alias="FTE_GMAIL_PUSH_AUDIENCE")
+    """What the pushes' tokens are made out to; empty means the webhook's own address."""
+    gmail_poll_s: float = Field(default=180.0, ge=1.0, le=3600.0, validation_alias="FTE_GMAIL_POLL_S")
+    gmail_units_per_minute: float = Field(default=6000.0, ge=600.0, validation_alias="FTE_GMAIL_UNITS_PER_MINUTE")
+    """Gmail's quota of the mailbox, of which less is used at any time."""
+    mail_replies_per_hour: int = Field(default=20, ge=1, validation_alias="FTE_MAIL_REPLIES_PER_HOUR")
+    """To one address and in one thread, before a person is asked instead: two machines may be answering each other."""
     twilio_account_sid: str = ""
     """Empty means WhatsApp's offline mode: what goes out is recorded, and webhooks are signed with a local token."""
     twilio_auth_token: SecretStr = SecretStr("")
@@ -85,6 +100,8 @@ class Settings(BaseSettings):
     operator_key: SecretStr = Field(default_factory=_unguessable, validation_alias="FTE_OPERATOR_KEY")
     token_secret: SecretStr = Field(default_factory=_unguessable, validation_alias="FTE_TOKEN_SECRET")
     """Signs the access tokens of tickets."""
+    local_push_key: SecretStr = Field(default=SecretStr(""), validation_alias="FTE_LOCAL_PUSH_KEY")
+    """A private RSA key in PEM: signs and verifies the pushes of the offline mode."""
     embedding_model: str = Field(default=DEFAULT_EMBEDDING_MODEL, validation_alias="FTE_EMBEDDING_MODEL")
     """A sentence-transformers name or a folder; the default is installed with the packages."""
     lock_shards: int = Field(default=2, ge=1, le=64, validation_alias="FTE_LOCK_SHARDS")
@@ -96,6 +113,8 @@ class Settings(BaseSettings):
     """Requests of the form an hour that name one e-mail address, before the next ones wait in quarantine."""
     form_per_address: int = Field(default=300, ge=1, validation_alias="FTE_FORM_PER_ADDRESS")
     """The same from one network address, which only trusted proxies tell."""
+    form_mail: bool = Field(default=True, validation_alias="FTE_FORM_MAIL")
+    """Whether the form's customers are asked to confirm their address, and then get the answers by mail too."""
     times: Times = Field(default=Times(), validation_alias="FTE_TIMES")
     """A JSON object of what differs from agent/times.py."""
 
@@ -120,6 +139,13 @@ class Settings(BaseSettings):
             ip_network(network, strict=False)
         return networks
 
+    @field_validator("gmail_mailbox", mode="after")
+    @classmethod
+    def _check_mailbox(cls, address: str) -> str:
+        if address and not _MAILBOX.fullmatch(address):
+            raise ValueError("must be an e-mail address like support@example.com")
+        return address.lower()
+
     @field_validator("twilio_whatsapp_number", mode="after")
     @classmethod
     def _check_number(cls, number: str) -> str:
@@ -143,6 +169,8 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         self.times.check()
+        if self.gmail_credentials_path and not self.gmail_mailbox:
+            raise ConfigurationInvalid("set FTE_GMAIL_MAILBOX to the address that GMAIL_CREDENTIALS_PATH opens")
         if self.environment == "production":
             self._check_production()
         if self.twilio_account_sid and not self.twilio_whatsapp_number:
@@ -165,10 +193,41 @@ class Settings(BaseSettings):
             raise ConfigurationInvalid("in production TWILIO_AUTH_TOKEN must be set, to verify webhooks")
         if self.twilio_account_sid and not self.api_base_url.startswith("https://"):
             raise ConfigurationInvalid("in production API_BASE_URL must be the https address that Twilio calls")
+        if self.gmail_credentials_path and self.gmail_pubsub_topic and not self.gmail_push_account:
+            raise ConfigurationInvalid(
+                "in production FTE_GMAIL_PUSH_ACCOUNT must be set where GMAIL_PUBSUB_TOPIC is, to verify webhooks"
+            )
+
+    @property
+    def mail_folder(self) -> Path:
+        """The mailbox of the offline mode."""
+        return self.home / "mail"
+
+    @property
+    def push_audience(self) -> str:
+        return self.gmail_push_audience or f"{self.base_url}/webhooks/gmail"
 
     @property
     def base_url(self) -> str:
         return (self.api_base_url or f"http://{self.api_host}:{self.api_port}").rstrip("/")
+
+    @property
+    def gmail_credentials(self) -> dict[str, bool]:
+        """Which of the settings are set that Gmail needs; without a Pub/Sub topic it is asked every few minutes."""
+        return {
+            "GMAIL_CREDENTIALS_PATH": bool(self.gmail_credentials_path),
+            "FTE_GMAIL_MAILBOX": bool(self.gmail_mailbox),
+        }
+
+    @property
+    def twilio_credentials(self) -> dict[str, bool]:
+        """Which of the settings are set that Twilio needs. A token without an account is the local one."""
+        has_account = bool(self.twilio_account_sid)
+        return {
+            "TWILIO_ACCOUNT_SID": has_account,
+            "TWILIO_AUTH_TOKEN": has_account and bool(self.twilio_auth_token.get_secret_value()),
+            "TWILIO_WHATSAPP_NUMBER": bool(self.twilio_whatsapp_number),
+        }
 
     @property
     def embedded(self) -> bool:
@@ -213,7 +272,8 @@ def load_settings() -> Settings:
 
 def key_files(home: Path) -> dict[str, Path]:
     """Where the keys that `fte up` makes are kept, by the setting that each gives."""
-    return {name: home / "keys" / name for name in ("operator_key", "token_secret", "twilio_auth_token")}
+    names = ("operator_key", "token_secret", "twilio_auth_token", "local_push_key")
+    return {name: home / "keys" / name for name in names}
 
 
 def inherited_environment(extra: dict[str, str]) -> dict[str, str]:

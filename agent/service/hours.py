@@ -5,10 +5,12 @@ Days and times are local to the zone; lengths are real time, so a day on which c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
+
+from agent.records import Channel
 
 HOLIDAYS_MAX = 366
 DAY_MINUTES = 24 * 60
@@ -79,3 +81,12 @@ class OpeningHours:
         days, rest = divmod(minutes, DAY_MINUTES)
         local = datetime.combine(day + timedelta(days=days), time(rest // 60, rest % 60), self.zone)
         return local.astimezone(UTC)
+
+
+HoursOf = Callable[[Channel], Awaitable[OpeningHours | None]]
+"""When people answer on a channel, None where that is not known. May raise DependencyAway."""
+
+
+async def no_hours(_: Channel) -> OpeningHours | None:
+    """Nobody knows: no acknowledgement says when people are back."""
+    return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 from agents.models.interface import Model
 
 from agent.ports import Embedder, Embeddings, KnowledgeSearch, SentimentScorer
-from agent.records import Channel, ReasonCode, Severity, Team
+from agent.records import ReasonCode, Severity, Team
 from agent.reply.brand import Brand
-from agent.service.hours import OpeningHours, utc_now
+from agent.service.hours import HoursOf, no_hours, utc_now
 from agent.times import Times
 
 if TYPE_CHECKING:
@@ -50,14 +50,9 @@ class EscalationRules(Protocol):
     def verdict(self, reason: ReasonCode, evidence: str) -> RuleVerdict: ...
 
 
-async def _no_hours(_: Channel) -> OpeningHours | None:
-    return None
-
-
 @dataclass(frozen=True)
 class TurnServices:
-    """`count_tokens` counts as the embedding model does: the limit of a query is in its tokens. `opening_hours` may
-    raise DependencyAway; where they are not known, no acknowledgement says when people are back."""
+    """`count_tokens` counts as the embedding model does: the limit of a query is in its tokens."""
 
     embedder: Embedder
     sentiment: SentimentScorer
@@ -67,7 +62,7 @@ class TurnServices:
     brand: Brand
     count_tokens: Callable[[str], int]
     times: Times = field(default_factory=Times)
-    opening_hours: Callable[[Channel], Awaitable[OpeningHours | None]] = _no_hours
+    opening_hours: HoursOf = no_hours
     clock: Callable[[], datetime] = utc_now
 
     @cached_property

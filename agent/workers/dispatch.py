@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Collection
 from typing import Protocol
 
@@ -13,6 +14,10 @@ from agent.times import Times
 from agent.workers.waking_loop import StopListening, WakingLoop
 
 _LOG = logging.getLogger(__name__)
+
+# While nearly all places are taken, the ends of turns are collected for so long before the queue is looked at for
+# the few that are free: one look for several, and the agents have the others to go on with.
+_FEW, _REFILL_PAUSE_S = 4, 0.05
 
 
 class DueWork(Protocol):
@@ -53,6 +58,7 @@ class DispatchLoop(WakingLoop):
         self._run_turn = run_turn
         self._credits = credits
         self._in_hand: dict[CustomerId, asyncio.Task[None]] = {}
+        self._look_again_at = 0.0
 
     @property
     def in_hand(self) -> int:
@@ -69,9 +75,14 @@ class DispatchLoop(WakingLoop):
 
     async def _round(self) -> float:
         """Start what is due and there are credits for; returns how long there is nothing to do."""
-        free = self._credits() - len(self._in_hand)
+        credits = self._credits()
+        free = credits - len(self._in_hand)
         if free <= 0:
             return self._times.poll_s
+        now = time.monotonic()
+        if free < credits // _FEW and now < self._look_again_at:
+            return self._look_again_at - now
+        self._look_again_at = now + _REFILL_PAUSE_S
         due = await self._work.fetch_due(free, list(self._in_hand))
         for customer_id in due:
             self._in_hand[customer_id] = asyncio.create_task(self._run_one(customer_id))

@@ -200,7 +200,7 @@ class TurnWorker:
         if self._locks is None:
             return None
         try:
-            async with asyncio.timeout(self._times.lock_deadline_s + self._times.lock_confirm_s):
+            async with asyncio.timeout(3 * self._times.lock_deadline_s):
                 return await self._locks.acquire(customer_id, self._holder)
         except Exception as error:
             _LOG.warning("no lock actor answered, Postgres decides alone: %s", describe(error))

@@ -77,7 +77,12 @@ def load_modules() -> dict[str, Asset]:
 
 def load_page_files() -> dict[str, Asset]:
     """The page's own style sheet, script and icon, by name."""
-    found = (path for path in sorted(_PAGE.iterdir()) if path.suffix in _MEDIA_TYPES)
+    return load_files(_PAGE)
+
+
+def load_files(folder: Path) -> dict[str, Asset]:
+    """What of a folder a page loads beside itself, by name."""
+    found = (path for path in sorted(folder.iterdir()) if path.suffix in _MEDIA_TYPES)
     return {path.name: Asset(path.read_bytes(), _MEDIA_TYPES[path.suffix]) for path in found}
 
 
@@ -90,21 +95,23 @@ def render_pages() -> dict[str, Asset]:
         modules = [*shared, *(f"texts/{each}.js" for each in dict.fromkeys((FALLBACK, language)))]
         values = {key: escape(text) for key, text in texts.items()} | {
             "language": language,
-            "languages": "\n".join(_language_links(language)),
+            "languages": "\n".join(language_links(language, "/")),
             "preloads": "\n".join(f'  <link rel="modulepreload" href="/assets/{name}">' for name in modules),
         }
-        pages[language] = Asset(_fill(template, values).encode(), "text/html; charset=utf-8")
+        pages[language] = Asset(fill(template, values).encode(), "text/html; charset=utf-8")
     return pages
 
 
-def _language_links(current: str) -> Iterator[str]:
+def language_links(current: str, page: str) -> Iterator[str]:
+    """The links from a page in one language to the same page in each."""
     for language, texts in load_texts().items():
         marked = ' aria-current="true"' if language == current else ""
         name = escape(texts["language"])
-        yield f'      <a href="/?lang={language}" hreflang="{language}" lang="{language}"{marked}>{name}</a>'
+        yield f'      <a href="{page}?lang={language}" hreflang="{language}" lang="{language}"{marked}>{name}</a>'
 
 
-def _fill(template: str, values: Mapping[str, str]) -> str:
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """A template with each `{{name}}` in it replaced by that value, which is HTML already."""
     return _PLACEHOLDER.sub(lambda found: values[found[1]], template)
 
 

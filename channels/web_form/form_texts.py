@@ -8,16 +8,16 @@ from functools import cache
 from pathlib import Path
 
 FALLBACK = "en"
-_FOLDER = Path(__file__).parent / "texts"
+_FORM = Path(__file__).parent / "texts"
 
 Texts = Mapping[str, str]
 """By key. `language` is the language's own name for itself, `direction` is ltr or rtl; `{names}` are filled in."""
 
 
 @cache
-def load_texts() -> Mapping[str, Texts]:
-    """The texts by language code, English first."""
-    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(_FOLDER.glob("*.json"))}
+def load_texts(folder: Path = _FORM) -> Mapping[str, Texts]:
+    """The texts by language code, English first; the form's, or those of another folder."""
+    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
     return {FALLBACK: found.pop(FALLBACK), **found}
 
 

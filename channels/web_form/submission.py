@@ -10,7 +10,7 @@ import re
 from typing import Annotated
 from uuid import uuid4
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from agent.errors import BadInput
 from agent.records import (
@@ -32,7 +32,6 @@ _KEY = re.compile(r"^[\x21-\x7e]{1,200}$")
 Email = Annotated[
     str,
     StringConstraints(min_length=1, max_length=EMAIL_MAX, pattern=EMAIL_PATTERN),
-    AfterValidator(str.lower),
     Field(title="E-mail", json_schema_extra={"format": "email"}),
 ]
 
@@ -88,8 +87,11 @@ def parse_idempotency_key(header: str | None) -> str:
 def hash_request(body: BaseModel) -> bytes:
     """SHA-256 of the canonical body: the fields of the model in its order, defaults filled in, no white space.
 
-    How a form was filled in is no part of what is asked: a repetition may have taken longer.
+    How a form was filled in is no part of what is asked: a repetition may have taken longer. Nor is the case of an
+    address, which is kept as it was written.
     """
+    if isinstance(body, Submission):
+        body = body.model_copy(update={"email": body.email.lower()})
     return hashlib.sha256(body.model_dump_json(exclude=_OBSERVED).encode()).digest()
 
 

@@ -100,12 +100,14 @@ WHERE (m.direction = 'outbound' AND (
     )) OR (m.direction = 'inbound' AND b.outbox_id IS NOT NULL)
 
 -- name: find_causeless_cancellation
--- Something was not sent although no person took over and the identity did not opt out.
+-- Something was not sent although no person took over and the identity did not opt out. A copy goes as its message.
 SELECT format('outbox row %s of conversation %s was cancelled, but no person took over and nobody opted out', b.outbox_id, b.conversation_id) AS finding
 FROM outbox b
 JOIN conversations c ON c.conversation_id = b.conversation_id
 JOIN customer_identifiers i ON i.identifier_id = c.identifier_id
-WHERE b.state = 'cancelled' AND (b.author = 'person' OR c.owner_epoch <= b.owner_epoch) AND i.opted_out_at IS NULL
+WHERE b.state = 'cancelled' AND (b.author = 'person' OR b.kind <> 'message' OR c.owner_epoch <= b.owner_epoch)
+  AND i.opted_out_at IS NULL
+  AND NOT EXISTS (SELECT FROM outbox x WHERE x.outbox_id = b.copy_of AND x.state IN ('cancelled', 'failed'))
   AND NOT EXISTS (
     SELECT FROM consents s WHERE s.identifier_id = c.identifier_id AND s.opted_out AND s.created_at >= b.created_at)
 
@@ -147,10 +149,11 @@ FROM outbox_parts p JOIN outbox b ON b.outbox_id = p.outbox_id
 WHERE p.status IN ('failed', 'undelivered', 'canceled') AND (b.refused_as IS NULL OR b.state = 'sent')
 
 -- name: find_silent_failure
--- A reply failed and nobody was told: no escalation of its thread was live then or after.
+-- A reply failed and nobody was told: no escalation of its thread was live then or after. That an address could not be
+-- asked to confirm itself is nobody's work.
 SELECT format('outbox row %s of conversation %s failed without an escalation', b.outbox_id, b.conversation_id) AS finding
 FROM outbox b JOIN conversations c ON c.conversation_id = b.conversation_id
-WHERE b.state = 'failed' AND NOT EXISTS (
+WHERE b.state = 'failed' AND b.kind <> 'confirmation' AND NOT EXISTS (
     SELECT FROM escalations e JOIN conversations t ON t.conversation_id = e.conversation_id
     WHERE t.channel = c.channel AND t.thread_key = c.thread_key
       AND (e.closed_at IS NULL OR e.closed_at >= b.finished_at)
@@ -202,12 +205,13 @@ WHERE o.kind = 'reply' AND e.outcome_id IS DISTINCT FROM o.outcome_id
   AND o.created_at > e.created_at AND (e.closed_at IS NULL OR o.created_at < e.closed_at)
 
 -- name: find_disorder_in_conversation
--- A message of a conversation was ended before an earlier one.
+-- A message of a conversation was ended before an earlier one, other than by accept itself, which is fence 0.
 SELECT format('message %s (seq %s) of conversation %s was ended before message %s (seq %s)', later_id, later_seq, conversation_id, message_id, seq) AS finding
 FROM (
     SELECT m.conversation_id, m.message_id, m.seq, m.outcome_id,
            lead(m.message_id) OVER w AS later_id, lead(m.seq) OVER w AS later_seq, lead(m.outcome_id) OVER w AS later_outcome
-    FROM messages m WHERE m.direction = 'inbound'
+    FROM messages m LEFT JOIN outcomes o ON o.outcome_id = m.outcome_id
+    WHERE m.direction = 'inbound' AND (o.kind <> 'suppressed' OR o.fence > 0) IS NOT FALSE
     WINDOW w AS (PARTITION BY m.conversation_id ORDER BY m.seq)
 ) pair
 WHERE later_outcome IS NOT NULL AND (outcome_id IS NULL OR later_outcome < outcome_id)
@@ -220,7 +224,7 @@ FROM (
     SELECT m.customer_id, m.message_id, m.seq, m.outcome_id,
            lead(m.message_id) OVER w AS later_id, lead(m.seq) OVER w AS later_seq, lead(m.outcome_id) OVER w AS later_outcome
     FROM messages m LEFT JOIN outcomes o ON o.outcome_id = m.outcome_id
-    WHERE m.direction = 'inbound' AND (o.created_at IS NULL OR NOT EXISTS (
+    WHERE m.direction = 'inbound' AND (o.kind <> 'suppressed' OR o.fence > 0) IS NOT FALSE AND (o.created_at IS NULL OR NOT EXISTS (
         SELECT FROM customer_merges g WHERE g.target_id = m.customer_id AND g.created_at > o.created_at))
       AND coalesce(o.kind <> 'suppressed' OR o.reason NOT IN ('opt_out', 'opt_in'), true)
     WINDOW w AS (PARTITION BY m.customer_id ORDER BY m.seq)
@@ -237,19 +241,40 @@ FROM messages m LEFT JOIN work w ON w.customer_id = m.customer_id
 WHERE m.seq IS NOT NULL GROUP BY m.customer_id, w.seq HAVING max(m.seq) > coalesce(w.seq, 0)
 
 -- name: find_delivery_out_of_order
--- Something of a conversation was delivered after what followed it.
+-- Something of a conversation was delivered after what followed it; what goes by mail beside it has its own order, and
+-- what a person wrote elsewhere, which the courier never attempted, follows nothing.
 SELECT format('outbox row %s of conversation %s was delivered before row %s, which precedes it', later_id, conversation_id, outbox_id) AS finding
 FROM (
     SELECT b.conversation_id, b.outbox_id, b.finished_at,
            lead(b.outbox_id) OVER w AS later_id, lead(b.finished_at) OVER w AS later_at
-    FROM outbox b WHERE b.state = 'sent'
-    WINDOW w AS (PARTITION BY b.conversation_id ORDER BY b.position)
+    FROM outbox b WHERE b.state = 'sent' AND b.attempts > 0
+    WINDOW w AS (PARTITION BY b.conversation_id, b.kind = 'message' ORDER BY b.position)
 ) pair
 WHERE later_at < finished_at
 UNION ALL
 SELECT format('outbox row %s of conversation %s was begun while row %s, which precedes it, was open', l.outbox_id, l.conversation_id, b.outbox_id)
 FROM outbox b JOIN outbox l ON l.conversation_id = b.conversation_id AND l.position > b.position
+    AND (l.kind = 'message') = (b.kind = 'message')
 WHERE b.state IN ('pending', 'sending', 'unknown') AND l.state IN ('sending', 'unknown', 'sent', 'failed')
+  AND l.attempts > 0
+
+-- name: find_wrong_letter
+-- Mail went, or is to go, beside a conversation to an address that was never proved, or before what it is a copy of.
+SELECT format('outbox row %s of conversation %s copies answers to an address that was not confirmed', b.outbox_id, b.conversation_id) AS finding
+FROM outbox b
+JOIN conversations c ON c.conversation_id = b.conversation_id
+JOIN customer_identifiers i ON i.identifier_id = c.identifier_id
+WHERE b.kind = 'copy' AND i.verified_at IS NULL AND NOT EXISTS (
+    SELECT FROM confirmations a WHERE a.identifier_id = i.identifier_id AND a.state = 'revoked')
+UNION ALL
+SELECT format('outbox row %s is %s, and row %s that it is a copy of is %s', b.outbox_id, b.state, x.outbox_id, x.state)
+FROM outbox b JOIN outbox x ON x.outbox_id = b.copy_of
+WHERE x.conversation_id <> b.conversation_id OR x.kind <> 'message'
+   OR (b.state IN ('sending', 'unknown', 'sent') AND x.state IN ('pending', 'sending', 'unknown', 'cancelled'))
+UNION ALL
+SELECT format('outbox row %s asks for a confirmation that is %s', b.outbox_id, a.state)
+FROM outbox b JOIN confirmations a ON a.confirmation_id = b.confirmation_id
+WHERE a.state = 'limited' OR a.conversation_id <> b.conversation_id
 
 -- name: find_forgotten_work
 -- Messages wait, and nothing will ever look at them.
@@ -364,6 +389,44 @@ FROM customer_merges g CROSS JOIN LATERAL (
          - (SELECT count(*) FROM customer_identifiers i WHERE i.identifier_id = ANY (g.identifier_ids)) AS number
 ) gone
 WHERE gone.number > 0
+
+-- name: find_wrong_undo
+-- What a merge had moved is still with the other customer although the merge was undone.
+WITH RECURSIVE path AS (
+    SELECT customer_id AS began, customer_id, merged_into FROM customers
+    WHERE customer_id IN (SELECT source_id FROM customer_merges UNION SELECT target_id FROM customer_merges)
+    UNION
+    SELECT p.began, u.customer_id, u.merged_into FROM path p JOIN customers u ON u.customer_id = p.merged_into
+), final AS (
+    SELECT began, customer_id FROM path WHERE merged_into IS NULL
+)
+SELECT format('merge %s was undone, and identifier %s is still with customer %s', g.merge_id, i.identifier_id, i.customer_id) AS finding
+FROM customer_merges g
+JOIN final s ON s.began = g.source_id
+JOIN final t ON t.began = g.target_id AND t.customer_id <> s.customer_id
+JOIN customer_identifiers i ON i.identifier_id = ANY (g.identifier_ids) AND i.customer_id = t.customer_id
+WHERE g.undone_at IS NOT NULL AND NOT EXISTS (
+    SELECT FROM customer_merges h
+    WHERE h.undone_at IS NULL AND h.created_at > g.created_at AND i.identifier_id = ANY (h.identifier_ids))
+UNION ALL
+SELECT format('merge %s stands, and customer %s is not merged', g.merge_id, g.source_id)
+FROM customer_merges g JOIN customers u ON u.customer_id = g.source_id
+WHERE g.undone_at IS NULL AND u.merged_into IS DISTINCT FROM g.target_id
+UNION ALL
+SELECT format('customer %s is merged, and no merge that stands says so', u.customer_id)
+FROM customers u
+WHERE u.merged_into IS NOT NULL AND NOT EXISTS (
+    SELECT FROM customer_merges g WHERE g.source_id = u.customer_id AND g.target_id = u.merged_into AND g.undone_at IS NULL)
+
+-- name: find_wrong_identifier
+-- A proved address is two customers', or another spelling of it belongs to somebody else.
+SELECT format('%s identifiers of %s customers are proved to be one address', count(*), count(DISTINCT customer_id)) AS finding
+FROM customer_identifiers WHERE verified_at IS NOT NULL
+GROUP BY kind, key HAVING count(DISTINCT customer_id) > 1 OR count(*) FILTER (WHERE alias_of IS NULL) <> 1
+UNION ALL
+SELECT format('identifier %s is no other spelling of identifier %s', i.identifier_id, f.identifier_id)
+FROM customer_identifiers i JOIN customer_identifiers f ON f.identifier_id = i.alias_of
+WHERE f.alias_of IS NOT NULL OR f.verified_at IS NULL OR (f.kind, f.key, f.customer_id) <> (i.kind, i.key, i.customer_id)
 
 -- name: settled_queued
 -- A message has no outcome although everything is done.

@@ -34,10 +34,10 @@ ON CONFLICT (conversation_id) WHERE status IN ('open', 'taken')
 DO UPDATE SET status = 'taken', taken_by = $2, taken_at = clock_timestamp()
 
 -- name: cancel_pending
--- Cancels what the FTE has written but not begun to send.
+-- Cancels what the FTE has written but not begun to send; a copy by mail follows its message.
 -- $1 uuid: conversation
 UPDATE outbox SET state = 'cancelled', finished_at = now(), error = 'superseded'
-WHERE conversation_id = $1 AND author = 'fte' AND state = 'pending'
+WHERE conversation_id = $1 AND author = 'fte' AND state = 'pending' AND kind = 'message'
 
 -- name: record_ticket_status
 -- Sets the status of a conversation's ticket.
@@ -48,7 +48,7 @@ UPDATE tickets SET status = $2, updated_at = now() WHERE conversation_id = $1
 -- name: fetch_reply
 -- Finds a person's reply that an earlier request with the same key stored.
 -- $1 text: send token
-SELECT m.conversation_id, m.body FROM outbox o JOIN messages m ON m.message_id = o.message_id WHERE o.send_token = $1
+SELECT o.outbox_id, m.conversation_id, m.body FROM outbox o JOIN messages m ON m.message_id = o.message_id WHERE o.send_token = $1
 
 -- name: record_reply
 -- Stores a person's reply and puts it into the outbox.
@@ -64,6 +64,23 @@ WITH message AS (
 INSERT INTO outbox (conversation_id, message_id, author, owner_epoch, send_token)
 SELECT message.conversation_id, message.message_id, 'person', c.owner_epoch, $3
 FROM message JOIN conversations c ON c.conversation_id = message.conversation_id
+
+-- name: record_written_elsewhere
+-- Stores what a person wrote to the customer outside of the desk, as delivered.
+-- $1 uuid: conversation
+-- $2 text: body
+-- $3 text: token
+-- $4 text: operator
+-- $5 text: the provider's id
+WITH message AS (
+    INSERT INTO messages (conversation_id, customer_id, channel, direction, author, body, operator)
+    SELECT conversation_id, customer_id, channel, 'outbound', 'person', $2, $4 FROM conversations WHERE conversation_id = $1
+    RETURNING message_id, conversation_id
+)
+INSERT INTO outbox (conversation_id, message_id, author, owner_epoch, send_token, state, parts_sent, provider_message_id, finished_at)
+SELECT message.conversation_id, message.message_id, 'person', c.owner_epoch, $3, 'sent', 1, $5, clock_timestamp()
+FROM message JOIN conversations c ON c.conversation_id = message.conversation_id
+RETURNING outbox_id
 
 -- name: record_handed_back
 -- Gives a conversation back to the FTE; its counters start anew. Where nobody had taken it, what the FTE has

@@ -70,3 +70,18 @@ SELECT * FROM accept_in_company($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $1
 -- $22 text: the text that confirms it, empty for none
 -- $23 text: token that names the confirmation's send at the provider
 SELECT * FROM accept_with_extras($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+
+-- name: accept_suppressed
+-- Stores a message that no turn is to answer, with its end, or finds the one that an earlier delivery stored.
+-- $1 text: channel
+-- $2 text: the provider's message id, the deduplication key within the channel
+-- $3 text: thread key
+-- $4 text: identifier kind
+-- $5 text: identifier value
+-- $6 boolean: whether the channel proved the identifier
+-- $7 text: display name
+-- $8 text: subject
+-- $9 text: body
+-- $10 text: why it is not answered
+-- $11 text: what people read to whom its conversation goes, or null when it goes to nobody
+SELECT * FROM accept_suppressed($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)

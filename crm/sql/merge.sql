@@ -1,64 +1,25 @@
--- name: lock_work
--- Raises the fences of both customers in one order, so that two merges cannot wait for each other.
--- $1 uuid[]: customers, sorted
-SELECT raise_fence(customer_id) FROM unnest($1::uuid[]) AS customer_id
-
--- name: fetch_merged
--- Which of two customers were merged away already.
--- $1 uuid[]: customers
-SELECT customer_id, merged_into FROM customers WHERE customer_id = ANY ($1)
-
--- name: record_merge
--- Keeps what moves, so that the merge can be undone.
+-- name: merge_customers
+-- Moves all that is one customer's to another; returns the merge.
 -- $1 uuid: source
 -- $2 uuid: target
 -- $3 text: evidence
-INSERT INTO customer_merges (source_id, target_id, evidence, identifier_ids, conversation_ids)
-SELECT $1, $2, $3,
-       (SELECT coalesce(array_agg(identifier_id), '{}') FROM customer_identifiers WHERE customer_id = $1),
-       (SELECT coalesce(array_agg(conversation_id), '{}') FROM conversations WHERE customer_id = $1)
+SELECT merge_customers($1, $2, $3)
 
--- name: move_messages
--- Puts the source's messages behind the target's, in their own order.
--- $1 uuid: source
--- $2 uuid: target
-WITH base AS (SELECT seq FROM work WHERE customer_id = $2),
-numbered AS (
-    SELECT message_id, seq, row_number() OVER (ORDER BY seq) AS place FROM messages WHERE customer_id = $1
-)
-UPDATE messages m SET customer_id = $2, seq = CASE WHEN n.seq IS NULL THEN NULL ELSE base.seq + n.place END
-FROM numbered n, base WHERE m.message_id = n.message_id
+-- name: undo_merge
+-- Gives the source of a merge back what was its own, and what came since over its identifiers.
+-- $1 uuid: merge
+-- $2 text: operator
+SELECT undo_merge($1, $2)
 
--- name: move_work
--- Gives the target all that is queued, due at once, and leaves the source without work.
--- $1 uuid: source
--- $2 uuid: target
-WITH emptied AS (
-    UPDATE work SET due_at = NULL, burst_began_at = NULL WHERE customer_id = $1
-)
-UPDATE work SET
-    seq = coalesce((SELECT max(m.seq) FROM messages m WHERE m.customer_id = $2), 0),
-    due_at = CASE WHEN q.first_at IS NULL THEN NULL ELSE clock_timestamp() END,
-    burst_began_at = q.first_at
-FROM (
-    SELECT min(m.created_at) AS first_at FROM messages m
-    WHERE m.customer_id = $2 AND m.direction = 'inbound' AND m.outcome_id IS NULL
-) q
-WHERE work.customer_id = $2
-
--- name: move_conversations
--- Moves the conversations, before anything else of them: whoever else locks one locks it before its ticket.
--- $1 uuid: source
--- $2 uuid: target
-UPDATE conversations SET customer_id = $2 WHERE customer_id = $1
-
--- name: move_rest
--- Moves identifiers and tickets, and says where the source went.
--- $1 uuid: source
--- $2 uuid: target
-WITH identifiers AS (
-    UPDATE customer_identifiers SET customer_id = $2 WHERE customer_id = $1
-), ticket AS (
-    UPDATE tickets SET customer_id = $2 WHERE customer_id = $1
-)
-UPDATE customers SET merged_into = $2 WHERE customer_id = $1
+-- name: fetch_merges
+-- Merges, the latest first, with both customers as they were named.
+-- $1 uuid: of this customer only, or null for all
+-- $2 integer: at most so many
+SELECT g.merge_id, g.source_id, s.name AS source_name, g.target_id, t.name AS target_name, g.evidence,
+       cardinality(g.conversation_ids) AS conversations, g.created_at, g.undone_at, g.undone_by
+FROM customer_merges g
+JOIN customers s ON s.customer_id = g.source_id
+JOIN customers t ON t.customer_id = g.target_id
+WHERE $1::uuid IS NULL OR g.source_id = $1 OR g.target_id = $1
+ORDER BY g.merge_id DESC
+LIMIT $2

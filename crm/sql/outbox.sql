@@ -1,12 +1,13 @@
 -- name: cancel_superseded
 -- Ends what must no longer be sent: a person took over, or the identity opted out, after it was written. The one
--- confirmation of an opt-out goes out.
+-- confirmation of an opt-out goes out. A copy shares the fate of its message.
 WITH stale AS (
     SELECT o.outbox_id FROM outbox o
     JOIN conversations c ON c.conversation_id = o.conversation_id
     JOIN customer_identifiers i ON i.identifier_id = c.identifier_id
     WHERE o.state = 'pending' AND NOT o.is_consent
-      AND ((o.author = 'fte' AND o.owner_epoch <> c.owner_epoch) OR i.opted_out_at IS NOT NULL)
+      AND ((o.author = 'fte' AND o.kind = 'message' AND o.owner_epoch <> c.owner_epoch) OR i.opted_out_at IS NOT NULL
+           OR (SELECT x.state FROM outbox x WHERE x.outbox_id = o.copy_of) IN ('cancelled', 'failed'))
     FOR UPDATE OF o SKIP LOCKED
 )
 UPDATE outbox o SET state = 'cancelled', finished_at = clock_timestamp(), error = 'superseded'
@@ -22,7 +23,8 @@ UPDATE outbox o SET state = 'unknown', due_at = clock_timestamp(), lease_until =
 FROM expired WHERE o.outbox_id = expired.outbox_id
 
 -- name: claim_outbox
--- Leases what is due, in order within each conversation: nothing overtakes an open row before it.
+-- Leases what is due, in order within each conversation: nothing overtakes an open row before it. Mail beside a
+-- conversation is in an order of its own, and a copy leaves when its message has.
 -- $1 integer: at most so many
 -- $2 interval: the lease
 -- $3 interval: the lease of a look-up
@@ -32,11 +34,13 @@ WITH due AS (
     JOIN customer_identifiers i ON i.identifier_id = c.identifier_id
     WHERE o.state IN ('pending', 'unknown') AND o.due_at <= clock_timestamp()
       AND (o.state = 'unknown' OR o.is_consent
-           OR (i.opted_out_at IS NULL AND (o.author = 'person' OR o.owner_epoch = c.owner_epoch)))
+           OR (i.opted_out_at IS NULL
+               AND (o.author = 'person' OR o.kind <> 'message' OR o.owner_epoch = c.owner_epoch)))
+      AND (o.kind <> 'copy' OR EXISTS (SELECT FROM outbox x WHERE x.outbox_id = o.copy_of AND x.state = 'sent'))
       AND NOT EXISTS (
           SELECT FROM outbox e
           WHERE e.conversation_id = o.conversation_id AND e.position < o.position
-            AND e.state IN ('pending', 'sending', 'unknown')
+            AND e.state IN ('pending', 'sending', 'unknown') AND (e.kind = 'message') = (o.kind = 'message')
       )
     ORDER BY o.due_at
     LIMIT $1
@@ -52,19 +56,23 @@ WITH due AS (
     FROM due WHERE o.outbox_id = due.outbox_id
     RETURNING o.*, due.was
 )
-SELECT l.outbox_id, l.conversation_id, l.send_token, l.attempts, l.lease, l.was = 'unknown' AS was_unknown, l.provider_draft,
+SELECT l.outbox_id, l.conversation_id, l.send_token, l.attempts, l.lease, l.was = 'unknown' AS was_unknown, l.provider_draft, l.author,
        l.parts, l.parts_sent, l.began_at, p.provider_message_id AS reported_id,
        extract(epoch FROM clock_timestamp() - (
            SELECT max(x.last_message_at) FROM conversations x WHERE x.channel = c.channel AND x.thread_key = c.thread_key
        ))::double precision AS since_inbound_s,
-       c.channel, c.thread_key, i.kind AS identifier_kind, i.value AS identifier_value, i.verified_at,
-       u.name AS customer_name, t.ticket_id, t.subject, m.body
+       l.kind, l.confirmation_id, CASE l.kind WHEN 'confirmation' THEN l.created_at END AS asked_at,
+       CASE l.kind WHEN 'message' THEN c.channel ELSE 'email' END AS channel,
+       c.thread_key, i.kind AS identifier_kind, i.value AS identifier_value, i.verified_at,
+       CASE l.kind WHEN 'confirmation' THEN '' ELSE u.name END AS customer_name, t.ticket_id,
+       CASE l.kind WHEN 'confirmation' THEN '' ELSE t.subject END AS subject, coalesce(m.body, '') AS body
 FROM leased l
 JOIN conversations c ON c.conversation_id = l.conversation_id
 JOIN customer_identifiers i ON i.identifier_id = c.identifier_id
 JOIN customers u ON u.customer_id = c.customer_id
 JOIN tickets t ON t.conversation_id = c.conversation_id
-JOIN messages m ON m.message_id = l.message_id
+LEFT JOIN outbox x ON x.outbox_id = l.copy_of
+LEFT JOIN messages m ON m.message_id = coalesce(l.message_id, x.message_id)
 LEFT JOIN outbox_parts p ON p.outbox_id = l.outbox_id AND p.part = l.parts_sent
 ORDER BY l.position
 
@@ -163,7 +171,7 @@ WITH done AS (
         parts_sent = o.parts_sent + 1
     FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::boolean[]) AS s (outbox_id, lease, provider_id, reported_on)
     WHERE o.outbox_id = s.outbox_id AND o.lease = s.lease AND o.state IN ('sending', 'unknown')
-    RETURNING o.outbox_id, o.conversation_id, o.outcome_id, o.created_at, o.finished_at, o.parts_sent, s.reported_on
+    RETURNING o.outbox_id, o.conversation_id, o.outcome_id, o.created_at, o.finished_at, o.parts_sent, o.kind, s.reported_on
 ), kept AS (
     INSERT INTO outbox_parts (outbox_id, part, provider_message_id)
     SELECT d.outbox_id, d.parts_sent - 1, s.provider_id FROM done d
@@ -176,6 +184,7 @@ WITH done AS (
            extract(epoch FROM d.finished_at - (
                SELECT min(m.created_at) FROM messages m WHERE m.outcome_id = d.outcome_id)) * 1000
     FROM done d JOIN conversations c ON c.conversation_id = d.conversation_id
+    WHERE d.kind = 'message'
 )
 SELECT outbox_id FROM done
 
@@ -240,7 +249,7 @@ FOR UPDATE OF n
 -- $3 text: why
 UPDATE outbox SET state = 'failed', lease_until = NULL, finished_at = clock_timestamp(), error = $3
 WHERE outbox_id = $1 AND lease = $2 AND state IN ('sending', 'unknown')
-RETURNING outcome_id
+RETURNING outcome_id, kind
 
 -- name: escalate_undeliverable
 -- Hands a conversation whose reply could not be delivered to a person.
@@ -251,11 +260,12 @@ SELECT escalate_undeliverable($1, $2, $3)
 
 -- name: fetch_next_send
 -- Seconds until the courier has something to do, null when nothing is open. What waits for an earlier row of its
--- conversation does not count: it becomes claimable when that row ends.
+-- conversation, or for the message that it is a copy of, does not count: it becomes claimable when that row ends.
 SELECT extract(epoch FROM min(CASE WHEN o.state = 'sending' THEN o.lease_until ELSE o.due_at END) - clock_timestamp())::double precision
 FROM outbox o
 WHERE o.state IN ('pending', 'sending', 'unknown') AND NOT EXISTS (
     SELECT FROM outbox e
     WHERE e.conversation_id = o.conversation_id AND e.position < o.position
       AND e.state IN ('pending', 'sending', 'unknown')
+      AND ((e.kind = 'message') = (o.kind = 'message') OR e.outbox_id = o.copy_of)
 )

@@ -172,6 +172,8 @@ WITH gone AS (
     DELETE FROM customer_merges WHERE source_id = ANY ($1::uuid[]) OR target_id = ANY ($1::uuid[])
 ), attached AS (
     DELETE FROM attachments a USING gone WHERE a.conversation_id = gone.conversation_id
+), asked AS (
+    DELETE FROM confirmations a USING gone WHERE a.conversation_id = gone.conversation_id
 ), suspected AS (
     DELETE FROM quarantine q USING gone WHERE q.conversation_id = gone.conversation_id
 ), metrics AS (

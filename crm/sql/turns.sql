@@ -74,11 +74,14 @@ ORDER BY m.seq
 LIMIT 50
 
 -- name: fetch_customer_history
--- The last answered or sent messages of a customer on every channel, newest first. Only for verified turns.
+-- The last answered or sent messages of a customer on every channel, newest first. Only for verified turns, and
+-- without conversations of a claim: whoever wrote there may be somebody else.
 -- $1 uuid: customer
 -- $2 integer: at most so many
 SELECT m.message_id, m.conversation_id, m.channel, m.direction, m.author, m.body, m.created_at, m.seq, m.sentiment
 FROM messages m
+JOIN conversations c ON c.conversation_id = m.conversation_id
+JOIN customer_identifiers i ON i.identifier_id = c.identifier_id AND i.verified_at IS NOT NULL
 LEFT JOIN outbox o ON o.message_id = m.message_id
 WHERE m.customer_id = $1 AND NOT m.synthetic
   AND (m.outcome_id IS NOT NULL OR (o.outbox_id IS NOT NULL AND o.state NOT IN ('cancelled', 'failed')))

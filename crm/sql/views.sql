@@ -110,7 +110,7 @@ WHERE q.conversation_id = $1
 SELECT u.customer_id, u.name, u.plan, u.created_at, bool_or(i.verified_at IS NOT NULL) AS verified
 FROM customer_identifiers i
 JOIN customers u ON u.customer_id = i.customer_id
-WHERE i.kind = $1 AND i.value = $2
+WHERE i.kind = $1 AND i.key = identifier_key($1, $2)
 GROUP BY u.customer_id
 ORDER BY verified DESC, u.customer_id DESC
 LIMIT $3

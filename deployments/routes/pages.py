@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from agent.errors import NotFound
+from channels.web_form.confirmation_page import load_confirmation_files
 from channels.web_form.form_page import (
     CONTENT_SECURITY_POLICY,
     ENTRY,
@@ -24,7 +25,8 @@ from deployments.web.static_files import StaticFile, answer_file
 def build_router() -> APIRouter:
     """The files are read and rendered once, here."""
     router = APIRouter(tags=["pages"])
-    pages, modules, page_files = map(_to_files, (render_pages(), load_modules(), load_page_files()))
+    own = load_page_files() | load_confirmation_files()
+    pages, modules, page_files = map(_to_files, (render_pages(), load_modules(), own))
     entry = modules.pop(ENTRY)
 
     @router.head("/", include_in_schema=False)
@@ -45,7 +47,7 @@ def build_router() -> APIRouter:
 
     @router.get("/assets/{name:path}", include_in_schema=False)
     async def asset(request: Request, name: str) -> Response:
-        # Which sites may load a module is the cross-origin middleware's to say; the page's own files are for it alone.
+        # Which sites may load a module is the cross-origin middleware's to say; a page's own files are for it alone.
         if name in modules:
             return answer_file(request, modules[name])
         if name in page_files:

@@ -9,9 +9,13 @@ from fastapi import FastAPI
 
 from deployments.routes import (
     attachments,
+    channels,
+    confirm,
+    customers,
     desk,
     desk_page,
     desk_session,
+    gmail,
     operations,
     pages,
     quarantine,
@@ -49,8 +53,9 @@ def create_app(services: IngressServices) -> FastAPI:
     app.state.services = services
     # Routes are tried in this order, and submissions are most of the traffic.
     desks = (desk.router, desk_session.router, desk_page.build_router(), attachments.router, quarantine.router)
-    customers = (support.router, whatsapp.router, survey.router, pages.build_router())
-    for router in (*customers, *desks, service_rules.router, operations.router):
+    hooks = (whatsapp.router, gmail.router)
+    for_customers = (support.router, *hooks, survey.router, confirm.build_router(), pages.build_router())
+    for router in (*for_customers, *desks, customers.router, service_rules.router, channels.router, operations.router):
         app.include_router(router)
     add_error_handlers(app)
     # The last one added is the outermost.

@@ -9,15 +9,21 @@ from typing import Any, cast
 from fastapi import Request
 from pydantic import SecretStr
 
-from channels.web_form.tokens import TicketTokens
+from agent.channel_health import ChannelMode
+from agent.records import Channel
+from channels.web_form.confirmation_mail import ConfirmationMails
+from channels.web_form.tokens import ConfirmationTokens, TicketTokens
 from channels.whatsapp.signature import WebhookDoor
 from crm.attachments import Attachments
+from crm.confirmations import Confirmations
 from crm.customer_views import CustomerViews
 from crm.database import Database
 from crm.desk import Desk
 from crm.desk_views import DeskViews
 from crm.escalations import Escalations
 from crm.inbox import Inbox
+from crm.mailboxes import MAIL_CHANNEL, Mailboxes
+from crm.merge import Merges
 from crm.metrics import Metrics
 from crm.notifier import Notifier
 from crm.outbox import Outbox
@@ -27,9 +33,11 @@ from crm.service_rules import RememberedRules, ServiceRulesStore
 from crm.totals import SystemTotals
 from crm.views import TicketViews
 from crm.work import DESK_CHANNEL, OUTBOX_CHANNEL, WorkQueue
+from deployments.channel_states import OFFLINE, ChannelFacts, ChannelStates, StateReader, facts_of
 from deployments.web.ack_log import AckLog
 from deployments.web.desk_streams import DeskStreams
 from deployments.web.key_guesses import KeyGuesses
+from deployments.web.pushes import Pushes, no_pushes
 from deployments.web.reply_streams import ReplyStreams
 from deployments.web.senders import Senders
 from deployments.web.sessions import DeskSessions
@@ -50,7 +58,7 @@ class FormLimits:
 
 @dataclass(frozen=True, slots=True)
 class IngressServices:
-    """One per replica. `wake_dispatcher`, `wake_courier` and `wake_desks` return at once."""
+    """One per replica. `wake_dispatcher`, `wake_courier`, `wake_desks` and `wake_mailbox` return at once."""
 
     inbox: Inbox
     outbox: Outbox
@@ -64,6 +72,9 @@ class IngressServices:
     remembered_rules: RememberedRules
     surveys: Surveys
     attachments: Attachments
+    confirmations: Confirmations
+    merges: Merges
+    channel_states: ChannelStates
     escalations: Escalations
     metrics: Metrics
     totals: SystemTotals
@@ -73,13 +84,19 @@ class IngressServices:
     guesses: KeyGuesses
     acks: AckLog
     tokens: TicketTokens
+    confirmation_tokens: ConfirmationTokens
+    confirmation_mails: ConfirmationMails
     senders: Senders
+    pushes: Pushes
+    mailboxes: Mailboxes
     form_limits: FormLimits
     wake_dispatcher: Callable[[], None]
     wake_courier: Callable[[], None]
     wake_desks: Callable[[], None]
+    wake_mailbox: Callable[[], None]
     operator_key: SecretStr
     allowed_origins: tuple[str, ...] = ()
+    mail_is_offline: bool = True
     probes: Mapping[str, HealthProbe] = field(default_factory=dict)
 
     async def close(self) -> None:
@@ -97,11 +114,18 @@ def connect_services(
     allowed_origins: tuple[str, ...] = (),
     trusted_proxies: tuple[str, ...] = (),
     form_limits: FormLimits = FormLimits(),
+    pushes: Pushes | None = None,
+    base_url: str = "http://127.0.0.1:8000",
+    channel_facts: Mapping[Channel, ChannelFacts] | None = None,
+    channel_readers: Mapping[Channel, StateReader] | None = None,
     whatsapp: WebhookDoor = CLOSED_DOOR,
     probes: Mapping[str, HealthProbe] | None = None,
 ) -> IngressServices:
-    """The services over one database."""
+    """The services over one database. `base_url` is what customers' links begin with; without `channel_facts` every
+    provider is offline, and without `pushes` none of Gmail's is let in."""
+    facts = channel_facts or facts_of(gmail=OFFLINE, twilio=OFFLINE)
     queue = WorkQueue(database)
+    confirmation_tokens = ConfirmationTokens(token_secret)
     tickets = TicketViews(database)
     escalations = Escalations(database)
     metrics = Metrics(database)
@@ -118,6 +142,9 @@ def connect_services(
         remembered_rules=RememberedRules(database),
         surveys=Surveys(database),
         attachments=Attachments(database),
+        confirmations=Confirmations(database),
+        merges=Merges(database),
+        channel_states=ChannelStates(database, facts, channel_readers),
         escalations=escalations,
         metrics=metrics,
         totals=SystemTotals(database),
@@ -127,13 +154,19 @@ def connect_services(
         guesses=KeyGuesses(),
         acks=AckLog(metrics.record_acks),
         tokens=TicketTokens(token_secret),
+        confirmation_tokens=confirmation_tokens,
+        confirmation_mails=ConfirmationMails(confirmation_tokens, base_url, database.times.confirmation_s),
         senders=Senders(trusted_proxies, token_secret),
+        pushes=pushes or no_pushes(),
+        mailboxes=Mailboxes(database),
         form_limits=form_limits,
         wake_dispatcher=Notifier(queue).notify,
         wake_courier=Notifier(queue, OUTBOX_CHANNEL).notify,
         wake_desks=Notifier(queue, DESK_CHANNEL).notify,
+        wake_mailbox=Notifier(queue, MAIL_CHANNEL).notify,
         operator_key=operator_key,
         allowed_origins=allowed_origins,
+        mail_is_offline=facts[Channel.EMAIL].mode is ChannelMode.OFFLINE,
         probes=probes or {},
     )
 

@@ -36,19 +36,19 @@ class Kind(StrEnum):
     @property
     def deployment(self) -> str | None:
         """The name of the deployment whose replicas these are; None for what is no replica."""
-        return self.value.capitalize() if self in _REPLICAS else None
+        return self.value.capitalize() if self in REPLICAS else None
 
 
-_REPLICAS = (Kind.INGRESS, Kind.EMBEDDING, Kind.SENTIMENT, Kind.AGENT, Kind.DISPATCHER, Kind.COURIER)
+REPLICAS = (Kind.INGRESS, Kind.EMBEDDING, Kind.SENTIMENT, Kind.AGENT, Kind.DISPATCHER, Kind.COURIER)
 POSTGRES = (Kind.BACKEND, Kind.POSTMASTER)
-USUAL = (*_REPLICAS, Kind.LOCK, Kind.CONTROLLER, Kind.HAPROXY, *POSTGRES)
+USUAL = (*REPLICAS, Kind.LOCK, Kind.CONTROLLER, Kind.HAPROXY, *POSTGRES)
 """What dies while the machine lives."""
 RAY_ITSELF = (Kind.HAPROXY_MANAGER, Kind.RAYLET, Kind.GCS)
 """Ray's own processes; without the last two the supervisor starts Ray anew."""
 
 # Ray gives an actor's process the actor's class as its title, Serve names a replica's class after its deployment.
 _TITLES = {
-    **{kind: f"ray::ServeReplica:{APP_NAME}:{kind.deployment}" for kind in _REPLICAS},
+    **{kind: f"ray::ServeReplica:{APP_NAME}:{kind.deployment}" for kind in REPLICAS},
     Kind.LOCK: "ray::LockShard",
     Kind.CONTROLLER: "ray::ServeController",
     Kind.HAPROXY_MANAGER: "ray::HAProxyManager",

@@ -42,7 +42,9 @@ async def measure_accept(
     figures = Figures(system.database)
     progress("accept beside the agents")
     await drain(system, _DRAIN_PATIENCE_S)
-    beside, recorded, turns_per_s = await _beside_agents(system, texts, sustained_per_s / 2)
+    beside, recorded, turns_per_s = await beside_agents(
+        system, texts, sustained_per_s / 2, lambda: _acknowledge(system, texts), during_s=_ACK_S
+    )
     progress("peak of the bare endpoint and of accept")
     peaks = await _peaks(system, figures, texts)
     progress("accept with the queue backed up")
@@ -82,21 +84,29 @@ async def measure_accept(
     )
 
 
-async def _beside_agents(
-    system: System, texts: Sequence[str], turns_per_s: float
+async def beside_agents(
+    system: System,
+    texts: Sequence[str],
+    turns_per_s: float,
+    acknowledge: Callable[[], Awaitable[list[Sample]]],
+    *,
+    during_s: float,
+    held: Sequence[str] = ("web_form",),
 ) -> tuple[list[Sample], Recorded, float]:
-    """What is submitted is held, and what was stored before is released at `turns_per_s`: both rates are exact.
+    """What comes on the channels `held` waits, and what was stored before is released at `turns_per_s`: both rates are
+    exact.
 
     Returns also the turns a second that ended in that time.
     """
     figures = Figures(system.database)
-    await figures.hold_work("web_form", _HOLD_MS)
-    await _fill(system, figures, texts, math.ceil(turns_per_s * _ACK_S))
+    for channel in held:
+        await figures.hold_work(channel, _HOLD_MS)
+    await _fill(system, figures, texts, math.ceil(turns_per_s * during_s))
     mark = await figures.mark()
     began = time.perf_counter()
     releasing = asyncio.create_task(_release_at(figures, turns_per_s))
     try:
-        samples = await _acknowledge(system, texts)
+        samples = await acknowledge()
     finally:
         releasing.cancel()
         await asyncio.wait([releasing])

@@ -17,6 +17,10 @@ WHERE metric_id > $1 ORDER BY metric_id
 -- Inbound messages without an outcome.
 SELECT count(*) FROM messages WHERE direction = 'inbound' AND outcome_id IS NULL
 
+-- name: fetch_inbound
+-- Messages of customers, whatever became of them.
+SELECT count(*) FROM messages WHERE direction = 'inbound'
+
 -- name: fetch_unsettled
 -- Inbound messages without an outcome, and replies that are not delivered.
 SELECT (SELECT count(*) FROM messages WHERE direction = 'inbound' AND outcome_id IS NULL)

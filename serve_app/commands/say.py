@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from enum import StrEnum
 from typing import Annotated
 
 import typer
+
+
+class SpokenChannel(StrEnum):
+    EMAIL = "email"
+    WHATSAPP = "whatsapp"
+    WEB_FORM = "web_form"
 
 
 def register(app: typer.Typer) -> None:
@@ -15,11 +22,13 @@ def register(app: typer.Typer) -> None:
 
 def say(
     text: Annotated[str, typer.Argument(help="What the customer writes.")],
-    channel: Annotated[str, typer.Option(help="On which channel: whatsapp or web_form.")] = "whatsapp",
+    channel: Annotated[SpokenChannel, typer.Option(help="On which channel.")] = SpokenChannel.WHATSAPP,
     sender: Annotated[
         str | None, typer.Option("--from", help="The customer's number or address; a sample's otherwise.")
     ] = None,
     name: Annotated[str, typer.Option(help="The customer's name.")] = "Sample Customer",
+    subject: Annotated[str, typer.Option(help="Of a mail; its first words otherwise.")] = "",
+    reply: Annotated[bool, typer.Option("--reply", help="Go on in the thread of the sender's last mail.")] = False,
     timeout: Annotated[float, typer.Option(min=1, max=600, help="Seconds to wait for the answer.")] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
@@ -28,17 +37,17 @@ def say(
     It needs no account: what a provider would sign is signed with the keys that `fte up` made.
     """
     from agent.errors import BadInput
-    from serve_app.saying import WAYS, Answered, Saying
+    from agent.records import Channel
+    from serve_app.saying import WAYS, Answered, Saying, follow
     from serve_app.settings import load_settings
 
-    ways = {known.value: way for known, way in WAYS.items()}
-    if channel not in ways:
-        raise BadInput("--channel", f"must be one of {', '.join(ways)}")
-    way = ways[channel]
-    saying = Saying(sender or way.default_sender, name, text.strip())
-    if not saying.text:
+    settings = load_settings()
+    way = WAYS[Channel(channel.value)]
+    words = text.strip()
+    if not words:
         raise BadInput("TEXT", "must not be empty")
-    for each in way.converse(load_settings(), saying, timeout):
+    find = way.say(settings, Saying(sender or way.default_sender, name, words, subject, reply))
+    for each in follow(find, words, timeout):
         if not isinstance(each, Answered):
             if not as_json:
                 typer.echo(each)

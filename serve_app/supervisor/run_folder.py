@@ -13,6 +13,7 @@ import shutil
 import socket
 import stat
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -147,12 +148,16 @@ def port_is_free(host: str, port: int) -> bool:
         return True
 
 
-def ensure_key(file: Path) -> str:
+def make_secret() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def ensure_key(file: Path, make: Callable[[], str] = make_secret) -> str:
     """The secret in `file`, made when it is not there; only its owner can read it."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         file.parent.chmod(0o700)
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(secrets.token_urlsafe(32))
+            stream.write(make())
     return file.read_text(encoding="utf-8").strip()

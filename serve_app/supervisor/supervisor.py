@@ -14,6 +14,7 @@ import httpx
 from rich.console import Console
 
 from agent.errors import ConfigurationInvalid, DependencyAway, FteError
+from channels.gmail.local_push import make_key as make_push_key
 from serve_app.options import APP_NAME
 from serve_app.render import serve_config
 from serve_app.settings import Settings, key_files
@@ -22,7 +23,7 @@ from serve_app.supervisor.lock import HomeLock, RunningCopy
 from serve_app.supervisor.log_tail import LogTail
 from serve_app.supervisor.processes import adopt_orphans, end_all_of, reap_orphans
 from serve_app.supervisor.ray_head import RayHead
-from serve_app.supervisor.run_folder import Ports, RunFolder, ensure_key, port_is_free
+from serve_app.supervisor.run_folder import Ports, RunFolder, ensure_key, make_secret, port_is_free
 from serve_app.supervisor.serve_client import Rollout, ServeClient
 
 _ROLLOUT_PATIENCE_S = 600.0
@@ -93,8 +94,9 @@ class Supervisor:
         self._folder.make()
         self._ports = self._folder.choose_ports()
         self._serve = ServeClient(self.dashboard_url, self.ray_token)
-        for file in (*key_files(settings.home).values(), self.ray_token):
-            ensure_key(file)
+        for name, file in key_files(settings.home).items():
+            ensure_key(file, make_push_key if name == "local_push_key" else make_secret)
+        ensure_key(self.ray_token)
         with self._step("PostgreSQL"):
             self._dsn = self._start_postgres()
         with self._step("Ray, database schema and knowledge"):

@@ -283,6 +283,49 @@ UPDATE customer_identifiers SET customer_id = customer('handed')
 -- finding: has lost 1 of
 DELETE FROM conversations WHERE thread_key = 'merged';
 
+-- block: find_wrong_undo
+-- finding: was undone, and identifier \S+ is still with
+UPDATE customer_merges SET undone_at = now();
+UPDATE customers SET merged_into = NULL;
+
+-- block: find_wrong_undo
+-- finding: stands, and customer \S+ is not merged
+UPDATE customers SET merged_into = NULL;
+
+-- block: find_wrong_undo
+-- finding: is merged, and no merge that stands says so
+UPDATE customer_merges SET undone_at = now();
+
+-- block: find_wrong_identifier
+-- finding: 2 identifiers of 2 customers are proved
+INSERT INTO customer_identifiers (customer_id, kind, value, verified_at, alias_of)
+    SELECT customer('handed'), kind, value, now(), identifier_id FROM customer_identifiers WHERE value = '+15550150';
+
+-- block: find_wrong_identifier
+-- finding: is no other spelling of identifier
+UPDATE customer_identifiers SET verified_at = now(), alias_of = (
+    SELECT identifier_id FROM customer_identifiers WHERE value = '+15550150')
+    WHERE customer_id = customer('handed');
+
+-- block: find_wrong_letter
+-- finding: copies answers to an address that was not confirmed
+INSERT INTO outbox (conversation_id, kind, copy_of, author, owner_epoch, send_token)
+    SELECT conversation_id, 'copy', outbox_id, author, owner_epoch, 'copy' FROM outbox
+    WHERE conversation_id = thread('handed') AND state = 'sent' LIMIT 1;
+
+-- block: find_wrong_letter
+-- finding: is sending, and row \S+ that it is a copy of is cancelled
+INSERT INTO outbox (conversation_id, kind, copy_of, author, owner_epoch, send_token, state)
+    SELECT conversation_id, 'copy', outbox_id, author, owner_epoch, 'copy', 'sending' FROM outbox
+    WHERE state = 'cancelled' LIMIT 1;
+
+-- block: find_wrong_letter
+-- finding: asks for a confirmation that is limited
+INSERT INTO confirmations (identifier_id, conversation_id, key, state)
+    SELECT identifier_id, conversation_id, 'x', 'limited' FROM conversations WHERE thread_key = 'handed';
+INSERT INTO outbox (conversation_id, kind, confirmation_id, author, owner_epoch, send_token)
+    SELECT conversation_id, 'confirmation', confirmation_id, 'fte', 0, 'asks' FROM confirmations;
+
 -- block: settled_queued
 -- finding: message \S+ of conversation \S+ has no outcome
 UPDATE messages SET outcome_id = NULL WHERE provider_message_id = 'm6';

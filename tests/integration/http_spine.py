@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 from pydantic import SecretStr
@@ -30,9 +31,10 @@ SUBMISSION = {
 }
 
 
-def services_for(database: Database) -> IngressServices:
+def services_for(database: Database, **options: Any) -> IngressServices:
+    """`options` are those of connect_services beside the keys."""
     return connect_services(
-        database, operator_key=SecretStr(OPERATOR_KEY), token_secret=SecretStr("a token secret of the tests")
+        database, operator_key=SecretStr(OPERATOR_KEY), token_secret=SecretStr("a token secret of the tests"), **options
     )
 
 

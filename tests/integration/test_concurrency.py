@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import suppress
+from uuid import UUID
 
 import pytest
 
@@ -19,6 +20,7 @@ from agent.records import (
     IdentifierKind,
     Identity,
     InboundMessage,
+    MergeId,
     OutboxItem,
     TurnContext,
 )
@@ -27,7 +29,7 @@ from crm.audit import SentMessage, audit
 from crm.database import Database
 from crm.desk import Desk
 from crm.inbox import Inbox
-from crm.merge import merge_customers
+from crm.merge import merge_customers, undo_merge
 from crm.outbox import Outbox
 from crm.turns import PostgresTurns
 from crm.work import WorkQueue
@@ -161,16 +163,27 @@ class Town:
 
     async def merge(self) -> None:
         """Opposite merges of the same two, side by side: one of them wins at most."""
-        for _ in range(2):
+        for _ in range(4):
             while len(self.customers) < 2:
                 await self.pause()
             one, other = self.random.sample(sorted(self.customers), 2)
             pairs = ((one, other), (other, one))
             merges = (merge_customers(self.any_database(), *pair, "test") for pair in pairs)
             ends = await asyncio.gather(*merges, return_exceptions=True)
+            assert all(isinstance(end, UUID | Conflict) for end in ends), ends
+            made = [end for end in ends if isinstance(end, UUID)]
+            assert len(made) <= 1
+            await self.pause()
+            for merge in made:
+                await self.maybe_undo(MergeId(merge))
+
+    async def maybe_undo(self, merge: MergeId) -> None:
+        """Half of the merges are taken back while everybody works on."""
+        if self.random.random() < 0.5:
+            undo = (undo_merge(self.any_database(), merge, "grace") for _ in range(2))
+            ends = await asyncio.gather(*undo, return_exceptions=True)
             assert all(end is None or isinstance(end, Conflict) for end in ends), ends
             assert ends.count(None) <= 1
-            await self.pause()
 
     async def deliver(self) -> None:
         """A courier that sometimes dies before it sends, and sometimes before it tells."""

@@ -17,13 +17,17 @@ from tests.integration.machine.world import World
 _STATEMENTS = 20
 # The last is another thread of the mail's sender, unused so far.
 WHATSAPP, MAIL, MAIL_AGAIN = 0, 1, 7
+FORM = 2
+LINKS = ("unmerge", "confirm", "decline")
 Situation = Callable[[Cast], None]
 # What takes locks that others may wait for, and what may meet them.
 AFTERCARE = ("close", "remind", "survey_yes", "survey_no")
 LOCKING = [
-    kind for kind in KINDS if kind not in ("redeliver", "gather", "renew", "reply", "fail", "record", *AFTERCARE)
+    kind
+    for kind in KINDS
+    if kind not in ("redeliver", "gather", "renew", "reply", "fail", "record", *AFTERCARE, *LINKS)
 ]
-MEETING = [kind for kind in KINDS if kind not in ("redeliver", "fail", "record", *AFTERCARE)]
+MEETING = [kind for kind in KINDS if kind not in ("redeliver", "fail", "record", *AFTERCARE, *LINKS)]
 
 
 @pytest.fixture(scope="module")
@@ -115,8 +119,38 @@ def ended(cast: Cast) -> None:
         cast.world.play(cast.operation("close", pick, 1))
 
 
+def merged(cast: Cast) -> None:
+    """Two customers were found to be one, and both have written since; a turn of theirs is running."""
+    for pick in (0, 1):
+        cast.world.play(cast.accept(pick))
+    cast.world.play(cast.people.merge(0, 1))
+    for pick in (1, 0, 2):
+        cast.world.play(cast.accept(pick))
+    cast.claim_and_gather(1)
+
+
+def asked_to_confirm(cast: Cast) -> None:
+    """A form names the address of a customer by mail, was answered and asks its owner; both write on."""
+    for thread in (MAIL, FORM):
+        cast.world.play(cast.channels.accept(thread))
+    cast.claim_and_gather(1)
+    cast.world.play(cast.workers.commit(-1, escalating=False, allow_rerun=False))
+    for thread in (FORM, MAIL):
+        cast.world.play(cast.channels.accept(thread))
+    cast.claim_and_gather(1)
+
+
 MEETINGS = (running_turn, idle_claim, taken_over, reply_on_its_way)
-SITUATIONS = (*MEETINGS, last_try, last_try_for_nobody, waiting_for_a_person, gone_quiet, ended)
+SITUATIONS = (
+    *MEETINGS,
+    last_try,
+    last_try_for_nobody,
+    waiting_for_a_person,
+    gone_quiet,
+    ended,
+    merged,
+    asked_to_confirm,
+)
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
@@ -152,6 +186,15 @@ def test_aftercare_meets_whoever_else_is_at_work(world: World, kind: str) -> Non
         (ended, "survey_no"),
     ):
         for one, other in ((care, kind), (kind, care)):
+            cast = begin(world, situation)
+            world.race(cast.operation(one, 0, 1), cast.operation(other, 0, 1), skip=0)
+            cast.settle()
+
+
+@pytest.mark.parametrize("kind", [*LOCKING, *LINKS])
+def test_links_meet_whoever_else_is_at_work(world: World, kind: str) -> None:
+    for situation, link in ((merged, "unmerge"), (asked_to_confirm, "confirm"), (asked_to_confirm, "decline")):
+        for one, other in ((link, kind), (kind, link)):
             cast = begin(world, situation)
             world.race(cast.operation(one, 0, 1), cast.operation(other, 0, 1), skip=0)
             cast.settle()

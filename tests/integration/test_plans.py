@@ -49,6 +49,12 @@ INSERT INTO quarantine (conversation_id, reasons, ending, ended_by, ended_at)
     WHERE customer_id > '00000000-0000-7000-8000-000000000020'::uuid;
 INSERT INTO quarantine (conversation_id, reasons)
     SELECT customer_id, '{too_fast}' FROM customers WHERE customer_id < '00000000-0000-7000-8000-000000000020'::uuid;
+INSERT INTO mails (mailbox, direction, provider_key, provider_thread, message_id, root_id, fate, handled_at)
+    SELECT 'support@example.com', 'inbound', customer_id::text, customer_id::text, customer_id::text, customer_id,
+           'message', now() FROM customers;
+INSERT INTO mails (mailbox, direction, provider_key, message_id, root_id, outbox_id, fate, handled_at)
+    SELECT 'support@example.com', 'outbound', 'o' || outbox_id, 'o' || outbox_id, outbox_id, outbox_id, 'sent', now()
+    FROM outbox;
 INSERT INTO resolutions (conversation_id, kind, resolved_by) SELECT customer_id, 'assumed', 'fte' FROM customers;
 UPDATE conversations SET answered_at = now() - interval '1 hour'
     WHERE customer_id < '00000000-0000-7000-8000-000000000020'::uuid;
@@ -75,6 +81,14 @@ HOT: dict[tuple[str, str], tuple[list[Any], set[str]]] = {
     ("outbox", "find_part"): (["SM1"], {"outbox_parts_provider"}),
     ("outbox", "fetch_known_ids"): ([["SM1"]], {"outbox_parts_provider", "delivery_events_provider"}),
     ("media", "claim_media"): ([["whatsapp"], 4, _LEASE], {"media_fetches_open"}),
+    ("mails", "fetch_handled"): ([[str(_ONE)]], {"mails_provider_key"}),
+    ("mails", "fetch_referenced"): (
+        [[str(_ONE)], "support@example.com", str(_ONE)],
+        {"mails_message_id", "mails_provider_thread", "messages_provider_key", "conversations_pkey"},
+    ),
+    ("mails", "fetch_own"): ([str(_ONE), str(_ONE)], {"outbox_send_token_key", "mails_message_id"}),
+    ("mails", "fetch_thread"): ([_ONE, _ONE], {"conversations_thread", "messages_conversation"}),
+    ("mails", "count_replies"): (["a@example.com", _ONE], {"customer_identifiers_value", "mails_root"}),
     ("escalations", "fetch_escalations"): (
         [None, ["open", "taken"], 500],
         {"escalations_live", "messages_conversation"},

@@ -1,5 +1,5 @@
-"""Accept, claim, commit, quarantine, takeover, merge, send and aftercare as one state machine, with a fault at every
-await.
+"""Accept, claim, commit, quarantine, takeover, confirmation, merge and its end, send and aftercare: one state machine,
+with a fault at every await.
 
 Run new seeds with `pytest tests/integration/test_state_machine.py --hypothesis-profile=deep`; repeat one with
 `--hypothesis-seed=N`.
@@ -24,7 +24,7 @@ from tests.integration.machine.world import World
 picks = st.integers(0, 11)
 flags = st.booleans()
 kinds = st.sampled_from(KINDS)
-# Most operations are one statement; a merge is nine with its BEGIN and COMMIT.
+# Most operations are one statement; a person's reply that takes over is thirteen with its BEGIN and COMMIT.
 statements = st.just(0) | st.integers(0, 3) | st.integers(0, 9)
 cuts = st.none() | st.builds(Cut, statements, st.sampled_from(When))
 
@@ -166,6 +166,28 @@ class SpineMachine(RuleBasedStateMachine):
     @rule(pick=picks, other=picks, cut=cuts)
     def merge(self, pick: int, other: int, cut: Cut | None) -> None:
         self.world.play(self.cast.people.merge(pick, other), cut)
+
+    @rule(pick=picks, cut=cuts)
+    def unmerge(self, pick: int, cut: Cut | None) -> None:
+        self.world.play(self.cast.people.unmerge(pick), cut)
+
+    @rule(pick=picks, cut=cuts)
+    def confirm(self, pick: int, cut: Cut | None) -> None:
+        self.world.play(self.cast.owners.confirm(pick), cut)
+
+    @rule(pick=picks, cut=cuts)
+    def decline(self, pick: int, cut: Cut | None) -> None:
+        self.world.play(self.cast.owners.decline(pick), cut)
+
+    @rule(pick=picks, other=kinds, variant=picks, waits=flags)
+    def race_with_a_confirmation(self, pick: int, other: str, variant: int, waits: bool) -> None:
+        confirm = self.cast.owners.confirm(pick)
+        self._race(confirm, self.cast.operation(other, pick, variant), waits)
+
+    @rule(pick=picks, other=kinds, variant=picks, waits=flags)
+    def race_with_the_end_of_a_merge(self, pick: int, other: str, variant: int, waits: bool) -> None:
+        unmerge = self.cast.people.unmerge(pick)
+        self._race(unmerge, self.cast.operation(other, pick, variant), waits)
 
     @rule(pick=picks)
     def opt_out(self, pick: int) -> None:

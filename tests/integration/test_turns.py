@@ -46,9 +46,9 @@ async def expire_leases(database: Database) -> None:
         await connection.execute("UPDATE work SET lease_until = now() - interval '1 s' WHERE lease_until IS NOT NULL")
 
 
-async def fetch_value(database: Database, sql: str) -> Any:
+async def fetch_value(database: Database, sql: str, *arguments: Any) -> Any:
     async with database.connection() as connection:
-        return await connection.fetchval(sql)
+        return await connection.fetchval(sql, *arguments)
 
 
 async def test_turn_writes_outcome_reply_and_metrics_together(database: Database) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from agent.records import CustomerId
 from agent.times import Times
+from agent.workers.lock_table import Answer
 from deployments.conversation_locks import NAMESPACE, find_or_make_shard, shard_name
 from deployments.lock_client import ActorLocks
 
@@ -63,7 +64,7 @@ async def test_a_held_lock_lets_nobody_in_and_does_not_wait_for_ever(locks: Acto
     assert grant is not None
     async with asyncio.timeout(PATIENCE_S):  # far less than the holder's lease
         assert await hurried.acquire(who, "other") is None
-    # Longer than an unconfirmed grant lives: the client confirms and renews by itself.
+    # Longer than an unconfirmed grant lives: the client renews by itself.
     await asyncio.sleep(TIMES.lock_confirm_s + 0.5)
     assert await hurried.acquire(who, "other") is None
     await locks.release(grant)
@@ -75,20 +76,21 @@ async def test_a_held_lock_lets_nobody_in_and_does_not_wait_for_ever(locks: Acto
 async def test_many_parked_requests_do_not_hold_up_a_release(locks: ActorLocks, driver: Any) -> None:
     who = str(a_customer())
     actor = find_or_make_shard(0, SHARDS, TIMES)
-    assert await actor.acquire.remote(who, "holder", PATIENCE_S)
+    assert await actor.exchange.remote([], [(who, "holder")]) == [Answer.GRANTED]
     assert await actor.renew.remote(who, "holder")
 
     async def take_turn(number: int) -> bool:
         token = f"waiter-{number}"
-        granted: bool = await actor.acquire.remote(who, token, PATIENCE_S)
-        await actor.release.remote(who, token)
+        assert await actor.exchange.remote([], [(who, token)]) == [Answer.QUEUED]
+        granted: bool = await actor.wait.remote(who, token, PATIENCE_S)
+        await actor.exchange.remote([(who, token)], [])
         return granted
 
     # In whatever order they arrive: calls of an actor with concurrency groups may overtake one another.
     others = [asyncio.create_task(take_turn(number)) for number in range(60)]
     await wait_until_parked(locks, 60)
     # A release that was held up would come after the requests' own deadline, when all of them have given up.
-    await actor.release.remote(who, "holder")
+    await actor.exchange.remote([(who, "holder")], [])
     assert await asyncio.gather(*others) == [True] * 60
 
 

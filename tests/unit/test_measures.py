@@ -14,7 +14,7 @@ import pytest
 from agent.records import CustomerId
 from agent.times import Times
 from agent.workers.pace import TurnPace
-from deployments import lock_client, measures
+from deployments import measures
 from deployments.lock_client import ActorLocks
 from deployments.measures import COUNTERS, GAUGES, HISTOGRAMS, EmbedMeasures, ReplicaMeasures, of_turns
 
@@ -94,13 +94,12 @@ async def test_an_agent_tells_of_its_turns_and_their_locks(monkeypatch: pytest.M
     async def ask(*_: object) -> bool:
         return await answers["acquire"]
 
-    async def actor(*_: object) -> object:
-        return SimpleNamespace()
+    async def door(*_: object) -> object:
+        return SimpleNamespace(actor=SimpleNamespace())
 
     pace, locks = TurnPace(2), ActorLocks(1, Times())
     monkeypatch.setattr(locks, "_ask", ask)
-    monkeypatch.setattr(locks, "_actor", actor)
-    monkeypatch.setattr(lock_client, "_give_up", lambda *_: None)
+    monkeypatch.setattr(locks, "_door", door)
     figures = of_turns(pace, locks)
 
     def read() -> dict[str, float]:

@@ -45,7 +45,7 @@ def problem_fields(**changes: object) -> set[object]:
 def test_submission_becomes_a_message_of_an_unverified_identity() -> None:
     message = to_inbound(parse(), "key-1")
     assert message.identity == Identity(
-        IdentifierKind.EMAIL, "ada@example.com", verified=False, display_name="Ada Example"
+        IdentifierKind.EMAIL, "Ada@Example.com", verified=False, display_name="Ada Example"
     )
     assert message.channel is Channel.WEB_FORM
     assert message.category is Category.TECHNICAL
@@ -58,6 +58,12 @@ def test_each_submission_is_a_conversation_of_its_own_under_the_same_key() -> No
     assert first.thread_key != second.thread_key
     assert first.provider_message_id == second.provider_message_id
     assert first.request_hash == second.request_hash
+
+
+def test_case_of_an_address_is_kept_and_makes_no_other_request() -> None:
+    shouted = parse(email="ADA@EXAMPLE.COM")
+    assert to_inbound(shouted, "key-1").identity.value == "ADA@EXAMPLE.COM"
+    assert hash_request(shouted) == hash_request(parse())
 
 
 def test_follow_up_keeps_the_conversation_and_its_keys_are_of_their_own() -> None:

@@ -10,6 +10,7 @@ from tests.integration.machine.carers import Carers
 from tests.integration.machine.channels import Channels
 from tests.integration.machine.couriers import Couriers
 from tests.integration.machine.model import Operation
+from tests.integration.machine.owners import Owners
 from tests.integration.machine.people import People
 from tests.integration.machine.workers import Workers
 from tests.integration.machine.world import World
@@ -33,7 +34,8 @@ KINDS = (
         "fail",
         "fail_message",
     ),
-    *("take", "reply", "hand_back", "resolve", "let_go", "discard", "merge"),
+    *("take", "reply", "hand_back", "resolve", "let_go", "discard", "merge", "unmerge"),
+    *("confirm", "decline"),
     *("close", "remind", "survey_yes", "survey_no"),
     *("claim_sends", "record_sent", "record", "record_failed", "report"),
 )
@@ -48,6 +50,7 @@ class Cast:
         self.channels = Channels(world)
         self.workers = Workers(world)
         self.people = People(world)
+        self.owners = Owners(world)
         self.carers = Carers(world)
         self.couriers = Couriers(world)
 
@@ -87,6 +90,9 @@ class Cast:
             "let_go": lambda: people.release(pick),
             "discard": lambda: people.discard(pick),
             "merge": lambda: people.merge(pick + variant % 2, pick + 1 - variant % 2),
+            "unmerge": lambda: people.unmerge(pick),
+            "confirm": lambda: self.owners.confirm(pick),
+            "decline": lambda: self.owners.decline(pick),
             "close": lambda: self.carers.close(pick, easily_upset=variant % 3 == 0),
             "remind": lambda: self.carers.remind(pick),
             "survey_yes": lambda: self.carers.answer(pick, solved=True),

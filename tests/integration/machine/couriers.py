@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from agent.records import DeliveryReport, OutboxItem, ReportedEnd
+from agent.records import DeliveryReport, OutboxItem, OutboxKind, ReportedEnd
 from crm.database import Database
 from crm.outbox import Outbox
 from tests.integration.machine.actor import Actor, choose
-from tests.integration.machine.model import Operation, Outcome, Parcel
+from tests.integration.machine.model import Lane, Operation, Outcome, Parcel
 
 
 class Couriers(Actor):
     def claim_sends(self, limit: int) -> Operation:
         def expect(items: Outcome) -> None:
-            assert len({item.conversation_id for item in items}) == len(items)
+            assert len({_lane(item) for item in items}) == len(items)
             if len(items) < limit:
                 idle_s = self._world.do(Outbox(self._world.clean).seconds_until_due())
                 assert idle_s is None or idle_s > 0, "nothing can be sent, and yet the courier would look again at once"
@@ -32,7 +32,7 @@ class Couriers(Actor):
             return
         item = parcel.item
         assert item.send_token not in self.model.delivered, "one reply was delivered twice"
-        before = self.model.delivered_in.setdefault(item.conversation_id, [])
+        before = self.model.delivered_in.setdefault(_lane(item), [])
         assert all(outbox_id < item.outbox_id for outbox_id in before), "a reply overtook an earlier one"
         before.append(item.outbox_id)
         self.model.delivered[item.send_token] = item.outbox_id
@@ -77,6 +77,11 @@ class Couriers(Actor):
             self.model.delivered[token], 0, f"provider-{token}", status, rank, end=end, summary="It failed."
         )
         return Operation(lambda database: Outbox(database).record_report(report), lambda _: self._world.observe())
+
+
+def _lane(item: OutboxItem) -> Lane:
+    """What is delivered in order: a conversation's messages, and apart from them what goes by mail beside it."""
+    return item.conversation_id, item.kind is OutboxKind.MESSAGE
 
 
 def _record_sent(item: OutboxItem) -> Callable[[Database], Awaitable[int]]:

@@ -11,6 +11,8 @@ from crm.database import Database
 
 Outcome = Any
 """What an operation gave: its value, or the FteError that it raised."""
+Lane = tuple[ConversationId, bool]
+"""A conversation, and whether its messages are meant or what goes by mail beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,6 @@ class Model:
     parcels: list[Parcel] = field(default_factory=list)
     delivered: dict[str, OutboxId] = field(default_factory=dict)
     """The provider's own books, by send token."""
-    delivered_in: dict[ConversationId, list[OutboxId]] = field(default_factory=dict)
+    delivered_in: dict[Lane, list[OutboxId]] = field(default_factory=dict)
     ended: dict[Any, Any] = field(default_factory=dict)
     """Which outcome ended which message: never changes, never goes."""

@@ -1,17 +1,25 @@
-"""What people do: take over, answer, hand back, resolve, and find two customers to be one."""
+"""What people do: take over, answer, hand back, resolve, find two customers to be one and take that back."""
 
 from __future__ import annotations
+
+from uuid import UUID
 
 from agent.errors import Conflict
 from agent.records import ConversationId, CustomerId
 from crm.database import Database
 from crm.desk import Desk
-from crm.merge import merge_customers
+from crm.merge import merge_customers, undo_merge
 from crm.quarantine import Quarantine
 from tests.integration.machine.actor import Actor, choose
 from tests.integration.machine.model import Operation, Outcome
 
 OPERATORS = ("grace", "linus")
+# What is held with the identifiers that a merge had moved, whenever it began. Nobody writes in another spelling here.
+_LEAVING = """
+SELECT c.conversation_id FROM customer_merges g
+JOIN conversations c ON c.customer_id = g.target_id AND c.identifier_id = ANY (g.identifier_ids)
+WHERE g.merge_id = $1
+"""
 
 
 class People(Actor):
@@ -117,7 +125,7 @@ class People(Actor):
             if source == target or {source, target} & model.merged:
                 assert isinstance(outcome, Conflict)
                 return
-            assert outcome is None
+            assert isinstance(outcome, UUID)
             self._expect_fenced(source)
             self._expect_fenced(target)
             model.merged.add(source)
@@ -126,6 +134,30 @@ class People(Actor):
                     conversation.customer_id = target
 
         return Operation(lambda database: merge_customers(database, source, target, "test"), expect)
+
+    def unmerge(self, pick: int) -> Operation | None:
+        """Take a merge back, also one that was taken back before or rests under a later one."""
+        merges = self._world.side_statement(
+            "SELECT g.merge_id, g.source_id, g.target_id, g.undone_at IS NULL AND u.merged_into IS NULL AS may "
+            "FROM customer_merges g JOIN customers u ON u.customer_id = g.target_id ORDER BY g.merge_id"
+        )
+        merge = choose(merges, pick)
+        if merge is None:
+            return None
+        leaving = self._world.side_statement(_LEAVING, merge["merge_id"])
+
+        def expect(outcome: Outcome) -> None:
+            if not merge["may"]:
+                assert isinstance(outcome, Conflict)
+                return
+            assert outcome is None
+            self._expect_fenced(merge["source_id"])
+            self._expect_fenced(merge["target_id"])
+            self.model.merged.remove(merge["source_id"])
+            for row in leaving:
+                self.model.conversations[row["conversation_id"]].customer_id = merge["source_id"]
+
+        return Operation(lambda database: undo_merge(database, merge["merge_id"], OPERATORS[0]), expect)
 
     def _conversation(self, pick: int) -> ConversationId | None:
         return choose(sorted(self.model.conversations), pick)

@@ -17,6 +17,7 @@ _TABLES = (
     "events",
     "escalations",
     "outbox",
+    "confirmations",
     "messages",
     "outcomes",
     "tickets",

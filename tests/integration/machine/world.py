@@ -46,6 +46,7 @@ class World:
         self.side_statement(
             "UPDATE channel_configs SET quiet_window_ms = 60000, quiet_cap_ms = 60000 WHERE channel = 'whatsapp'"
         )
+        self.side_statement("UPDATE channel_configs SET also_by_mail = true WHERE channel = 'web_form'")
         self.model = Model()
         self._checked: object = None
         self._audited = True

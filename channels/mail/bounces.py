@@ -1,0 +1,250 @@
+"""Mail about mail: what was not delivered (RFC 3464, and the shapes of servers that do not follow it), what is late,
+what was read (RFC 8098)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.message import Message
+from email.parser import Parser
+from typing import Final
+
+from channels.mail.automatic import base_address, has_null_sender, is_daemon
+from channels.mail.headers import first_id, header_text, mailboxes, message_ids, raw_values
+from channels.mail.parts import Parts, take_apart
+from channels.mail.records import Mailbox, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a report says of the message that it is about: the first recipient of several."""
+
+    reason: Reason
+    recipient: str = ""
+    message_id: str = ""
+
+
+_ADDRESS: Final = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)+"
+)
+_LOCAL_ADDRESS: Final = re.compile(r"^\s*<([^<>\s@]+@[^<>\s@]+)>", re.MULTILINE)
+_STATED_RECIPIENT: Final = re.compile(
+    r"^(?:final|original)-recipient:\s*rfc822;\s*<?([^<>\s@]+@[^<>\s@]+)>?", re.MULTILINE | re.IGNORECASE
+)
+_SERVER_NAME: Final = re.compile(
+    r"mail delivery (?:sub)?system|mail(?:er)? ?-?daemon|postmaster|mail administrator|"
+    r"microsoft outlook|mail system|delivery status",
+    re.IGNORECASE,
+)
+_SERVER_ADDRESS: Final = re.compile(
+    r"^(?:postmaster|microsoftexchange[0-9a-f]+|mail-?delivery|bounces?|mdaemon|mailsystem)\b", re.IGNORECASE
+)
+_FAILED_SUBJECT: Final = re.compile(
+    r"^\W*(?:there was an error sending|メッセージを配信できません|mail fail(?:ure|ed)\b|"
+    r"undeliver(?:able|ed)|non[- ]?deliver|not delivered|failure notice|"
+    r"delivery (?:status notification|failure|has failed|failed|report|problem|error|notification)|"
+    r"returned mail|returned to sender|"
+    r"mail (?:delivery|system) (?:failed|failure|error|problem)|mail could not be delivered|"
+    r"message (?:undeliverable|not delivered|delivery failure|could not be delivered)|rejected:|"
+    r"undelivered mail|failed mail|error sending|nondeliverable|"
+    r"(?:your )?(?:message|mail|e-?mail)(?: to .{1,100})? (?:could(?: not|n't) be|was not|wasn't|"
+    r"not) delivered|unzustellbar|nicht zustellbar|unzustellbarkeits|fehler bei der (?:zu|"
+    r"e-mail-)stellung|zustellung fehlgeschlagen|mail-?zustellung|"
+    r"non remis|échec de (?:la )?remise|non distribuable|message non (?:remis|distribué)|"
+    r"échec d['’]envoi|no se (?:puede|pudo) entregar|no entregado|error (?:de|en la) entrega|"
+    r"correo no entregado|non recapitabile|mancato recapito|impossibile recapitare|errore di consegna|"
+    r"não (?:é possível entregar|foi entregue|entregue)|falha na entrega|não foi possível entregar|"
+    r"onbestelbaar|niet bezorgd|niet afgeleverd|kan niet worden bezorgd|ej levererbart|"
+    r"kunde inte levereras|oleverbart|kan ikke leveres|uleverbar|ikke levert|toimitus epäonnistui|"
+    r"ei voi toimittaa|"
+    r"nie można dostarczyć|niedostarczon|zwrot wiadomości|nedoručiteln|nedoručen|kézbesíthetetlen|"
+    r"nelivrat|imposibil de livrat|не(?:\s?удается|\s?удалось)?\s?достав|недоставлен|не доставлено|"
+    r"teslim edilemedi|iletilemedi|配信不能|配信できません|配達不能|未配信|送信エラー|未送達|无法送达|"
+    r"无法投递|退信|投递失败|傳送失敗|배달되지 않음|전송 실패|반송)",
+    re.IGNORECASE,
+)
+_FAILED_TEXT: Final = re.compile(
+    r"could(?: not|n['’]t) be delivered|was(?: not|n['’]t) delivered|"
+    r"delivery (?:to .{0,80})?(?:has )?failed|failed permanently|permanent (?:fatal )?error|"
+    r"undeliverable|unable to deliver|wasn't able to deliver|cannot be delivered|not (?:able|"
+    r"possible) to deliver|"
+    r"i'm afraid i wasn't able|returned to sender|address(?:es)? (?:had|failed)|user unknown|"
+    r"unknown user|no such user|mailbox (?:unavailable|not found|is full|full)|does not exist|"
+    r"recipient rejected|address rejected|55\d[ -]\d?\.?\d?|"
+    r"konnte nicht zugestellt|nicht zugestellt werden|n['’]a pas (?:pu être|été) (?:remis|délivré|"
+    r"distribué)|no se (?:pudo|ha podido) entregar|non è stato (?:possibile )?(?:recapita|consegna)|"
+    r"não (?:pôde|foi) (?:ser )?entregue|kon niet worden (?:bezorgd|afgeleverd)",
+    re.IGNORECASE,
+)
+_LATE: Final = re.compile(
+    r"\(delay(?:ed)?\)|delivery (?:is |has been )?delayed|delayed mail|delay(?:ed)? (?:notification|"
+    r"delivery)|still (?:being )?(?:retried|undelivered)|could not send message for (?:the )?past|"
+    r"will (?:keep|continue) (?:trying|to try|to be retried)|will (?:be )?retr(?:y|ied)|"
+    r"delivery incomplete|"
+    r"temporar(?:y|ily) (?:problem|error|failure|suspended|undeliverable).{0,200}(?:retry|try again|"
+    r"trying)|this is a warning message only|you do not need to resend|"
+    r"no action is required on your part|zustellung.{0,20}verzögert|verzögerung bei der zustellung|"
+    r"remise différée|remise retardée|retraso en la entrega|ritardo nella consegna|atraso na entrega|"
+    r"vertraging bij",
+    re.IGNORECASE | re.DOTALL,
+)
+_COPY_BEGINS: Final = re.compile(
+    r"^\W*(?:-+ ?(?:below this line is a copy|this is a copy of|the header of the original|"
+    r"original message (?:header|follows)|original message|returned message|undelivered message|"
+    r"message header follows|message headers? follow|transcript of session)|"
+    r"(?:return-path|received|x-[a-z-]+|mime-version|dkim-signature|message-id):\s)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_RETURNED_ID: Final = re.compile(r"^\W{0,4}message-id:\s*(<[^<>\s]{1,900}>)", re.IGNORECASE | re.MULTILINE)
+_COMPLAINT: Final = re.compile(r"^complaint about message from \d", re.IGNORECASE)
+_READ_SUBJECT: Final = re.compile(
+    r"^(?:read|not read|gelesen|ungelesen|lu|non lu|leído|no leído|letto|lida|gelezen|läst|lest|læst|"
+    r"przeczytane|přečteno|прочитано|прочтено|已读|開封済み|읽음)\s?[:：]",
+    re.IGNORECASE,
+)
+
+
+def find_report(message: Message, sender: Mailbox, subject: str, parts: Parts, text: str) -> Report | None:
+    """What the mail reports, or None for a mail that is no report. `text` is all that it shows."""
+    kinds = {report.get_content_type() for report in parts.reports}
+    if kinds & {"message/disposition-notification", "message/global-disposition-notification"}:
+        return Report(Reason.READ_RECEIPT)
+    inner = [] if parts.reports or not _is_from_server(message, sender, parts) else _inner_reports(parts)
+    groups = [group for report in [*parts.reports, *inner] for group in _groups(report)]
+    for action, reason in (("failed", Reason.BOUNCE), ("delayed", Reason.DELAY)):
+        found = next((group for group in groups if _action(group) == action), None)
+        if found is not None:
+            return Report(reason, _recipient(found, parts, text, message), _message_id(message, parts, text))
+    if any(_action(group) for group in groups):
+        return Report(Reason.DELIVERY_REPORT)
+    unstructured = _unstructured(message, sender, subject, parts, text)
+    if unstructured is not None:
+        return unstructured
+    stated = " ".join(raw_values(message, "Content-Type")[:1]).lower()
+    if stated.startswith("multipart/report"):
+        receipt = "disposition-notification" in stated or _READ_SUBJECT.match(subject)
+        return Report(Reason.READ_RECEIPT if receipt else Reason.REPORT)
+    return Report(Reason.REPORT) if kinds or _COMPLAINT.match(subject) else None
+
+
+def _unstructured(message: Message, sender: Mailbox, subject: str, parts: Parts, text: str) -> Report | None:
+    """The reports of servers that write prose: qmail, Exim, older Exchange, Gmail in part."""
+    if not _is_from_server(message, sender, parts):
+        return None
+    failed_recipients = _failed_recipients(message)
+    said = _before_copy(text)
+    about = f"{subject}\n{said}"
+    late = _LATE.search(about) is not None and not re.search(r"permanent|giving up|gave up", about, re.IGNORECASE)
+    failed = failed_recipients or _FAILED_SUBJECT.match(subject) or (is_daemon(sender) and _FAILED_TEXT.search(said))
+    if not (failed or late):
+        return None
+    recipient = failed_recipients[0] if failed_recipients else _recipient_in(said, message)
+    return Report(Reason.DELAY if late else Reason.BOUNCE, recipient, _message_id(message, parts, text))
+
+
+def _failed_recipients(message: Message) -> list[str]:
+    return [box.address for box in mailboxes(message, "X-Failed-Recipients")]
+
+
+def _inner_reports(parts: Parts) -> list[Message]:
+    """The reports of a bounce that another server wrapped in its own."""
+    return [report for inner in parts.returned[:1] for report in take_apart(inner).reports]
+
+
+def _is_from_server(message: Message, sender: Mailbox, parts: Parts) -> bool:
+    local = sender.address.partition("@")[0]
+    return bool(
+        is_daemon(sender)
+        or has_null_sender(message)
+        or _failed_recipients(message)
+        or _SERVER_ADDRESS.match(local)
+        or (not sender.address and not parts.attachments)
+        or (_SERVER_NAME.search(sender.name) and not _person_like(sender))
+    )
+
+
+def _person_like(sender: Mailbox) -> bool:
+    return not re.search(
+        r"postmaster|daemon|mail|bounce|exchange|admin", sender.address.partition("@")[0], re.IGNORECASE
+    )
+
+
+def _groups(report: Message) -> Iterator[Message]:
+    """The groups of fields of a delivery status, one per recipient after the first."""
+    payload = report.get_payload()
+    if isinstance(payload, list):
+        yield from (part for part in payload if isinstance(part, Message))
+        for part in payload:
+            if isinstance(part, Message) and not part.keys() and isinstance(part.get_payload(), str):
+                yield from _split_groups(str(part.get_payload()))
+    else:
+        yield from _split_groups(str(payload))
+
+
+def _split_groups(text: str) -> Iterator[Message]:
+    for block in re.split(r"\r?\n\s*\r?\n", text):
+        if ":" in block:
+            yield Parser().parsestr(block.strip() + "\n\n", headersonly=True)
+
+
+def _action(group: Message) -> str:
+    stated = header_text(group, "Action").split("(")[0].split(";")[0].strip().lower()
+    if stated in {"failed", "delayed", "delivered", "relayed", "expanded"}:
+        return stated
+    status = re.match(r"\D*([245])\.\d", header_text(group, "Status"))
+    if status and (raw_values(group, "Final-Recipient") or raw_values(group, "Original-Recipient")):
+        return {"2": "delivered", "4": "delayed", "5": "failed"}[status[1]]
+    return "failed" if stated.startswith("fail") else ""
+
+
+def _recipient(group: Message, parts: Parts, text: str, message: Message) -> str:
+    """The final recipient; the original one where it alone is who the returned message names."""
+    final, original = _typed_address(group, "Final-Recipient"), _typed_address(group, "Original-Recipient")
+    named = {box.address.lower() for inner in parts.returned for name in ("To", "Cc") for box in mailboxes(inner, name)}
+    if original and original.lower() in named and final.lower() not in named:
+        return original
+    return (
+        final or original or _typed_address(group, "X-Actual-Recipient") or _recipient_in(_before_copy(text), message)
+    )
+
+
+def _typed_address(group: Message, name: str) -> str:
+    stated = header_text(group, name)
+    address = stated.split(";", 1)[-1].strip().strip("<>").strip()
+    return address if "@" in address else ""
+
+
+def _recipient_in(text: str, message: Message) -> str:
+    """The likeliest address in a report's prose: one that a line begins with, else the first that is not ours."""
+    ours = {base_address(box.address) for name in ("To", "From", "Delivered-To") for box in mailboxes(message, name)}
+    stated = [match[1] for match in _STATED_RECIPIENT.finditer(text)]
+    listed = [*stated, *(match[1] for match in _LOCAL_ADDRESS.finditer(text))]
+    alone = [match[1] for match in re.finditer(rf"^\s*<?({_ADDRESS.pattern})>?\s*:?\s*$", text, re.MULTILINE)]
+    for address in [*listed, *alone, *_ADDRESS.findall(text)]:
+        local = address.partition("@")[0].lower()
+        if (
+            base_address(address) not in ours
+            and not _SERVER_ADDRESS.match(local)
+            and not local.startswith("mailer-daemon")
+        ):
+            return address.rstrip(".")
+    return next(iter([*listed, *alone]), "")
+
+
+def _before_copy(text: str) -> str:
+    begins = _COPY_BEGINS.search(text)
+    return text[: begins.start()] if begins and begins.start() > 40 else text
+
+
+def _message_id(message: Message, parts: Parts, text: str) -> str:
+    """The id of the message that the report is about: of the copy that comes back, be it in the text."""
+    for inner in parts.returned:
+        ident = first_id(inner, "Message-ID")
+        if ident:
+            return ident
+    stated = _RETURNED_ID.search(text)
+    if stated:
+        return stated[1]
+    answered = message_ids(message, "In-Reply-To") or message_ids(message, "References")
+    return answered[-1] if answered else ""

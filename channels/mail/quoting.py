@@ -1,0 +1,161 @@
+"""A customer's new words, found among what the mail quotes.
+
+The rules, in order, are in docs/reference/mail.md. Two hold whatever comes: a mail that says anything never reads as
+empty, and a line is dropped only for a reason that is written here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from channels.mail.lines import Line, Mark, has_words, join_lines
+from channels.mail.separators import Kind, find_separator
+from channels.mail.signatures import without_signature
+
+_WRAPPED_AT: Final = 60
+_TAIL_LONGEST: Final = 45
+_FEW_QUOTES: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class NewWords:
+    text: str
+    quoted_removed: bool
+    marked: bool = False
+    """The mail's own marks (elements of its client, '>') said what is quoted, not wording alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What the mail's headers say about its text."""
+
+    reply: bool = False
+    forward: bool = False
+
+
+def find_new_words(lines: Sequence[Line], circumstances: Circumstances) -> NewWords:
+    """What was newly written. All of it, where nothing would be left."""
+    everything = join_lines(lines, shown=True)
+    own, marked = _own(lines, circumstances)
+    removed = any(not mine and lines[index].text.strip() for index, mine in enumerate(own))
+    if not has_words(line for line, mine in zip(lines, own, strict=True) if mine):
+        return NewWords(everything, quoted_removed=False)
+    runs = _runs(lines, own)
+    kept = [line for run in runs for line in [*without_signature(run, alone=_is_alone(run, runs)), Line("")]]
+    if not has_words(kept):
+        if removed:
+            return NewWords(everything, quoted_removed=False)
+        kept = [line for line, mine in zip(lines, own, strict=True) if mine]
+    return NewWords(join_lines(kept, shown=True), quoted_removed=removed, marked=marked)
+
+
+def _is_alone(run: list[Line], runs: list[list[Line]]) -> bool:
+    """Whether no other piece says anything: then this one is no mere signature."""
+    return not any(has_words(other) for other in runs if other is not run)
+
+
+def _own(lines: Sequence[Line], circumstances: Circumstances) -> tuple[list[bool], bool]:
+    """For each line, whether it is the customer's; and whether marks decided.
+
+    What introduces a quote at the very top leaves nothing of the customer's above it: then only what is marked as
+    quoted under it is, for the customer wrote below, or among it.
+    """
+    own = [True] * len(lines)
+    marked = introduced = False
+    index = 0
+    while index < len(lines):
+        line = lines[index]
+        if line.depth:
+            own[index] = False
+            marked = True
+            introduced = introduced or line.mark is Mark.QUOTED
+        elif line.mark is Mark.ATTRIBUTION and not line.blank:
+            own[index] = False
+            marked = introduced = True
+        elif line.mark is Mark.QUOTE_BEGINS and not circumstances.forward:
+            own[index:] = [False] * (len(lines) - index)
+            return own, True
+        elif not line.blank:
+            end, introduces = _past_separator(lines, index, circumstances)
+            if end is not None:
+                own[index:end] = [False] * (end - index)
+                introduced = introduced or introduces
+                index = end
+                continue
+            if introduces:
+                break  # a forwarded mail: all that follows is the customer's to show
+        index += 1
+    if not introduced and not circumstances.reply and _quoted(lines, own) < _FEW_QUOTES:
+        return [True] * len(lines), False
+    _take_back_wrapped(lines, own)
+    return own, marked
+
+
+def _past_separator(lines: Sequence[Line], index: int, circumstances: Circumstances) -> tuple[int | None, bool]:
+    """Where the quote ends that is introduced here, None for no quote; and whether anything is introduced."""
+    separator = find_separator(lines, index, after_rule=_after_rule(lines, index))
+    if separator is None:
+        return None, False
+    if separator.kind is Kind.FORWARD or (circumstances.forward and separator.kind in {Kind.HEADERS, Kind.ORIGINAL}):
+        return None, True
+    after = index + separator.length
+    follows = next((line for line in lines[after:] if not line.blank), None)
+    if follows is None or follows.depth or follows.mark is Mark.ATTRIBUTION:
+        return after, True
+    if separator.sure and not has_words(lines[:index]):
+        return after, True
+    if separator.kind is Kind.ATTRIBUTION and not separator.sure:
+        return None, False
+    return len(lines), True
+
+
+def _after_rule(lines: Sequence[Line], index: int) -> bool:
+    """Whether a horizontal rule stands right above, be there empty lines between."""
+    for line in reversed(lines[max(0, index - 4) : index]):
+        if line.mark is Mark.RULE:
+            return True
+        if not line.blank:
+            return False
+    return False
+
+
+def _quoted(lines: Sequence[Line], own: Sequence[bool]) -> int:
+    return sum(1 for line, mine in zip(lines, own, strict=True) if not mine and not line.blank)
+
+
+def _take_back_wrapped(lines: Sequence[Line], own: list[bool]) -> None:
+    """The end of a quoted line that a mail program broke off: one short line right between two quoted ones."""
+    for index in range(1, len(lines) - 1):
+        before, line, after = lines[index - 1], lines[index], lines[index + 1]
+        if (
+            own[index]
+            and before.depth
+            and after.depth
+            and not line.blank
+            and len(before.shown) >= _WRAPPED_AT
+            and len(line.text) <= _TAIL_LONGEST
+            and not re.search(r"[.!?:;…。！？]\W*$", before.text)
+            and line.text[:1].islower()
+        ):
+            own[index] = False
+
+
+def _says_nothing(run: Sequence[Line]) -> bool:
+    """Whether only rules and brackets are left between two quotes."""
+    return all(re.fullmatch(r"[\s<>\[\](){}|,.;:_=*~#+·•ᐧ–—-]*", line.text) for line in run)
+
+
+def _runs(lines: Sequence[Line], own: Sequence[bool]) -> list[list[Line]]:
+    """The customer's lines, in the pieces that quotes leave of them."""
+    runs: list[list[Line]] = []
+    before = False
+    for line, mine in zip(lines, own, strict=True):
+        if mine and not before:
+            runs.append([])
+        if mine:
+            runs[-1].append(line)
+        before = mine or (before and line.blank)
+    return [run for run in runs if not _says_nothing(run)] or runs

@@ -1,0 +1,48 @@
+"""How the e-mail channel stands, from its mailbox's row: for `fte channels`, and as a part of the system's health."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from agent.channel_health import ChannelMode, ChannelState
+from agent.errors import NeedsReauth
+from agent.mail_records import MailboxState
+from crm.mailboxes import Mailboxes
+
+
+def mail_state_reader(mailboxes: Mailboxes, mailbox: str) -> Callable[[ChannelState], Awaitable[ChannelState]]:
+    """Adds to what is known of every channel what only the mailbox's row knows."""
+
+    async def read(state: ChannelState) -> ChannelState:
+        row = await _fetch_state(mailboxes, mailbox)
+        if row is None:
+            return state
+        return replace(
+            state,
+            mode=ChannelMode(row.mode),
+            watch_expires_at=row.watch_expires_at,
+            last_error=row.error or state.last_error,
+            last_error_at=row.error_at if row.error else state.last_error_at,
+        )
+
+    return read
+
+
+def mailbox_probe(mailboxes: Mailboxes, mailbox: str) -> Callable[[], Awaitable[Mapping[str, Any]]]:
+    """Raises NeedsReauth when mail waits for somebody to authorise the mailbox anew."""
+
+    async def probe() -> Mapping[str, Any]:
+        row = await _fetch_state(mailboxes, mailbox)
+        if row is None:
+            return {"mode": "not connected yet"}
+        if row.mode == ChannelMode.NEEDS_REAUTH:
+            raise NeedsReauth(row.error)
+        return {"mode": row.mode, "synced_at": row.synced_at, "watch_expires_at": row.watch_expires_at}
+
+    return probe
+
+
+async def _fetch_state(mailboxes: Mailboxes, mailbox: str) -> MailboxState | None:
+    return next((each for each in await mailboxes.fetch_states() if each.mailbox == mailbox), None)

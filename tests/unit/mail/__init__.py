@@ -1,0 +1,1 @@
+"""Mail: samples of many clients and languages, written for these tests."""

@@ -1,0 +1,78 @@
+"""Only our own server's word, on the author's domain, counts for who a mail is from."""
+
+from __future__ import annotations
+
+import pytest
+
+from channels.mail.reading import read_mail
+from tests.unit.mail.samples import mail
+
+SERVER = "mx.example.net"
+
+
+def verdict(*fields: str, sender: str = "Ada <ada@example.com>", server: str = SERVER) -> tuple[str, str]:
+    raw = mail("Hello", sender=sender)
+    head = "".join(f"Authentication-Results: {field}\r\n" for field in fields).encode()
+    found = read_mail(head + raw, authserv_id=server).authentication
+    return found.verdict.value, found.method
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        (f"{SERVER}; dkim=pass header.i=@example.com; spf=pass smtp.mailfrom=a@example.com; dmarc=pass (p=NONE) header.from=example.com", ("pass", "dmarc")),
+        (f"{SERVER}; dmarc=fail (p=REJECT dis=NONE) header.from=example.com", ("fail", "dmarc")),
+        (f"{SERVER}; dkim=pass header.d=example.com header.s=a header.b=x", ("pass", "dkim")),
+        (f"{SERVER} 1; dkim=pass (2048-bit key) header.i=@Example.com", ("pass", "dkim")),
+        (f'{SERVER}; dkim=pass reason="2048-bit key; unprotected" header.d=example.com', ("pass", "dkim")),
+        (f"{SERVER}; spf=pass ({SERVER}: domain of ada@example.com designates 192.0.2.1) smtp.mailfrom=ada@example.com", ("pass", "spf")),
+        (f"{SERVER}; dkim=pass header.d=other.example; spf=pass smtp.mailfrom=x@bulk.example", ("none", "")),
+        (f"{SERVER}; dkim=fail header.d=example.com; spf=softfail smtp.mailfrom=ada@example.com", ("fail", "dkim")),
+        (f"{SERVER}; none", ("none", "")),
+        (f"{SERVER}; dmarc=pass header.from=other.example", ("none", "")),
+        (f"{SERVER}; dmarc=bestguesspass header.from=example.com", ("none", "")),
+        ("evil.example; dmarc=pass header.from=example.com", ("none", "")),
+        (f"{SERVER}.evil.example; dmarc=pass header.from=example.com", ("none", "")),
+        ("", ("none", "")),
+    ],
+)  # fmt: skip
+def test_the_verdict_of_the_receiving_server(field: str, expected: tuple[str, str]) -> None:
+    assert verdict(field) == expected
+
+
+def test_only_the_topmost_field_counts() -> None:
+    passing = f"{SERVER}; dmarc=pass header.from=example.com"
+    assert verdict("other.example; dmarc=none", passing) == ("none", "")
+    assert verdict(f"{SERVER}; dmarc=fail header.from=example.com", passing) == ("fail", "dmarc")
+    assert verdict(passing, "other.example; dmarc=fail") == ("pass", "dmarc")
+
+
+def test_without_a_trusted_server_nothing_is_authenticated() -> None:
+    assert verdict(f"{SERVER}; dmarc=pass header.from=example.com", server="") == ("none", "")
+
+
+def test_a_parent_signs_for_its_subdomain_and_not_the_other_way_round() -> None:
+    assert verdict(f"{SERVER}; dkim=pass header.d=example.com", sender="a@news.example.com") == ("pass", "dkim")
+    assert verdict(f"{SERVER}; dkim=pass header.d=evil.host.example", sender="a@host.example") == ("none", "")
+    assert verdict(f"{SERVER}; dkim=pass header.d=example", sender="a@example.example") == ("none", "")
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        f'{SERVER}; spf=pass smtp.mailfrom="x; dmarc=pass header.from=example.com"@evil.example',
+        f'{SERVER}; spf=pass (domain of "a) ; dmarc=pass header.from=example.com (b"@evil.example) smtp.mailfrom=evil.example',
+        f"{SERVER}; spf=pass (domain of a\\) ; dmarc=pass header.from=example.com (b) smtp.mailfrom=evil.example",
+        f"{SERVER}; spf=none ) ; dmarc=pass header.from=example.com",
+        f"{SERVER}; dmarc=pass header.from=example.com; dmarc=fail header.from=example.com",
+    ],
+)
+def test_a_result_smuggled_in_by_a_stranger_proves_nothing(field: str) -> None:
+    assert verdict(field)[0] != "pass"
+
+
+def test_a_mail_of_several_authors_is_of_nobody() -> None:
+    field = f"{SERVER}; dmarc=pass header.from=example.com"
+    assert verdict(field, sender="ada@example.com, eve@evil.example")[0] == "none"
+    raw = f"Authentication-Results: {field}\r\nFrom: eve@evil.example\r\n".encode() + mail("Hello")
+    assert not read_mail(raw, authserv_id=SERVER).authentication.passed
