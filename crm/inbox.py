@@ -92,8 +92,8 @@ class Inbox:
 
     async def _accept_one(self, message: InboundMessage) -> asyncpg.Record:
         if not message.media and message.consent is None:
-            [row] = await self._calls.ask([message])
-            return row
+            [shared] = await self._calls.ask([message])
+            return shared
         arguments = (*self._to_arguments(message), *_to_extras(message))
         async with self._database.connection() as connection:
             try:

@@ -12,7 +12,7 @@ import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import httpx
@@ -31,9 +31,15 @@ _RETRY_AFTER_MAX_S = 600.0
 _PAGE = 100
 _LOG = logging.getLogger(__name__)
 
-Refusal = TwilioRestException | TwilioServiceException
 REFUSALS = (TwilioRestException, TwilioServiceException)
 """What Twilio's client raises when Twilio refuses: it certainly did nothing."""
+
+
+class Refusal(Protocol):
+    """What REFUSALS have in common: the HTTP status, and Twilio's own code or the status again."""
+
+    status: int
+    code: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +137,7 @@ class TwilioApi:
         return str((found.whatsapp or {}).get("status", "unsubmitted"))
 
 
-class _Requests(AsyncHttpClient):
+class _Requests(AsyncHttpClient):  # type: ignore[misc]  # Twilio's client has no types
     """What Twilio's client sends its requests with. Logs no address and no parameter: they name customers."""
 
     def __init__(self, http: httpx.AsyncClient, api_url: str) -> None:

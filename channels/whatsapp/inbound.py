@@ -16,7 +16,8 @@ from channels.whatsapp.signature import Form
 
 MESSAGE_SID = re.compile(r"^(?:SM|MM)[0-9a-fA-F]{32}$")
 BODY_MAX = 20_000
-"""Far over what WhatsApp lets anybody write; what is longer comes from nobody's phone."""
+"""Far over what Twilio hands on. What is longer is cut, and says so: a customer's message is never refused for it."""
+_CUT = "[The message was longer and is cut here.]"
 _NAME_MAX = 100
 _MEDIA_MAX = 10
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -64,9 +65,9 @@ def to_inbound(
     """
     kind, value = parse_address(sender, "From")
     _, our_number = parse_address(ours, "To")
-    if len(body) > BODY_MAX:
-        raise BadInput("Body", f"must have at most {BODY_MAX} characters")
     words = _CONTROLS.sub("", body.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    if len(words) > BODY_MAX:
+        words = f"{words[:BODY_MAX]}\n{_CUT}"
     consent = consent_of(words, opt_out_type)
     notes = [] if consent else [f"[The customer sent {_kind_of(each.media_type)}.]" for each in media]
     return InboundMessage(

@@ -22,6 +22,8 @@ from deployments.web.services import services_of
 router = APIRouter(prefix="/webhooks/whatsapp", tags=["webhooks"])
 
 _LOG = logging.getLogger(__name__)
+_FORM_MAX_BYTES = 1024 * 1024
+"""The longest text that WhatsApp knows, every character of it escaped."""
 _WAKES_THE_COURIER = frozenset({ReportEffect.MOVED, ReportEffect.FAILED, ReportEffect.OPTED_OUT})
 _TWIML: dict[int | str, dict[str, Any]] = {200: {"content": {"text/xml": {"schema": {"type": "string"}}}}}
 _FORM: dict[str, Any] = {
@@ -58,9 +60,11 @@ async def receive(request: Request) -> Response:
     began = time.perf_counter()
     services = services_of(request)
     form = await _read_signed(request, "/webhooks/whatsapp")
-    accepted = await services.inbox.accept(parse_inbound(form))
+    message = parse_inbound(form)
+    accepted = await services.inbox.accept(message)
     services.wake_dispatcher()
-    services.wake_courier()
+    if message.consent is not None:
+        services.wake_courier()
     ms = (time.perf_counter() - began) * 1000
     services.acks.record(Channel.WHATSAPP, ms)
     log_accepted(accepted, Channel.WHATSAPP, ms)
@@ -101,7 +105,7 @@ async def _read_signed(request: Request, path: str) -> Form:
     """The form, when Twilio signed it. Raises SignatureInvalid before anything in it is looked at."""
     if request.headers.get("content-type", "").lower().partition(";")[0].strip() != "application/x-www-form-urlencoded":
         raise NotAForm("the body must be sent as Content-Type: application/x-www-form-urlencoded")
-    form = parse_form(await read_body(request))
+    form = parse_form(await read_body(request, _FORM_MAX_BYTES))
     query = request.scope["query_string"].decode("latin-1")
     services_of(request).whatsapp.check(path, query, form, request.headers.get(SIGNATURE_HEADER, ""))
     return form

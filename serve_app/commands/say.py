@@ -36,6 +36,7 @@ def say(
 
     It needs no account: what a provider would sign is signed with the keys that `fte up` made.
     """
+    from agent.errors import BadInput
     from agent.records import Channel
     from serve_app.saying import WAYS, Answered, Saying, follow
     from serve_app.settings import load_settings
@@ -43,6 +44,8 @@ def say(
     settings = load_settings()
     way = WAYS[Channel(channel.value)]
     words = text.strip()
+    if not words:
+        raise BadInput("TEXT", "must not be empty")
     find = way.say(settings, Saying(sender or way.default_sender, name, words, subject, reply))
     for each in follow(find, words, timeout):
         if not isinstance(each, Answered):

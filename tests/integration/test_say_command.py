@@ -14,7 +14,7 @@ import uvicorn
 from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
-from agent.errors import ConfigurationInvalid, DependencyAway, SignatureInvalid
+from agent.errors import BadInput, ConfigurationInvalid, DependencyAway, SignatureInvalid
 from channels.whatsapp.signature import WebhookDoor
 from crm.database import Database
 from deployments.web.app import create_app
@@ -114,3 +114,9 @@ async def test_with_a_real_account_nobody_is_written_to(
         result = await fte("say", "hello")
     assert isinstance(result.exception, ConfigurationInvalid)
     assert "real phone" in str(result.exception)
+
+
+async def test_an_empty_text_is_named() -> None:
+    result = await fte("say", " ")
+    assert isinstance(result.exception, BadInput)
+    assert result.exception.field == "TEXT"

@@ -109,7 +109,7 @@ async def test_bad_input_is_422_and_names_the_field(
 
 async def test_what_is_no_form_is_415_and_what_is_too_much_413(client: httpx.AsyncClient) -> None:
     assert (await client.post("/webhooks/whatsapp", json=fields())).status_code == 415
-    assert (await client.post("/webhooks/whatsapp", content=b"a=" + b"x" * 70_000, headers=FORM)).status_code == 413
+    assert (await client.post("/webhooks/whatsapp", content=b"a=" + b"x" * 2_000_000, headers=FORM)).status_code == 413
 
 
 async def test_without_postgres_twilio_is_asked_to_come_back(times: Times) -> None:
@@ -120,6 +120,11 @@ async def test_without_postgres_twilio_is_asked_to_come_back(times: Times) -> No
             assert answer.status_code == 503
             assert answer.headers["retry-after"]
     await away.close()
+
+
+async def test_the_longest_text_is_taken(client: httpx.AsyncClient, database: Database) -> None:
+    assert (await post_signed(client, fields("😀" * 60_000))).status_code == 200
+    assert "cut here" in await fetch_value(database, "SELECT body FROM messages")
 
 
 async def test_files_are_noted_with_the_message_and_not_waited_for(

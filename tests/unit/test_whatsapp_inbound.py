@@ -91,6 +91,12 @@ def test_control_characters_and_line_ends_are_made_plain() -> None:
     assert parse(ProfileName="A\x00d\n a").identity.display_name == "Ad a"
 
 
+def test_a_text_without_end_is_cut_and_says_so() -> None:
+    body = parse(Body="x" * (BODY_MAX + 1)).body
+    assert body == "x" * BODY_MAX + "\n[The message was longer and is cut here.]"
+    assert parse(Body="x" * BODY_MAX).body == "x" * BODY_MAX
+
+
 @pytest.mark.parametrize("word", ["STOP", "stop", " Stop. ", "STOPALL", "unsubscribe", "Cancel", "END", "quit!"])
 def test_a_word_that_says_stop_is_an_opt_out_and_is_confirmed(word: str) -> None:
     consent = parse(Body=word).consent
@@ -125,7 +131,6 @@ def test_what_twilio_recognised_and_answered_is_not_confirmed_again() -> None:
         ({"From": "whatsapp:"}, "From"),
         ({"From": "whatsapp:ada"}, "From"),
         ({"To": None}, "To"),
-        ({"Body": "x" * (BODY_MAX + 1)}, "Body"),
         ({"NumMedia": "-1"}, "NumMedia"),
         ({"NumMedia": "11"}, "NumMedia"),
         ({"NumMedia": "1"}, "MediaUrl0"),
