@@ -766,7 +766,7 @@ async def test_who_confirmed_the_forms_address_goes_on_by_mail_in_the_same_conve
     system.gmail.deliver(a_mail("and now?", sender="Ada <ada@example.com>", in_reply_to=answer))
     await system.sync_once()
     rows = await system.rows("SELECT channel, body FROM messages WHERE direction = 'inbound' ORDER BY created_at")
-    assert [row["channel"] for row in rows] == ["web_form", "web_form"]
+    assert [row["channel"] for row in rows] == ["web_form", "email"]
     assert len(await conversations(system)) == 1
     await system.check(settled=False)
 
