@@ -217,22 +217,21 @@ def _state_in(page: _Page, element: Any) -> _State:
         depth, mark = depth + 1, Mark.QUOTED
     elif element.name == "blockquote":
         depth += 1
-    if mark is Mark.QUOTED:
-        pass
-    elif _ATTRIBUTION_CLASS.search(classes):
-        mark = Mark.ATTRIBUTION
-    elif (
-        _SIGNATURE.search(classes)
-        or _SIGNATURE_ID.search(ident)
-        or attributes.get("data-smartmail") == "gmail_signature"
-    ):
-        mark = Mark.SIGNATURE
+    if mark is not Mark.QUOTED:
+        mark = _own_mark(attributes, classes, ident) or mark
     if _BEGINS_ID.search(ident) or _BEGINS_CLASS.search(classes) or attributes.get("data-marker") == "__DIVIDER__":
         page.begins = True
     elif _OUTLOOK_RULE.search(attributes.get("style") or ""):
         page.rule()
     preformatted = before.preformatted or element.name == "pre"
     return _State(depth, mark, preformatted)
+
+
+def _own_mark(attributes: dict[str, str | None], classes: str, ident: str) -> Mark | None:
+    if _ATTRIBUTION_CLASS.search(classes):
+        return Mark.ATTRIBUTION
+    stated = attributes.get("data-smartmail") == "gmail_signature"
+    return Mark.SIGNATURE if stated or _SIGNATURE.search(classes) or _SIGNATURE_ID.search(ident) else None
 
 
 def _holds_quote(attributes: dict[str, str | None], classes: str, ident: str) -> bool:

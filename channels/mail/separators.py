@@ -216,7 +216,7 @@ def _reads_as_attribution(text: str) -> bool | None:
         return len(text) < 300
     if address and (dated or timed) and (ends_in_verb or opening):
         return True
-    if ends_in_verb and dated and timed and (opening or text[:1].isdigit() or verb is not None):
+    if ends_in_verb and dated and timed:
         return not _PRONOUN.search(text) and (opening or text[:1].isdigit())
     if ends_in_verb and (address or (dated and opening)):
         return False
