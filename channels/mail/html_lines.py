@@ -25,14 +25,14 @@ _BLOCKS: Final = {"address", "article", "aside", "blockquote", "body", "center",
                   "tfoot", "thead", "tr", "ul", "caption"}  # fmt: skip
 _SPACED: Final = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "pre", "table", "blockquote"}
 _QUOTE_CLASS: Final = re.compile(
-    r"(?:^|\s)(?:x_|ecx)?(?:yahoo_quoted|protonmail_quote|tutanota_quote|zmail_extra|zoho_quote|front-blockquote"
+    r"(?:^|\s)(?:x_|ecx|ydp\w{0,20}?)?(?:yahoo_quoted|protonmail_quote|tutanota_quote|zmail_extra|zoho_quote|front-blockquote"
     r"|hs_reply|freshdesk_quote|missive_quote|clean_bq|gmx_quote|quoted-text|quotedText|quoted_text|mailspring-quote"
     r"|AppleOriginalContents|skiff-mail-quote|reply_quote|wpm_quote|fm_quote"
     r"|ZohoMailQuote|helpscout-quote|kayako-quote|nylas-quote|cmailquote|bluemail_quote|edo-original-message)(?:\s|$)",
     re.IGNORECASE,
 )
 _QUOTE_ID: Final = re.compile(
-    r"^(?:x_)*(?:yahoo_quoted|OLK_SRC_BODY_SECTION|mail-editor-reference-message-container|isReplyContent|"
+    r"^(?:x_)*(?:ydp\w{0,20}?)?(?:yahoo_quoted|OLK_SRC_BODY_SECTION|mail-editor-reference-message-container|isReplyContent|"
     r"original-content|reply-intro|qt|_origbody_element|mailcontent_quote|qm_reply_quote)",
     re.IGNORECASE,
 )

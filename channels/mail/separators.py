@@ -201,7 +201,7 @@ def _reads_as_attribution(text: str) -> bool | None:
     """Whether a text is the line over a quote: True for surely, False for only where a marked quote follows."""
     dashed = _DASHED_WROTE.match(text)
     if dashed:
-        return bool(_TIME.search(text) or _ADDRESS.search(text))
+        return not _PRONOUN.search(text)
     text = re.sub(r"^-{1,5}\s*", "", text)
     if not _ENDS.search(text):
         return True if _reads_as_unended(text) else None

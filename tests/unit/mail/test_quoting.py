@@ -317,6 +317,8 @@ HTML_QUOTES = {
     f'<blockquote type="cite" cite="mid:x@example.net"><p>{ANSWER}</p></blockquote>',
     "yahoo": '<div id="yahoo_quoted_123" class="yahoo_quoted"><div>On Monday, May 5, 2025, Support wrote:</div>'
     f"<div>{ANSWER}</div></div>",
+    "yahoo-new": '<div id="ydp4d8c1a2yahoo_quoted_99" class="ydp4d8c1a2yahoo_quoted"><div>Am Montag schrieb Support:</div>'
+    f"<div>{ANSWER}</div></div>",
     "outlook-web": '<div id="appendonsend"></div><hr style="display:inline-block;width:98%" tabindex="-1"><div'
     ' id="divRplyFwdMsg" dir="ltr"><b>Lähettäjä:</b> Support &lt;support@example.net&gt;<br><b>Lähetetty:</b> 5. toukokuuta'
     f" 2025 10.12<br><b>Aihe:</b> VS: Export</div><div>{ANSWER}</div>",
