@@ -121,7 +121,8 @@ def find_separator(lines: Sequence[Line], index: int, *, after_rule: bool) -> Se
     if _RULE.match(text) or _DASHED_WORDS.match(text):
         follows = _next_text(lines, index + 1)
         headers = _headers_at(lines, follows, after_rule=True) if follows is not None else 0
-        return Separator(Kind.HEADERS, (follows or 0) - index + headers) if headers else None
+        if follows is not None and headers:
+            return Separator(Kind.HEADERS, follows - index + headers)
     headers = _headers_at(lines, index, after_rule=after_rule)
     if headers:
         return Separator(Kind.HEADERS, headers)

@@ -61,6 +61,7 @@ ATTRIBUTIONS = {
     "163.com": 'At 2025-05-05 10:12:00, "Support" <support@example.net> wrote:',
     "163.com-chinese": '在 2025-05-05 10:12:00，"Support" <support@example.net> 写道：',
     "zoho": "---- On Mon, 05 May 2025 10:12:00 +0200 Support <support@example.net> wrote ----",
+    "android-german": "---- Support schrieb ----",
     "notes-like": "Support <support@example.net> wrote on 05/05/2025 10:12:00 AM:",
 }
 
