@@ -125,6 +125,11 @@ _UTF_8_CHARACTER: Final = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-
 _BEYOND_ASCII: Final = re.compile(rb"[\x80-\xff]+")
 
 
+_GUESSED: Final = ["cp1251", "koi8_r", "gb18030", "big5", "cp932", "euc_jp", "cp949", "iso2022_jp", "cp1250", "cp1252",
+                   "cp1253", "cp1254", "cp1255", "cp1256", "cp874"]  # fmt: skip
+"""Without the Macintosh's charsets, which a guess confuses with Windows' ones."""
+
+
 def _decode_unlabelled(content: bytes) -> str:
     utf_8 = _decode_strictly(content, "utf-8")
     if utf_8 is not None:
@@ -136,6 +141,6 @@ def _decode_unlabelled(content: bytes) -> str:
         return content.decode("cp1252", errors=_KEEP)  # single letters among ASCII: a language of Western Europe
     from charset_normalizer import from_bytes
 
-    guess = from_bytes(content[:20_000]).best()
+    guess = from_bytes(content[:20_000], cp_isolation=_GUESSED).best()
     codec = find_codec(guess.encoding) if guess is not None else None
     return content.decode(codec or "cp1252", errors=_KEEP)

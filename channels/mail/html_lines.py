@@ -25,14 +25,14 @@ _BLOCKS: Final = {"address", "article", "aside", "blockquote", "body", "center",
                   "tfoot", "thead", "tr", "ul", "caption"}  # fmt: skip
 _SPACED: Final = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "pre", "table", "blockquote"}
 _QUOTE_CLASS: Final = re.compile(
-    r"(?:^|\s)(?:x_|ecx)?(?:yahoo_quoted|protonmail_quote|tutanota_quote|zmail_extra|zoho_quote|front-blockquote"
+    r"(?:^|\s)(?:x_|ecx|ydp\w{0,20}?)?(?:yahoo_quoted|protonmail_quote|tutanota_quote|zmail_extra|zoho_quote|front-blockquote"
     r"|hs_reply|freshdesk_quote|missive_quote|clean_bq|gmx_quote|quoted-text|quotedText|quoted_text|mailspring-quote"
     r"|AppleOriginalContents|skiff-mail-quote|reply_quote|wpm_quote|fm_quote"
     r"|ZohoMailQuote|helpscout-quote|kayako-quote|nylas-quote|cmailquote|bluemail_quote|edo-original-message)(?:\s|$)",
     re.IGNORECASE,
 )
 _QUOTE_ID: Final = re.compile(
-    r"^(?:x_)*(?:yahoo_quoted|OLK_SRC_BODY_SECTION|mail-editor-reference-message-container|isReplyContent|"
+    r"^(?:x_)*(?:ydp\w{0,20}?)?(?:yahoo_quoted|OLK_SRC_BODY_SECTION|mail-editor-reference-message-container|isReplyContent|"
     r"original-content|reply-intro|qt|_origbody_element|mailcontent_quote|qm_reply_quote)",
     re.IGNORECASE,
 )
@@ -217,22 +217,21 @@ def _state_in(page: _Page, element: Any) -> _State:
         depth, mark = depth + 1, Mark.QUOTED
     elif element.name == "blockquote":
         depth += 1
-    if mark is Mark.QUOTED:
-        pass
-    elif _ATTRIBUTION_CLASS.search(classes):
-        mark = Mark.ATTRIBUTION
-    elif (
-        _SIGNATURE.search(classes)
-        or _SIGNATURE_ID.search(ident)
-        or attributes.get("data-smartmail") == "gmail_signature"
-    ):
-        mark = Mark.SIGNATURE
+    if mark is not Mark.QUOTED:
+        mark = _own_mark(attributes, classes, ident) or mark
     if _BEGINS_ID.search(ident) or _BEGINS_CLASS.search(classes) or attributes.get("data-marker") == "__DIVIDER__":
         page.begins = True
     elif _OUTLOOK_RULE.search(attributes.get("style") or ""):
         page.rule()
     preformatted = before.preformatted or element.name == "pre"
     return _State(depth, mark, preformatted)
+
+
+def _own_mark(attributes: dict[str, str | None], classes: str, ident: str) -> Mark | None:
+    if _ATTRIBUTION_CLASS.search(classes):
+        return Mark.ATTRIBUTION
+    stated = attributes.get("data-smartmail") == "gmail_signature"
+    return Mark.SIGNATURE if stated or _SIGNATURE.search(classes) or _SIGNATURE_ID.search(ident) else None
 
 
 def _holds_quote(attributes: dict[str, str | None], classes: str, ident: str) -> bool:

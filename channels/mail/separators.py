@@ -121,7 +121,8 @@ def find_separator(lines: Sequence[Line], index: int, *, after_rule: bool) -> Se
     if _RULE.match(text) or _DASHED_WORDS.match(text):
         follows = _next_text(lines, index + 1)
         headers = _headers_at(lines, follows, after_rule=True) if follows is not None else 0
-        return Separator(Kind.HEADERS, (follows or 0) - index + headers) if headers else None
+        if follows is not None and headers:
+            return Separator(Kind.HEADERS, follows - index + headers)
     headers = _headers_at(lines, index, after_rule=after_rule)
     if headers:
         return Separator(Kind.HEADERS, headers)
@@ -201,7 +202,7 @@ def _reads_as_attribution(text: str) -> bool | None:
     """Whether a text is the line over a quote: True for surely, False for only where a marked quote follows."""
     dashed = _DASHED_WROTE.match(text)
     if dashed:
-        return bool(_TIME.search(text) or _ADDRESS.search(text))
+        return not _PRONOUN.search(text)
     text = re.sub(r"^-{1,5}\s*", "", text)
     if not _ENDS.search(text):
         return True if _reads_as_unended(text) else None
@@ -216,7 +217,7 @@ def _reads_as_attribution(text: str) -> bool | None:
         return len(text) < 300
     if address and (dated or timed) and (ends_in_verb or opening):
         return True
-    if ends_in_verb and dated and timed and (opening or text[:1].isdigit() or verb is not None):
+    if ends_in_verb and dated and timed:
         return not _PRONOUN.search(text) and (opening or text[:1].isdigit())
     if ends_in_verb and (address or (dated and opening)):
         return False

@@ -116,7 +116,7 @@ def test_names_of_attachments_are_never_paths(name: str) -> None:
         assert len(attachment.name) <= 150
 
 
-HUGE = 300_000
+HUGE = 60_000
 HOSTILE = {
     "one-word": "x" * HUGE,
     "quote-marks": ">" * HUGE,
@@ -142,7 +142,7 @@ def test_a_hostile_mail_is_read_in_the_time_that_its_length_takes(body: str) -> 
     read_mail(mail(body, subject="Undeliverable", sender=daemon))
     read_mail(mail(body, content_type="text/plain; format=flowed"))
     read_mail(html(body.replace("<", "<a href=x>"), subject=body[:50_000].replace("\n", " ")))
-    read_mail(html("<ol>" + "<li>x" * 20_000 + "<b><i>" * 2_000))
+    read_mail(html("<ol>" + "<li>x" * 5_000 + "<b><i>" * 500))
     read_mail(body.encode() + b"\nSubject: x\n\nHello")
     read_mail(
         multipart(

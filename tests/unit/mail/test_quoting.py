@@ -61,6 +61,7 @@ ATTRIBUTIONS = {
     "163.com": 'At 2025-05-05 10:12:00, "Support" <support@example.net> wrote:',
     "163.com-chinese": '在 2025-05-05 10:12:00，"Support" <support@example.net> 写道：',
     "zoho": "---- On Mon, 05 May 2025 10:12:00 +0200 Support <support@example.net> wrote ----",
+    "android-german": "---- Support schrieb ----",
     "notes-like": "Support <support@example.net> wrote on 05/05/2025 10:12:00 AM:",
 }
 
@@ -316,6 +317,8 @@ HTML_QUOTES = {
     "thunderbird": '<div class="moz-cite-prefix">Am 05.05.25 um 10:12 schrieb Support:<br></div>'
     f'<blockquote type="cite" cite="mid:x@example.net"><p>{ANSWER}</p></blockquote>',
     "yahoo": '<div id="yahoo_quoted_123" class="yahoo_quoted"><div>On Monday, May 5, 2025, Support wrote:</div>'
+    f"<div>{ANSWER}</div></div>",
+    "yahoo-new": '<div id="ydp4d8c1a2yahoo_quoted_99" class="ydp4d8c1a2yahoo_quoted"><div>Am Montag schrieb Support:</div>'
     f"<div>{ANSWER}</div></div>",
     "outlook-web": '<div id="appendonsend"></div><hr style="display:inline-block;width:98%" tabindex="-1"><div'
     ' id="divRplyFwdMsg" dir="ltr"><b>Lähettäjä:</b> Support &lt;support@example.net&gt;<br><b>Lähetetty:</b> 5. toukokuuta'
