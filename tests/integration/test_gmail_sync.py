@@ -766,9 +766,19 @@ async def test_who_confirmed_the_forms_address_goes_on_by_mail_in_the_same_conve
     system.gmail.deliver(a_mail("and now?", sender="Ada <ada@example.com>", in_reply_to=answer))
     await system.sync_once()
     rows = await system.rows("SELECT channel, body FROM messages WHERE direction = 'inbound' ORDER BY created_at")
-    assert [row["channel"] for row in rows] == ["web_form", "web_form"]
+    assert [row["channel"] for row in rows] == ["web_form", "email"]
     assert len(await conversations(system)) == 1
     await system.check(settled=False)
+
+
+async def test_an_absence_note_ends_no_conversation_of_the_form(system: MailSystem) -> None:
+    answer = await form_answered_by_mail(system, confirmed=True)
+    raw = a_mail("away", sender="Ada <ada@example.com>", in_reply_to=answer, Auto_Submitted="auto-replied")
+    system.gmail.deliver(raw)
+    await system.sync_once()
+    assert await system.answer() == 0
+    [row] = await system.rows("SELECT c.state, t.status FROM conversations c JOIN tickets t USING (conversation_id)")
+    assert (row["state"], row["status"]) == ("open", "in_progress")
 
 
 async def test_a_claimed_address_does_not_answer_into_the_form_of_whoever_claimed_it(system: MailSystem) -> None:

@@ -89,7 +89,7 @@ HOT: dict[tuple[str, str], tuple[list[Any], set[str]]] = {
     ),
     ("mails", "fetch_own"): ([str(_ONE), str(_ONE)], {"outbox_send_token_key", "mails_message_id"}),
     ("mails", "fetch_thread"): ([_ONE, _ONE], {"conversations_thread", "messages_conversation", "mails_conversation"}),
-    ("mails", "count_replies"): (["a@example.com", _ONE], {"customer_identifiers_value", "mails_root"}),
+    ("mails", "count_replies"): (["a@example.com", _ONE], {"customer_identifiers_key", "mails_root"}),
     ("escalations", "fetch_escalations"): (
         [None, ["open", "taken"], 500],
         {"escalations_live", "messages_conversation"},
