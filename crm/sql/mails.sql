@@ -27,7 +27,7 @@ WITH known AS (
 SELECT k.root_id, c.conversation_id, c.channel, c.thread_key, i.kind AS identifier_kind, i.value AS identifier_value,
        i.verified_at IS NOT NULL AS verified
 FROM known k
-LEFT JOIN messages m ON m.channel IN ('email', 'web_form') AND m.provider_message_id = k.provider_key AND m.direction = 'inbound'
+LEFT JOIN messages m ON m.channel = 'email' AND m.provider_message_id = k.provider_key AND m.direction = 'inbound'
 LEFT JOIN outbox o ON o.outbox_id = k.outbox_id
 LEFT JOIN conversations c ON c.conversation_id = coalesce(m.conversation_id, o.conversation_id)
 LEFT JOIN customer_identifiers i ON i.identifier_id = c.identifier_id
@@ -103,7 +103,7 @@ WITH thread AS (
     WHERE c.conversation_id = $1
 ), latest AS (
     SELECT x.* FROM messages m JOIN mails x ON x.provider_key = m.provider_message_id
-    WHERE m.conversation_id IN (SELECT conversation_id FROM thread) AND m.direction = 'inbound'
+    WHERE m.conversation_id IN (SELECT conversation_id FROM thread) AND m.channel = 'email' AND m.direction = 'inbound'
     ORDER BY m.created_at DESC LIMIT 1
 ), own AS (
     SELECT x.* FROM mails x
@@ -129,7 +129,7 @@ SELECT greatest((
 ), (
     SELECT count(*) FROM (
         SELECT DISTINCT m.conversation_id FROM mails x
-        JOIN messages m ON m.channel IN ('email', 'web_form') AND m.provider_message_id = x.provider_key AND m.direction = 'inbound'
+        JOIN messages m ON m.channel = 'email' AND m.provider_message_id = x.provider_key AND m.direction = 'inbound'
         WHERE x.root_id = $2
     ) AS related
     JOIN messages m ON m.conversation_id = related.conversation_id AND m.direction = 'outbound' AND m.author = 'fte'

@@ -771,6 +771,33 @@ async def test_who_confirmed_the_forms_address_goes_on_by_mail_in_the_same_conve
     await system.check(settled=False)
 
 
+async def test_an_absence_note_ends_no_conversation_of_the_form(system: MailSystem) -> None:
+    answer = await form_answered_by_mail(system, confirmed=True)
+    raw = a_mail("away", sender="Ada <ada@example.com>", in_reply_to=answer, Auto_Submitted="auto-replied")
+    system.gmail.deliver(raw)
+    await system.sync_once()
+    assert await system.answer() == 0
+    assert await form_standing(system) == ("open", "in_progress")
+
+
+async def test_a_message_over_the_cap_goes_to_people_within_the_forms_conversation(system: MailSystem) -> None:
+    answer = await form_answered_by_mail(system, confirmed=True)
+    system.intake._replies_per_hour = 0
+    system.gmail.deliver(a_mail("again", sender="Ada <ada@example.com>", in_reply_to=answer))
+    await system.sync_once()
+    assert await system.answer() == 0
+    assert len(await conversations(system)) == 1
+    assert await form_standing(system) == ("escalated", "escalated")
+
+
+async def form_standing(system: MailSystem) -> tuple[str, str]:
+    [row] = await system.rows(
+        "SELECT c.state, t.status FROM conversations c JOIN tickets t USING (conversation_id) "
+        "WHERE c.channel = 'web_form'"
+    )
+    return row["state"], row["status"]
+
+
 async def test_a_claimed_address_does_not_answer_into_the_form_of_whoever_claimed_it(system: MailSystem) -> None:
     """Its owner would write to a stranger, who holds the form's private link."""
     answer = await form_answered_by_mail(system, confirmed=False)

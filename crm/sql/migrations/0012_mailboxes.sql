@@ -1,8 +1,8 @@
 -- Mailboxes that are read, the mails themselves, and mail that no turn is to answer.
 
 -- One row per mailbox. cursor is the provider's history id up to which every mail is stored; null before the first
--- sync. Whoever syncs holds the lease under a new fence. hinted_at is the oldest hint that no sync has begun after. error and watch_error say why it
--- is not read, or not watched, and are empty when it is.
+-- sync. Whoever syncs holds the lease under a new fence. hinted_at is the oldest hint that no sync has begun after.
+-- error and watch_error say why it is not read, or not watched, and are empty when it is.
 CREATE TABLE mailboxes (
     mailbox           text PRIMARY KEY CHECK (mailbox <> '' AND mailbox = lower(mailbox)),
     mode              text NOT NULL CHECK (mode IN ('live', 'offline', 'needs_reauth')),
@@ -24,9 +24,9 @@ CREATE TABLE mailboxes (
 
 -- Every mail that was seen or is to be sent. provider_key is '<mailbox>/<the provider's id>', which for a customer's
 -- mail is the provider id of its message too; null until an outbound mail was sent. message_id is what the mail's own
--- header says, angle brackets included; rewritten_id what the provider made of it; thread_index Outlook's own thread. root_id is the first mail of those
--- that refer to each other, whoever wrote them. raw is kept for
--- what was found. outbox_id and conversation_id are those of a reply; a customer's mail has them by its message.
+-- header says, angle brackets included; rewritten_id what the provider made of it; thread_index Outlook's own thread.
+-- root_id is the first mail of those that refer to each other, whoever wrote them. raw is kept for what was found.
+-- outbox_id and conversation_id are those of a reply; a customer's mail has them by its message.
 CREATE TABLE mails (
     mail_id           uuid PRIMARY KEY DEFAULT uuidv7(),
     mailbox           text NOT NULL,
@@ -58,8 +58,8 @@ CREATE INDEX mails_root ON mails (root_id);
 CREATE INDEX mails_conversation ON mails (conversation_id, created_at) WHERE conversation_id IS NOT NULL;
 
 -- Accepts what no turn is to answer: the message is stored with its end at once, under fence 0, since no turn wrote it.
--- It brings no conversation back to life; one that it begins is closed. With p_for_people its conversation goes to
--- people, and this is what they read. SQLSTATE FT001 as for accept_message.
+-- It brings no conversation back to life; one that it begins is closed. A form's conversation goes on by mail, too.
+-- With p_for_people its conversation goes to people, and this is what they read. SQLSTATE FT001 as for accept_message.
 CREATE FUNCTION accept_suppressed(
     p_channel text, p_provider_message_id text, p_thread_key text,
     p_identifier_kind text, p_identifier_value text, p_verified boolean, p_name text,
@@ -82,7 +82,8 @@ BEGIN
 
     SELECT c.customer_id, c.conversation_id, t.ticket_id INTO r.customer_id, r.conversation_id, r.ticket_id
         FROM conversations c JOIN tickets t ON t.conversation_id = c.conversation_id
-        WHERE c.channel = p_channel AND c.thread_key = p_thread_key
+        WHERE c.thread_key = p_thread_key
+          AND c.channel = ANY (CASE p_channel WHEN 'email' THEN '{email,web_form}' ELSE ARRAY[p_channel] END)
         ORDER BY c.created_at DESC LIMIT 1;
     v_begun := NOT FOUND;
     IF v_begun THEN
