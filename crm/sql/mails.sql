@@ -103,7 +103,7 @@ WITH thread AS (
     WHERE c.conversation_id = $1
 ), latest AS (
     SELECT x.* FROM messages m JOIN mails x ON x.provider_key = m.provider_message_id
-    WHERE m.conversation_id IN (SELECT conversation_id FROM thread) AND m.channel = 'email' AND m.direction = 'inbound'
+    WHERE m.conversation_id IN (SELECT conversation_id FROM thread) AND m.direction = 'inbound'
     ORDER BY m.created_at DESC LIMIT 1
 ), own AS (
     SELECT x.* FROM mails x
