@@ -119,7 +119,8 @@ def test_samples_are_refused_where_they_do_harm() -> None:
     with pytest.raises(ConfigurationInvalid, match="production"):
         check_may_seed(production)
     twilio = {"twilio_account_sid": "AC1", "twilio_whatsapp_number": "+15550100999"}
-    for given in (twilio, {"gmail_credentials_path": "/credentials.json"}):
+    gmail = {"gmail_credentials_path": "/credentials.json", "FTE_GMAIL_MAILBOX": "support@example.com"}
+    for given in (twilio, gmail):
         with pytest.raises(ConfigurationInvalid, match="provider"):
             check_may_seed(Settings(**given))
 
