@@ -30,7 +30,7 @@ check: $(STAMP) ## Format, lint, types, layers, rendered files, unit tests
 
 test: check ## Check, then integration, serve and end-to-end tests
 	@$(MAKE) --no-print-directory .venv/browser
-	$(BIN)/pytest -q tests/integration
+	$(BIN)/pytest -q tests/integration -n 2 --dist loadfile
 	$(BIN)/pytest -q tests/serve
 	$(BIN)/pytest -q tests/eval tests/e2e
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from agent.errors import FteError
+from agent.errors import FteError, SignatureInvalid
 from agent.log_fields import add_log_fields
 from agent.records import Channel, ReportEffect
 from channels.whatsapp.inbound import parse_inbound
@@ -103,9 +103,12 @@ def _nothing_to_say() -> Response:
 
 async def _read_signed(request: Request, path: str) -> Form:
     """The form, when Twilio signed it. Raises SignatureInvalid before anything in it is looked at."""
+    signature = request.headers.get(SIGNATURE_HEADER, "")
+    if not signature:
+        raise SignatureInvalid(f"the request has no {SIGNATURE_HEADER}")
     if request.headers.get("content-type", "").lower().partition(";")[0].strip() != "application/x-www-form-urlencoded":
         raise NotAForm("the body must be sent as Content-Type: application/x-www-form-urlencoded")
     form = parse_form(await read_body(request, _FORM_MAX_BYTES))
     query = request.scope["query_string"].decode("latin-1")
-    services_of(request).whatsapp.check(path, query, form, request.headers.get(SIGNATURE_HEADER, ""))
+    services_of(request).whatsapp.check(path, query, form, signature)
     return form

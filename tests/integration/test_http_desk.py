@@ -252,8 +252,14 @@ async def test_operator_key_is_asked_for_on_everything_of_operators(
             assert response.headers["WWW-Authenticate"] == "Bearer"
             assert "ada@example.com" not in response.text
     description = (await client.get("/openapi.json")).json()
-    public = {"/", "/health", "/metrics", "/desk"}
+    public = {"/", "/health", "/metrics", "/desk", "/support/confirm"}
+    forged = await client.post("/support/confirm", json={"token": "forged", "mine": True})
+    assert forged.status_code == 404
+    signed = {target for target in description["paths"] if target.startswith("/webhooks/")}
+    assert signed == {"/webhooks/whatsapp", "/webhooks/whatsapp/status", "/webhooks/gmail"}
+    for target in signed:
+        assert (await client.post(target)).status_code == 403, f"{target} takes what nobody signed"
     for target, item in description["paths"].items():
         for method, operation in item.items():
             guarded = "security" in operation or target == "/support/submit" or (method, target) == SIGN_IN
-            assert guarded or target in public, f"{method} {target} is open to everybody"
+            assert guarded or target in public | signed, f"{method} {target} is open to everybody"

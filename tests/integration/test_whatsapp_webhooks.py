@@ -108,8 +108,10 @@ async def test_bad_input_is_422_and_names_the_field(
 
 
 async def test_what_is_no_form_is_415_and_what_is_too_much_413(client: httpx.AsyncClient) -> None:
-    assert (await client.post("/webhooks/whatsapp", json=fields())).status_code == 415
-    assert (await client.post("/webhooks/whatsapp", content=b"a=" + b"x" * 2_000_000, headers=FORM)).status_code == 413
+    signed = {SIGNATURE_HEADER: "x"}
+    assert (await client.post("/webhooks/whatsapp", json=fields(), headers=signed)).status_code == 415
+    much = await client.post("/webhooks/whatsapp", content=b"a=" + b"x" * 2_000_000, headers=FORM | signed)
+    assert much.status_code == 413
 
 
 async def test_without_postgres_twilio_is_asked_to_come_back(times: Times) -> None:
