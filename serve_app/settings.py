@@ -113,8 +113,9 @@ class Settings(BaseSettings):
     """Requests of the form an hour that name one e-mail address, before the next ones wait in quarantine."""
     form_per_address: int = Field(default=300, ge=1, validation_alias="FTE_FORM_PER_ADDRESS")
     """The same from one network address, which only trusted proxies tell."""
-    form_mail: bool = Field(default=True, validation_alias="FTE_FORM_MAIL")
-    """Whether the form's customers are asked to confirm their address, and then get the answers by mail too."""
+    form_mail_given: bool | None = Field(default=None, validation_alias="FTE_FORM_MAIL")
+    """Whether the form's customers are asked to confirm their address, and then get the answers by mail too. Not given:
+    where Gmail sends."""
     times: Times = Field(default=Times(), validation_alias="FTE_TIMES")
     """A JSON object of what differs from agent/times.py."""
 
@@ -202,6 +203,10 @@ class Settings(BaseSettings):
     def mail_folder(self) -> Path:
         """The mailbox of the offline mode."""
         return self.home / "mail"
+
+    @property
+    def form_mail(self) -> bool:
+        return bool(self.gmail_credentials_path) if self.form_mail_given is None else self.form_mail_given
 
     @property
     def push_audience(self) -> str:

@@ -191,3 +191,27 @@ def test_what_twilio_would_not_take_is_refused(
 def test_a_number_is_taken_with_its_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TWILIO_WHATSAPP_NUMBER", "whatsapp:+14155238886")
     assert Settings().twilio_whatsapp_number == "+14155238886"
+
+
+@pytest.mark.parametrize(
+    ("given", "mails"),
+    [
+        ({}, False),
+        ({"FTE_FORM_MAIL": "true"}, True),
+        ({"GMAIL_CREDENTIALS_PATH": "/credentials.json", "FTE_GMAIL_MAILBOX": "support@example.com"}, True),
+        (
+            {
+                "GMAIL_CREDENTIALS_PATH": "/credentials.json",
+                "FTE_GMAIL_MAILBOX": "support@example.com",
+                "FTE_FORM_MAIL": "false",
+            },
+            False,
+        ),
+    ],
+)
+def test_the_form_mails_where_gmail_sends_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], mails: bool
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert Settings().form_mail is mails
