@@ -18,11 +18,16 @@ from agent.errors import (
 )
 from agent.log_fields import LogFields, log_extra, log_fields
 from agent.ports import Sender, SplittingSender
-from agent.records import Channel, OutboxId, OutboxItem
+from agent.records import Channel, OutboxId, OutboxItem, OutboxKind
 from agent.times import Times
 from agent.workers.waking_loop import StopListening, WakingLoop
 
 _LOG = logging.getLogger(__name__)
+_DELIVERED = {
+    OutboxKind.MESSAGE: "a reply was delivered",
+    OutboxKind.COPY: "a reply was also sent by mail",
+    OutboxKind.CONFIRMATION: "an address was asked to confirm itself",
+}
 
 
 class OutboxStore(Protocol):
@@ -100,7 +105,7 @@ class DeliveryLoop(WakingLoop):
             await self._outbox.record_sent(sent, self._reported_on(sent))
             self._on_delivered()
             for item, _ in sent:
-                _LOG.info("a reply was delivered", extra=log_extra(**_fields_of(item)))
+                _LOG.info(_DELIVERED[item.kind], extra=log_extra(**_fields_of(item)))
         for end in ends:
             if isinstance(end, BaseException):
                 raise end
