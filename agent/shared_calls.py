@@ -26,7 +26,7 @@ class SharedCalls(Generic[Item, Answer]):
     """Who comes while `in_flight` calls are under way waits for the next one, together with the others.
 
     There is no timer: a lone request starts at once. A joint call that fails is repeated for each request alone when
-    `alone` says that its error is one request's own fault; any other error is everybody's.
+    `alone` says that its error is one request's own fault; any other error, and without it every one, is everybody's.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class SharedCalls(Generic[Item, Answer]):
         call: Callable[[list[Item]], Awaitable[Answer]],
         take: Callable[[Answer, slice], Answer] = _cut,
         *,
-        alone: type[Exception],
+        alone: type[Exception] | None = None,
         in_flight: int = 2,
         max_items: int = 32,
     ) -> None:
@@ -89,7 +89,7 @@ class SharedCalls(Generic[Item, Answer]):
         try:
             joint = await self._call([item for request in batch for item in request.items])
         except Exception as error:
-            if isinstance(error, self._alone) and len(batch) > 1:
+            if self._alone is not None and isinstance(error, self._alone) and len(batch) > 1:
                 for request in batch:
                     await self._answer([request])
                 return

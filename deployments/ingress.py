@@ -7,6 +7,7 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from agent.records import Channel
+from channels.gmail.local import address_of
 from channels.whatsapp.signature import WebhookDoor
 from crm.database import Database
 from crm.mailboxes import Mailboxes
@@ -17,7 +18,7 @@ from deployments.priority import take_a_session
 from deployments.probes import make_probes
 from deployments.startup import start_replica
 from deployments.web.app import create_app
-from deployments.web.pushes import address_of, receive_pushes
+from deployments.web.pushes import receive_pushes
 from deployments.web.services import FormLimits, connect_services
 
 
@@ -37,7 +38,7 @@ class Ingress:
         settings = start_replica(settings_factory)
         take_a_session()
         self._database = Database(settings.dsn(), settings.times, "fte-ingress")
-        mailbox = Mailboxes(self._database), address_of(settings)
+        mailbox = Mailboxes(self._database), address_of(settings.gmail_mailbox)
         self._services = connect_services(
             self._database,
             operator_key=settings.operator_key,

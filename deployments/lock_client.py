@@ -30,10 +30,6 @@ def shard_of(customer_id: CustomerId, shards: int) -> int:
 _RIDE_S = 0.05
 
 
-class _NobodysFault(Exception):
-    """Never raised: a call of a lock actor fails for all who share it."""
-
-
 class ActorLocks:
     """Implements ports.ConversationLocks. Actors are looked up or made on first use."""
 
@@ -122,9 +118,7 @@ class _Door:
     def __init__(self, actor: Any, deadline_s: float) -> None:
         self.actor = actor
         self._deadline_s = deadline_s
-        self._calls: SharedCalls[Hold, list[Answer]] = SharedCalls(
-            self._exchange, alone=_NobodysFault, in_flight=1, max_items=256
-        )
+        self._calls: SharedCalls[Hold, list[Answer]] = SharedCalls(self._exchange, in_flight=1, max_items=256)
         self._ended: list[Hold] = []
         self._farewell: asyncio.Task[None] | None = None
 

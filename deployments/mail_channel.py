@@ -11,7 +11,7 @@ from agent.records import Channel
 from agent.workers.waking_loop import StopListening
 from channels.gmail.client import GmailAccount, GmailClient
 from channels.gmail.intake import MailIntake, Wake
-from channels.gmail.local import LOCAL_AUTHSERV, LocalMailbox
+from channels.gmail.local import LOCAL_AUTHSERV, LocalMailbox, address_of
 from channels.gmail.loop import MailboxLoop
 from channels.gmail.mailbox import GMAIL_AUTHSERV, Mailbox
 from channels.gmail.sender import GmailSender
@@ -27,7 +27,6 @@ from crm.notifier import Notifier
 from crm.outbox import Outbox
 from crm.work import DESK_CHANNEL, WorkQueue
 from deployments.startup import ReplicaSettings
-from deployments.web.pushes import address_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class MailChannel:
 
 def open_mail_channel(settings: ReplicaSettings, database: Database, outbox: Outbox) -> MailChannel:
     """For one replica, on its event loop. Nothing is asked of Google yet."""
-    address = address_of(settings)
+    address = address_of(settings.gmail_mailbox)
     if not settings.gmail_credentials_path:
         local = LocalMailbox(settings.mail_folder, address)
         return MailChannel(StoredSender(Channel.EMAIL.value), _loop_over(local, settings, database), local)
@@ -57,7 +56,7 @@ def open_mail_channel(settings: ReplicaSettings, database: Database, outbox: Out
 def gmail_account(settings: ReplicaSettings) -> GmailAccount:
     return GmailAccount(
         credentials_path=Path(settings.gmail_credentials_path),
-        mailbox=address_of(settings),
+        mailbox=address_of(settings.gmail_mailbox),
         topic=settings.gmail_pubsub_topic,
         api_url=settings.gmail_api_url,
         units_per_minute=settings.gmail_units_per_minute,
@@ -71,7 +70,7 @@ def _loop_over(
     credentials_changed: Callable[[], bool] = lambda: False,
 ) -> MailboxLoop:
     authserv_id = LOCAL_AUTHSERV if not settings.gmail_credentials_path else GMAIL_AUTHSERV
-    address, offline = address_of(settings), not settings.gmail_credentials_path
+    address, offline = address_of(settings.gmail_mailbox), not settings.gmail_credentials_path
     store, mails, inbox, queue = (
         Mailboxes(database, poll_s=settings.gmail_poll_s),
         Mails(database),

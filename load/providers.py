@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 
 from pydantic import SecretStr
 
-from agent.records import Channel
 from channels.gmail.local import LOCAL_ADDRESS, LOCAL_AUTHSERV, put_mail
 from channels.gmail.local_push import make_push, sign_push
 from channels.whatsapp.signature import SIGNATURE_HEADER, Form, WebhookDoor
@@ -91,10 +90,6 @@ class Providers:
 def sid_of(seed: str) -> str:
     """A message id of Twilio's kind; the same seed gives the same."""
     return f"SM{hashlib.sha256(seed.encode()).hexdigest()[:32]}"
-
-
-def channel_of(request: Request) -> Channel:
-    return {WHATSAPP_PATH: Channel.WHATSAPP, MAIL_PATH: Channel.EMAIL, FORM_PATH: Channel.WEB_FORM}[request.path]
 
 
 def _compose(mail: Mail) -> bytes:

@@ -18,7 +18,7 @@ from typing import Any
 from agent.errors import BadInput, ConfigurationInvalid, NotFound
 from agent.records import Channel
 from channels.addresses import parse_email
-from channels.gmail.local import LOCAL_ADDRESS, LOCAL_AUTHSERV, put_mail
+from channels.gmail.local import LOCAL_AUTHSERV, address_of, put_mail
 from channels.gmail.local_push import make_push, sign_push
 from serve_app.commands.operator_door import ask
 from serve_app.settings import Settings
@@ -45,7 +45,7 @@ def push_of(settings: Settings, number: int) -> tuple[bytes, dict[str, str]]:
     if not key:
         raise ConfigurationInvalid("there is no key to sign a push with; start the system with `fte up` first")
     headers = {"Authorization": sign_push(key, settings.push_audience), "Content-Type": "application/json"}
-    return make_push(_mailbox_of(settings), number), headers
+    return make_push(address_of(settings.gmail_mailbox), number), headers
 
 
 def inbound_mails(address: str) -> Iterator[tuple[str, str]]:
@@ -74,7 +74,7 @@ def _compose(settings: Settings, address: str, name: str, text: str, subject: st
     domain = address.rpartition("@")[2]
     mail["Authentication-Results"] = f"{LOCAL_AUTHSERV}; dmarc=pass header.from={domain}"
     mail["From"] = formataddr((name, address))
-    mail["To"] = _mailbox_of(settings)
+    mail["To"] = address_of(settings.gmail_mailbox)
     mail["Subject"] = f"Re: {thread['subject']}" if thread else subject or text.splitlines()[0][:80]
     mail["Date"] = format_datetime(datetime.now(UTC))
     mail["Message-ID"] = make_msgid(domain=domain)
@@ -94,7 +94,3 @@ def _read_threads(folder: Path) -> dict[str, dict[str, str]]:
     file = folder / _THREADS
     threads: dict[str, dict[str, str]] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     return threads
-
-
-def _mailbox_of(settings: Settings) -> str:
-    return settings.gmail_mailbox or LOCAL_ADDRESS

@@ -23,6 +23,11 @@ _FILE = re.compile(r"^(\d{12})\.eml$")
 _PAGE = 100
 
 
+def address_of(configured: str) -> str:
+    """The mailbox that customers write to: the configured one, or where none is the local one."""
+    return configured or LOCAL_ADDRESS
+
+
 class LocalMailbox:
     """Implements mailbox.Mailbox over a folder."""
 

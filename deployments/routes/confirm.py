@@ -14,13 +14,11 @@ from agent.log_fields import log_extra
 from agent.records import TicketId
 from agent.service.hours import utc_now
 from channels.web_form.confirmation_page import render_confirmation_pages
-from channels.web_form.form_page import CONTENT_SECURITY_POLICY
-from channels.web_form.form_texts import choose_language
 from crm.confirmations import Answer
 from deployments.web.reference import error_responses, json_body
 from deployments.web.requests import read_json
 from deployments.web.services import services_of
-from deployments.web.static_files import StaticFile, answer_file
+from deployments.web.static_files import StaticFile, answer_page
 
 _LOG = logging.getLogger(__name__)
 _REFUSALS = {
@@ -57,13 +55,7 @@ def build_router() -> APIRouter:
     @router.get("/support/confirm", response_class=HTMLResponse)
     async def ask(request: Request, lang: str = "") -> Response:
         """The page behind the link of a confirmation mail. It confirms nothing: programs open links before people."""
-        language = choose_language(lang, request.headers.get("accept-language", ""), pages)
-        headers = {
-            "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-            "Content-Language": language,
-            "Vary": "Accept-Language",
-        }
-        return answer_file(request, pages[language], headers)
+        return answer_page(request, pages, lang)
 
     @router.post(
         "/support/confirm",

@@ -10,16 +10,14 @@ from fastapi.responses import HTMLResponse
 from agent.errors import NotFound
 from channels.web_form.confirmation_page import load_confirmation_files
 from channels.web_form.form_page import (
-    CONTENT_SECURITY_POLICY,
     ENTRY,
     Asset,
     load_modules,
     load_page_files,
     render_pages,
 )
-from channels.web_form.form_texts import choose_language
 from deployments.web.reference import REFERENCE_POLICY, render_reference
-from deployments.web.static_files import StaticFile, answer_file
+from deployments.web.static_files import StaticFile, answer_file, answer_page
 
 
 def build_router() -> APIRouter:
@@ -33,13 +31,7 @@ def build_router() -> APIRouter:
     @router.get("/", response_class=HTMLResponse)
     async def form(request: Request, lang: str = "") -> Response:
         """The support form, in the language of `lang` or else of the browser."""
-        language = choose_language(lang, request.headers.get("accept-language", ""), pages)
-        headers = {
-            "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-            "Content-Language": language,
-            "Vary": "Accept-Language",
-        }
-        return answer_file(request, pages[language], headers)
+        return answer_page(request, pages, lang)
 
     @router.get(f"/{ENTRY}", include_in_schema=False)
     async def element(request: Request) -> Response:

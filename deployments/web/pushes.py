@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from channels.gmail.local import LOCAL_ADDRESS
+from channels.gmail.local import address_of
 from channels.gmail.local_push import local_verifier
 from channels.gmail.push import GivenCertificates, GoogleCertificates, PushRules, PushVerifier
 from deployments.startup import ReplicaSettings
@@ -27,11 +27,6 @@ def receive_pushes(settings: ReplicaSettings) -> Pushes:
     """Google's, or offline those that are signed with this installation's own key."""
     if not settings.gmail_credentials_path:
         key = settings.local_push_key.get_secret_value()
-        return Pushes(address_of(settings), local_verifier(key, settings.push_audience))
+        return Pushes(address_of(settings.gmail_mailbox), local_verifier(key, settings.push_audience))
     rules = PushRules(settings.push_audience, settings.gmail_push_account)
-    return Pushes(address_of(settings), PushVerifier(rules, GoogleCertificates(settings.gmail_api_url)))
-
-
-def address_of(settings: ReplicaSettings) -> str:
-    """The mailbox that customers write to."""
-    return settings.gmail_mailbox or LOCAL_ADDRESS
+    return Pushes(address_of(settings.gmail_mailbox), PushVerifier(rules, GoogleCertificates(settings.gmail_api_url)))

@@ -10,6 +10,9 @@ from typing import Self
 
 from fastapi import Request, Response
 
+from channels.web_form.form_page import CONTENT_SECURITY_POLICY
+from channels.web_form.form_texts import choose_language
+
 _MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -39,6 +42,17 @@ def load_folder(folder: Path) -> dict[str, StaticFile]:
         for path in sorted(folder.rglob("*"))
         if path.suffix in _MEDIA_TYPES
     }
+
+
+def answer_page(request: Request, pages: Mapping[str, StaticFile], lang: str) -> Response:
+    """The page in the language of `lang`, or else of the browser."""
+    language = choose_language(lang, request.headers.get("accept-language", ""), pages)
+    headers = {
+        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+        "Content-Language": language,
+        "Vary": "Accept-Language",
+    }
+    return answer_file(request, pages[language], headers)
 
 
 def answer_file(request: Request, file: StaticFile, headers: Mapping[str, str] = _NO_HEADERS) -> Response:

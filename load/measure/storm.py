@@ -40,6 +40,7 @@ async def measure_storm(
 ) -> Section:
     """`before`: all that was sent to this system already, so that whatever else it holds is a finding."""
     plan = make_plan(texts, webhooks, DUPLICATES, seed)
+    unique = len(set(plan))
     figures = Figures(system.database)
     mark = await figures.mark()
     storm = Storm(Providers(system), plan)
@@ -54,7 +55,7 @@ async def measure_storm(
         acknowledged_s = time.perf_counter() - began
         await striking
         progress("until everything is answered")
-        settled = await _everything_answered(system, figures, len(set(plan)) + len(before))
+        settled = await _everything_answered(system, figures, unique + len(before))
         answered_s = time.perf_counter() - began
         await striker.settle()
     finally:
@@ -63,7 +64,6 @@ async def measure_storm(
     sent = [*storm.sent(), *(line.as_message(threads) for line in before)]
     found = await audit(system.database, sent, settled=settled, complete=True)
     recorded = await figures.recorded_since(mark)
-    unique = len(set(plan))
     findings = [*found.findings, *_not_back(striker.kills)]
     return Section(
         name="storm",

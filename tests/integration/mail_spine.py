@@ -193,3 +193,8 @@ async def mail_system(
         yield system
     finally:
         await client.close()
+
+
+async def bodies(system: MailSystem) -> list[str]:
+    rows = await system.rows("SELECT body FROM messages WHERE direction = 'inbound' ORDER BY created_at, message_id")
+    return [row["body"] for row in rows]

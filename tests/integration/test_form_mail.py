@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -14,7 +14,6 @@ from pydantic import SecretStr
 
 from agent.records import Accepted, Channel, IdentifierKind, Identity
 from agent.service.hours import utc_now
-from agent.times import Times
 from agent.workers.delivery import DeliveryLoop
 from channels.stored import StoredSender
 from channels.web_form.confirmation_mail import ConfirmationMails, ConfirmingSender
@@ -23,26 +22,13 @@ from crm.confirmations import Answer, Confirmations
 from crm.database import Database
 from crm.inbox import Inbox
 from crm.outbox import Outbox
-from tests.fakes.gmail_server import FakeGmail, serve_gmail
-from tests.integration.mail_spine import ADDRESS, MailSystem, a_mail, impatient, mail_system
+from tests.fakes.gmail_server import FakeGmail
+from tests.integration.mail_spine import ADDRESS, MailSystem, a_mail, mail_system
 from tests.integration.spine import form_message
 
 CUSTOMER = "ada@customer.example"
 TOKENS = ConfirmationTokens(SecretStr("a token secret of the tests"))
 MAILS = ConfirmationMails(TOKENS, "https://support.example.com", 7 * 24 * 3600)
-
-
-@pytest.fixture
-def gmail() -> Iterator[FakeGmail]:
-    with serve_gmail(FakeGmail(address=ADDRESS)) as gmail:
-        yield gmail
-
-
-@pytest.fixture
-async def mail_database(database_url: str, times: Times) -> AsyncIterator[Database]:
-    database = Database(database_url, impatient(times), "fte-test")
-    yield database
-    await database.close()
 
 
 class FormAndMail:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,16 +12,10 @@ from agent.channel_health import CheckResult, run_checks
 from channels.gmail.check import PushSetup, gmail_checks
 from channels.gmail.client import GmailAccount
 from channels.gmail.local_push import make_key
-from tests.fakes.gmail_server import FakeGmail, Fault, serve_gmail
+from tests.fakes.gmail_server import FakeGmail, Fault
 from tests.integration.mail_spine import ADDRESS, write_credentials
 
 PUSH = PushSetup("http://127.0.0.1:9", "push@a-project.iam.gserviceaccount.com", "an audience", 180)
-
-
-@pytest.fixture
-def gmail() -> Iterator[FakeGmail]:
-    with serve_gmail(FakeGmail(address=ADDRESS)) as gmail:
-        yield gmail
 
 
 @pytest.fixture

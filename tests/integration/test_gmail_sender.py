@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -11,7 +10,6 @@ import pytest
 
 from agent.errors import NeedsReauth, ProviderAway, ProviderBusy, SendAmbiguous, SendRejected
 from agent.records import OutboxItem
-from agent.times import Times
 from crm.database import Database
 from crm.desk import Desk
 from crm.outbox import Outbox
@@ -27,26 +25,7 @@ from tests.fakes.gmail_server import (
     Fault,
     serve_gmail,
 )
-from tests.integration.mail_spine import ADDRESS, MailSystem, a_mail, impatient, mail_system
-
-
-@pytest.fixture
-def gmail() -> Iterator[FakeGmail]:
-    with serve_gmail(FakeGmail(address=ADDRESS)) as gmail:
-        yield gmail
-
-
-@pytest.fixture
-async def mail_database(database_url: str, times: Times) -> AsyncIterator[Database]:
-    database = Database(database_url, impatient(times), "fte-test")
-    yield database
-    await database.close()
-
-
-@pytest.fixture
-async def system(mail_database: Database, gmail: FakeGmail, tmp_path: Path) -> AsyncIterator[MailSystem]:
-    async with mail_system(mail_database, gmail, tmp_path) as system:
-        yield system
+from tests.integration.mail_spine import ADDRESS, MailSystem, a_mail, mail_system
 
 
 async def ask(system: MailSystem, raw: bytes | None = None) -> None:

@@ -13,13 +13,14 @@ from agent.channel_health import ChannelMode, ChannelState
 from agent.errors import BadInput, ConfigurationInvalid
 from agent.records import Channel
 from agent.workers.delivery import DeliveryLoop
+from channels.gmail.local import address_of
 from channels.gmail.local_push import make_key
 from crm.database import Database
 from crm.mailboxes import Mailboxes
 from crm.outbox import Outbox
 from deployments.mail_channel import MailChannel, open_mail_channel
 from deployments.mail_state import mail_state_reader
-from deployments.web.pushes import address_of, receive_pushes
+from deployments.web.pushes import receive_pushes
 from serve_app.say_email import WEBHOOK, push_of, write_mail
 from serve_app.settings import Settings
 from tests.integration.http_spine import answer_due, http_client, services_for
@@ -112,6 +113,6 @@ async def test_a_live_mailbox_is_not_written_to(settings: Settings) -> None:
 async def test_the_mailbox_tells_how_it_stands(settings: Settings, database: Database, mail: MailChannel) -> None:
 
     await mail.loop._round()
-    read = mail_state_reader(Mailboxes(database), address_of(settings))
+    read = mail_state_reader(Mailboxes(database), address_of(settings.gmail_mailbox))
     state = await read(ChannelState(Channel.EMAIL, ChannelMode.OFFLINE))
     assert (state.mode, state.last_error, state.watch_expires_at) == (ChannelMode.OFFLINE, "", None)
