@@ -10,13 +10,14 @@ import email.utils
 import json
 import logging
 import random
+import re
 import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
 import openai
-from agents.exceptions import AgentsException
+from agents.exceptions import AgentsException, ModelBehaviorError
 from agents.items import ModelResponse, TResponseInputItem, TResponseStreamEvent
 from agents.model_settings import ModelSettings
 from agents.models.interface import Model
@@ -30,6 +31,7 @@ _LOG = logging.getLogger(__name__)
 _RETRIED = frozenset({408, 409, 425, 429})
 _OPERATORS = frozenset({401, 402, 403, 404})
 """A wrong key, an unpaid bill, a wrong model name: the operator's to repair. Customers are answered meanwhile."""
+_FAILED = re.compile(r"\bstatus=failed\b.*\bcode='(?:server_error|rate_limit_exceeded)'")
 _LEAST_S = 0.05
 """Less time than this is not worth a request."""
 
@@ -85,6 +87,8 @@ class RemoteModel(Model):
                 except Exception as error:
                     failure, pause_s = _as_ours(error), self._pause_s(error, attempt)
                     if pause_s is None or attempt == self._times.model_retries:
+                        if failure is error:
+                            raise
                         raise failure from error
                     _LOG.info("asking the language model again in %.1f s: %s", pause_s, failure)
                 await asyncio.sleep(pause_s)
@@ -117,11 +121,18 @@ def _is_transient(error: Exception) -> bool:
         return isinstance(error.__cause__, httpx2.ConnectTimeout)
     if isinstance(error, openai.APIStatusError):
         return error.status_code in _RETRIED or error.status_code >= 500
-    return isinstance(error, openai.APIConnectionError | NotJson | json.JSONDecodeError)
+    return _is_failed_response(error) or isinstance(error, openai.APIConnectionError | NotJson | json.JSONDecodeError)
+
+
+def _is_failed_response(error: Exception) -> bool:
+    """Whether Responses told of an outage with status 200; the SDK keeps its code in the error's words alone."""
+    return isinstance(error, ModelBehaviorError) and bool(_FAILED.search(str(error)))
 
 
 def _as_ours(error: Exception) -> Exception:
-    """Never with the server's words, which may quote a customer's."""
+    """Never with the server's words, which may quote a customer's; the SDK's own errors stay as they are."""
+    if _is_failed_response(error):
+        return ModelAway("the language model says that it failed", perhaps_billed=True)
     if isinstance(error, AgentsException | FteError):
         return error
     name = type(error).__name__

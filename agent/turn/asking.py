@@ -19,7 +19,8 @@ _LOG = logging.getLogger(__name__)
 async def ask_model(state: TurnState) -> None:
     """The intent of the model or of its fallback is in `state` after that.
 
-    Raises ModelMisbehaved, which ends the turn with a person, and DependencyAway of anything but the model.
+    Raises ModelMisbehaved, which ends the turn with a person, and DependencyAway of anything but the model; without
+    terms for the model, of the model too.
     """
     terms = state.services.model_terms
     state.meter = None if terms is None else ModelMeter(terms)
@@ -37,9 +38,10 @@ async def _ask(state: TurnState) -> None:
     try:
         await state.services.model_loop.run(state)
     except ModelAway as error:
-        if state.meter is not None:
-            cause = state.meter.fell_back(error)
-            _LOG.warning("a turn goes on without the language model (%s): %s", cause.value, error)
+        if state.meter is None:
+            raise
+        cause = state.meter.fell_back(error)
+        _LOG.warning("a turn goes on without the language model (%s): %s", cause.value, error)
         loop = state.services.fallback_loop
         goes_on = "a person is asked" if loop is None else "the offline answer stands in"
         state.record_step("language_model", {}, f"{error}; {goes_on}", began, {"kept": False})

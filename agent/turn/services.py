@@ -66,7 +66,7 @@ class TurnServices:
     opening_hours: HoursOf = no_hours
     clock: Callable[[], datetime] = utc_now
     model_terms: ModelTerms | None = None
-    """None for the offline model, which costs nothing and is never away."""
+    """None for the offline model, which costs nothing and is never away; and for who must know when a model is."""
 
     @cached_property
     def model_loop(self) -> ModelLoop:

@@ -257,6 +257,15 @@ async def test_an_outage_without_a_fallback_ends_with_a_person(server: FakeOpenA
     assert decision.reply
 
 
+async def test_a_failed_response_is_an_outage(server: FakeOpenAI) -> None:
+    failed = {"status": "failed", "error": {"code": "server_error", "message": SECRET}, "output": []}
+    server.behaviours = [spoil(**failed)]
+    decision = await ask(server, ModelApi.RESPONSES)
+    assert decision.model_use is not None
+    assert decision.model_use.fallback is FallbackCause.AWAY
+    assert len(server.asked) == 1 + PATIENT.model_retries
+
+
 async def test_nobody_listens() -> None:
     async with serve_openai(ANSWERS) as server:
         pass

@@ -499,13 +499,17 @@ async def test_a_turn_without_its_model_is_answered_by_the_fallback(name: str) -
     assert "language_model" in [call.name for call in decision.trace]
 
 
-@pytest.mark.parametrize("terms", [None, ModelTerms("some-model", 100)], ids=["none", "no fallback"])
-async def test_a_turn_without_its_model_and_fallback_goes_to_a_person(terms: ModelTerms | None) -> None:
+async def test_a_turn_without_its_model_and_fallback_goes_to_a_person() -> None:
     model = scripted(ModelStep.raise_error(ModelAway("away")))
-    decision = await run_turn(context(), services(model=model, model_terms=terms))
+    decision = await run_turn(context(), services(model=model, model_terms=ModelTerms("some-model", 100)))
     assert reason_of(decision) is ReasonCode.TOOL_FAILURE
     assert decision.escalation is not None
     assert "away" in decision.escalation.summary
+
+
+async def test_without_terms_an_outage_of_the_model_is_the_callers_matter() -> None:
+    with pytest.raises(ModelAway):
+        await run_turn(context(), services(model=scripted(ModelStep.raise_error(ModelAway("away")))))
 
 
 async def test_a_fallback_goes_on_from_the_searches_that_were_made() -> None:
