@@ -23,8 +23,8 @@ _SPARE_CORES = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """Replicas between `least` and `most`. `policy_kwargs` selects the queue-depth policy (JSON values only), which adds
-    none while fewer than `spare_cores` of the machine are idle."""
+    """Replicas between `least` and `most`. `policy_kwargs` selects the queue-depth policy (JSON values only), which
+    adds none while fewer than `spare_cores` of the machine are idle."""
 
     least: int = 1
     most: int = 1

@@ -69,8 +69,8 @@ async def measure_accept(
             f"the scheduled time. Beside the agents: these submissions wait, while {turns_per_s:.1f} turns/s of "
             f"messages stored before run, half of the sustained {sustained_per_s:.1f}/s. Backed up: every submission "
             f"is a turn too, and the agents run as fast as they can, while at least {min(before, after)} "
-            f"messages wait, from the {_UNDER_WAY}th turn on. Peak: {_PEAK_CONNECTIONS} connections, closed loop, turns "
-            "held back, alternating with an endpoint in the same Serve that parses and returns the same body."
+            f"messages wait, from the {_UNDER_WAY}th turn on. Peak: {_PEAK_CONNECTIONS} connections, closed loop, "
+            "turns held back, alternating with an endpoint in the same Serve that parses and returns the same body."
         ),
         figures=(
             _ack_figure("ack p99 at 50/s beside the agents", beside),
