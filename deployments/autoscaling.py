@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _SHORTEST_LOOK_S = 0.1  # the kernel counts in hundredths of a second
+_MEMORY_S = 8.0
 _STALE_AFTER_POLLS = 5
 _UNUSED_AFTER_POLLS = 15
 
@@ -29,20 +30,23 @@ def wanted_replicas(backlog: Backlog, current: int, per_replica: int, max_age_s:
 
 
 class IdleCores:
-    """How many cores of this machine were idle, on average, between two looks."""
+    """How many cores of this machine are idle: a moving average, so that one busy second hides no idle machine.
+
+    Looks in short succession count as one.
+    """
 
     def __init__(self) -> None:
         self._idle_s, self._at = self._read()
+        self._average = 0.0
 
     def look(self) -> float:
-        """The cores since the last look, or since this was made. At least a tenth of a second must lie between."""
         idle_s, at = self._read()
         elapsed_s = at - self._at
-        if elapsed_s < _SHORTEST_LOOK_S:
-            return 0.0
-        idle = (idle_s - self._idle_s) / elapsed_s
-        self._idle_s, self._at = idle_s, at
-        return idle
+        if elapsed_s >= _SHORTEST_LOOK_S:
+            weight = 1.0 - math.exp(-elapsed_s / _MEMORY_S)
+            self._average += weight * ((idle_s - self._idle_s) / elapsed_s - self._average)
+            self._idle_s, self._at = idle_s, at
+        return self._average
 
     def _read(self) -> tuple[float, float]:
         import psutil

@@ -19,7 +19,6 @@ from crm.work import DESK_CHANNEL, WorkQueue
 from deployments.background import BackgroundLoop
 from deployments.capacity import AgentCapacity
 from deployments.measures import ReplicaMeasures, of_database
-from deployments.priority import settle_down
 from deployments.startup import start_replica
 
 _DRAIN_S = 5.0
@@ -40,7 +39,6 @@ class Dispatcher:
         capacity = AgentCapacity(serve.get_replica_context().app_name, agent.deployment_name, turns_per_agent)
         self._watch = asyncio.create_task(capacity.watch(_CAPACITY_PERIOD_S))
         queue = WorkQueue(self._database)
-        await settle_down()
         self._dispatch = DispatchLoop(queue, self._run_turn, capacity.credits, times)
         self._background = BackgroundLoop("dispatcher", self._dispatch)
         self._measures = ReplicaMeasures(

@@ -18,7 +18,7 @@ TURNS_PER_AGENT = 32
 """How many turns the dispatcher gives one agent at a time; most of a turn is waiting."""
 
 # Beside a full machine a second agent took 20 % off the turns a second, and acknowledgements waited for it.
-_SPARE_CORES = 0.5
+_SPARE_CORES = 0.3
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,17 +76,22 @@ async def test_nothing_is_added_beside_full_cores(monkeypatch: pytest.MonkeyPatc
     await until(lambda: policy(context())[0] == 1)
 
 
-def test_idle_cores_are_counted_between_two_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_idle_cores_are_a_moving_average(monkeypatch: pytest.MonkeyPatch) -> None:
     now = SimpleNamespace(s=100.0, idle=1000.0, iowait=10.0)
     monkeypatch.setattr("psutil.cpu_times", lambda: SimpleNamespace(idle=now.idle, iowait=now.iowait))
     monkeypatch.setattr("deployments.autoscaling.time.monotonic", lambda: now.s)
     cores = IdleCores()
-    now.s, now.idle, now.iowait = 102.0, 1002.5, 10.5
-    assert cores.look() == pytest.approx(1.5)
-    now.s = 102.01
-    assert cores.look() == 0.0, "too soon to tell, which counts as none"
-    now.s, now.idle = 104.0, 1003.5
-    assert cores.look() == pytest.approx(0.5)
+
+    def pass_time(seconds: float, idle: float) -> float:
+        now.s += seconds
+        now.idle += 0.75 * idle * seconds
+        now.iowait += 0.25 * idle * seconds
+        return cores.look()
+
+    assert pass_time(60.0, 1.5) == pytest.approx(1.5, abs=0.01)
+    assert pass_time(0.01, 0.0) == pytest.approx(1.5, abs=0.01), "too soon to tell"
+    assert 1.0 < pass_time(2.0, 0.0) < 1.5, "two busy seconds"
+    assert pass_time(60.0, 0.0) == pytest.approx(0.0, abs=0.01)
 
 
 @pytest.mark.parametrize("factory", ["no_such_module:nothing", "serve_app.settings:no_such_function"])
