@@ -121,7 +121,8 @@ class ResolutionView:
 @dataclass(frozen=True, slots=True)
 class ConversationView:
     """A conversation with its last messages, outcomes and ends, each oldest first, what went by mail beside it and the
-    customer's other ones, newest first. `assigned_by` is who last assigned the category or the priority, if a person did."""
+    customer's other ones, newest first. `assigned_by` is who last assigned the category or the priority, if a person
+    did."""
 
     conversation_id: ConversationId
     ticket_id: TicketId

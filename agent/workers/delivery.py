@@ -74,7 +74,7 @@ class DeliveryLoop(WakingLoop):
         times: Times,
         batch: int = 32,
     ) -> None:
-        """`on_change` is called after each batch: some of it was delivered, or could not be, which a person must see."""
+        """`on_change` is called after each batch: some was delivered, or could not be, which a person must see."""
         super().__init__(
             times,
             beat_limit_s=(
