@@ -16,7 +16,9 @@ from agent.records import (
     ConversationId,
     ConversationState,
     CustomerId,
+    EscalationRequest,
     EscalationStatus,
+    MessageId,
     OutboxId,
     Plan,
     Priority,
@@ -31,11 +33,18 @@ _QUERIES = load_queries("desk")
 _ATTEMPTS = 3
 
 
+class _RehearsalEnds(Exception):
+    """Rolls a rehearsal's transaction back."""
+
+
 class Desk:
     """Every method raises DatabaseAway, and NotFound for what it is told to act on."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, rehearses: bool = False) -> None:
+        """One that `rehearses` does everything as it would be done, with every check, and takes it back at the end;
+        what changes the plan, and what was written elsewhere, it does not take back."""
         self._database = database
+        self._rehearses = rehearses
 
     async def take(self, conversation_id: ConversationId, operator: str, instead_of: str | None = None) -> None:
         """Take a conversation over; a second time by the same operator changes nothing.
@@ -46,12 +55,19 @@ class Desk:
             await self._take(connection, conversation_id, row, operator, instead_of)
 
     async def reply(
-        self, conversation_id: ConversationId, operator: str, text: str, idempotency_key: str | None = None
+        self,
+        conversation_id: ConversationId,
+        operator: str,
+        text: str,
+        idempotency_key: str | None = None,
+        *,
+        last_seen: MessageId | None = None,
     ) -> None:
         """Answer through the customer's channel, taking the conversation over where nobody has.
 
         The same key again changes nothing; with another text it raises Conflict, and so it does for a customer who
-        opted out.
+        opted out. With `last_seen`, the newest message that its writer knew, it does so too where another came since,
+        or a turn has not handled one yet.
         """
         token = _reply_token(conversation_id, idempotency_key)
         async with self._locked(conversation_id) as (connection, row):
@@ -64,6 +80,8 @@ class Desk:
                 raise Conflict(
                     "the customer has asked not to be written to here; until they write START nothing is sent"
                 )
+            if last_seen is not None:
+                await _check_nothing_new(connection, conversation_id, last_seen)
             await self._take(connection, conversation_id, row, operator)
             await connection.execute(_QUERIES["record_reply"], conversation_id, text, token, operator)
             await connection.execute(_QUERIES["record_event"], conversation_id, "replied", operator)
@@ -85,6 +103,26 @@ class Desk:
             )
             await connection.execute(_QUERIES["record_event"], conversation_id, "replied", operator)
         return OutboxId(outbox_id)
+
+    async def escalate(self, conversation_id: ConversationId, operator: str, request: EscalationRequest) -> None:
+        """Hand an open conversation to people; a customer who waits for an answer is told so by the next turn.
+
+        Raises Conflict when it is resolved, or with people already.
+        """
+        async with self._locked(conversation_id) as (connection, row):
+            if row["state"] == ConversationState.RESOLVED:
+                raise Conflict("the conversation is resolved; a new message of the customer reopens it")
+            if row["state"] == ConversationState.ESCALATED:
+                raise Conflict(f"{row['owner'] or 'a team'} has this conversation already")
+            await connection.execute(
+                _QUERIES["record_escalation"],
+                conversation_id,
+                request.reason_code.value,
+                request.team.value,
+                request.severity.value,
+                request.summary,
+            )
+            await connection.execute(_QUERIES["record_event"], conversation_id, "escalated", operator)
 
     async def hand_back(self, conversation_id: ConversationId, operator: str, note: str = "") -> None:
         """Give an escalated conversation back to the FTE. Raises Conflict when it is not escalated."""
@@ -119,16 +157,22 @@ class Desk:
             await connection.execute(_QUERIES["record_event"], conversation_id, "resolved", operator)
 
     async def triage(
-        self, conversation_id: ConversationId, operator: str, category: Category | None, priority: Priority | None
+        self,
+        conversation_id: ConversationId,
+        operator: str,
+        category: Category | None,
+        priority: Priority | None,
+        subject: str | None = None,
     ) -> None:
         """Assign what is not None. It stands until a person assigns anew, and ends no running turn."""
-        async with self._database.connection() as connection:
+        async with self._transaction() as connection:
             status: str = await connection.execute(
                 _QUERIES["record_triage"],
                 conversation_id,
                 category.value if category else None,
                 priority.value if priority else None,
                 operator,
+                subject,
             )
         if status.endswith(" 0"):
             raise NotFound("no such conversation")
@@ -160,6 +204,17 @@ class Desk:
         await connection.execute(_QUERIES["record_event"], conversation_id, "taken", operator)
 
     @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Connection]:
+        """A transaction that commits at its end, or is taken back there in a rehearsal."""
+        try:
+            async with self._database.transaction() as connection:
+                yield connection
+                if self._rehearses:
+                    raise _RehearsalEnds
+        except _RehearsalEnds:
+            return
+
+    @asynccontextmanager
     async def _locked(self, conversation_id: ConversationId) -> AsyncIterator[tuple[Connection, asyncpg.Record]]:
         """A transaction that holds the work row under a new fence, then the conversation.
 
@@ -167,7 +222,7 @@ class Desk:
         locked in sorted order only.
         """
         for _ in range(_ATTEMPTS):
-            async with self._database.transaction() as connection:
+            async with self._transaction() as connection:
                 customer_id: CustomerId | None = await connection.fetchval(_QUERIES["fetch_customer"], conversation_id)
                 if customer_id is None:
                     raise NotFound("no such conversation")
@@ -177,6 +232,14 @@ class Desk:
                     yield connection, row
                     return
         raise Conflict("the conversation is being merged; try again")
+
+
+async def _check_nothing_new(connection: Connection, conversation_id: ConversationId, last_seen: MessageId) -> None:
+    """Under the locks: nobody may get an answer to what the FTE is answering, or to what they no longer ask."""
+    if await connection.fetchval(_QUERIES["has_queued"], conversation_id):
+        raise Conflict("the customer's last message has not been handled yet; read the ticket again in a moment")
+    if await connection.fetchval(_QUERIES["fetch_last_message"], conversation_id) != last_seen:
+        raise Conflict("something was said since the ticket was read; read it again")
 
 
 def _check_owner(row: asyncpg.Record, operator: str) -> None:

@@ -75,6 +75,8 @@ class EvalCase:
     history: tuple[HistoryMessage, ...] = ()
     expected_action: str | None = None
     expected_reason: ReasonCode | None = None
+    expected_articles: tuple[str, ...] = ()
+    """Articles of which one is cited by a right answer."""
 
 
 def parse_cases(lines: Iterable[str]) -> list[EvalCase]:
@@ -100,7 +102,8 @@ def _parse_case(place: str, line: str) -> EvalCase:
         raise BadInput(place, "'history' must be a list of messages")
     parsed = tuple(_parse_history(f"{place}, history {n}", item) for n, item in enumerate(history, start=1))
     action, reason = _parse_expected(place, record)
-    return EvalCase(case_id, _parse_channel(place, record.get("channel")), text, parsed, action, reason)
+    channel = _parse_channel(place, record.get("channel"))
+    return EvalCase(case_id, channel, text, parsed, action, reason, _parse_articles(record))
 
 
 def _parse_channel(place: str, value: object) -> Channel:
@@ -145,6 +148,12 @@ def _parse_expected(place: str, record: Mapping[str, Any]) -> tuple[str | None, 
         return action, ReasonCode(reason) if reason is not None else None
     except ValueError as error:
         raise BadInput(place, f"'expected_reason' {reason!r} is no reason code") from error
+
+
+def _parse_articles(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """For figures only: whatever else a line has under this name is its owner's."""
+    articles = record.get("expected_articles")
+    return tuple(each for each in articles if isinstance(each, str)) if isinstance(articles, list) else ()
 
 
 async def case_context(case: EvalCase, sentiment: SentimentScorer, negative_threshold: float) -> TurnContext:

@@ -34,10 +34,10 @@ ON CONFLICT (conversation_id) WHERE status IN ('open', 'taken')
 DO UPDATE SET status = 'taken', taken_by = $2, taken_at = clock_timestamp()
 
 -- name: cancel_pending
--- Cancels what the FTE has written but not begun to send; a copy by mail follows its message.
+-- Cancels what the FTE has written but not begun to send, or holds; a copy by mail follows its message.
 -- $1 uuid: conversation
 UPDATE outbox SET state = 'cancelled', finished_at = now(), error = 'superseded'
-WHERE conversation_id = $1 AND author = 'fte' AND state = 'pending' AND kind = 'message'
+WHERE conversation_id = $1 AND author = 'fte' AND state IN ('pending', 'held') AND kind = 'message'
 
 -- name: record_ticket_status
 -- Sets the status of a conversation's ticket.
@@ -130,6 +130,24 @@ WHERE conversation_id = $1 AND status IN ('open', 'taken')
 -- $1 uuid: conversation
 SELECT EXISTS (SELECT FROM messages WHERE conversation_id = $1 AND direction = 'inbound' AND outcome_id IS NULL)
 
+-- name: fetch_last_message
+-- The newest message of a conversation that was not withheld.
+-- $1 uuid: conversation
+SELECT m.message_id FROM messages m
+LEFT JOIN outbox o ON o.message_id = m.message_id
+WHERE m.conversation_id = $1 AND (m.direction = 'inbound' OR o.state NOT IN ('cancelled', 'failed'))
+ORDER BY m.created_at DESC, m.message_id DESC
+LIMIT 1
+
+-- name: record_escalation
+-- Hands a conversation to people.
+-- $1 uuid: conversation
+-- $2 text: reason code
+-- $3 text: team
+-- $4 text: severity
+-- $5 text: summary
+SELECT escalate_to_people($1, $2, $3, $4, $5)
+
 -- name: record_event
 -- Appends what a person did.
 -- $1 uuid: conversation
@@ -139,16 +157,20 @@ INSERT INTO events (topic, key, payload)
 VALUES ('fte.escalations', $1::uuid::text, jsonb_build_object('conversation_id', $1::uuid, 'action', $2::text, 'operator', $3::text))
 
 -- name: record_triage
--- Assigns a ticket's category, its priority or both, and appends the event; nothing for an unknown conversation.
+-- Assigns a ticket's category, priority and subject, and appends the event; nothing for an unknown conversation.
 -- $1 uuid: conversation
 -- $2 text: category, null to leave it
 -- $3 text: priority, null to leave it
 -- $4 text: operator
+-- $5 text: subject, null to leave it
 WITH assigned AS (
     UPDATE tickets SET
+        subject = coalesce($5, subject),
         category = coalesce($2, category), category_assigned = category_assigned OR $2 IS NOT NULL,
         priority = coalesce($3, priority), priority_assigned = priority_assigned OR $3 IS NOT NULL,
-        assigned_by = $4, assigned_at = clock_timestamp(), updated_at = clock_timestamp()
+        assigned_by = CASE WHEN $2 IS NULL AND $3 IS NULL THEN assigned_by ELSE $4 END,
+        assigned_at = CASE WHEN $2 IS NULL AND $3 IS NULL THEN assigned_at ELSE clock_timestamp() END,
+        updated_at = clock_timestamp()
     WHERE conversation_id = $1
     RETURNING conversation_id, category, priority
 )

@@ -1,9 +1,10 @@
-"""`fte eval`: what the FTE would do with many messages, how often that is right, and how well its search finds."""
+"""`fte eval`: what the FTE would do with many messages, how often that is right, and how it changed."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,15 +12,17 @@ import typer
 
 from agent.errors import BadInput
 from serve_app.commands.batch_files import check_can_hold, read_lines, write_whole
+from serve_app.commands.progress import show_progress
 
 if TYPE_CHECKING:
-    from models.evaluation import EvalResult, Figures
+    from models.evaluation import EvalResult
     from models.evaluation_cases import EvalCase
-    from models.retrieval import RetrievalFigures, RetrievalQuestion
+    from models.metering import Prices
+    from serve_app.eval_report import Sets
+    from serve_app.settings import Settings
 
-
-# The project's own questions for the search; the other sets beside it are messages to decide.
-_RETRIEVAL_SET = "retrieval.jsonl"
+# The project's own sets beside the messages to decide.
+_RETRIEVAL_SET, _CONVERSATIONS = "retrieval.jsonl", "conversations.jsonl"
 
 
 def register(app: typer.Typer) -> None:
@@ -33,113 +36,118 @@ def evaluate(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Where the decisions go, a JSON line each. Default: stdout.")] = None,
     kb: Annotated[Path | None, typer.Option(help="A folder of articles instead of the shipped ones.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="A folder for report.html and report.json. Default: eval/ in FTE_HOME.")
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="The report.json to compare with. Default: the one in the report's folder.")
+    ] = None,
+    replays: Annotated[int, typer.Option(min=1, max=64, help="How often each conversation is replayed.")] = 4,
+    customer: Annotated[
+        str, typer.Option(help="Who plays the customers: script, or model (needs OPENAI_API_KEY).")
+    ] = "script",
+    prices: Annotated[
+        tuple[float, float] | None, typer.Option(help="Of a million tokens, input and output, for the cost.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The figures as JSON.")] = False,
 ) -> None:
     """Decide messages with the real pipeline, in this process and without storing anything.
 
     Cases that say expected_action (reply or escalate), and expected_reason, are scored. Without --cases the project's
-    own sets are, and its search is compared: by meaning alone, by words alone, and both.
+    own sets are: messages, search (by meaning, by words, and both), sentiment, and conversations, which are replayed.
+    The report says what got better or worse since the last run.
     """
-    from models.evaluation_cases import parse_cases
-    from models.retrieval import parse_questions
-    from serve_app.settings import CHECKOUT, load_settings
-
-    settings = load_settings()
-    own = CHECKOUT / "tests" / "eval"
-    files = [cases] if cases else sorted(file for file in own.glob("*.jsonl") if file.name != _RETRIEVAL_SET)
-    if not files:
-        raise BadInput("--cases", "give a file of cases, this installation has none of its own")
-    groups = {file: read_lines(file, parse_cases) for file in files}
-    questions = [] if cases or kb else read_lines(own / _RETRIEVAL_SET, parse_questions)
-    check_can_hold(out)
-    all_cases = [case for group in groups.values() for case in group]
-    results, modes = _measure(all_cases, questions, kb or settings.knowledge_dir / "articles")
-    if cases:
-        write_whole(out, "".join(f"{result.as_line()}\n" for result in results))
-    _report(groups, results, modes, as_json=as_json, quiet=cases is not None and out is None)
-
-
-def _measure(
-    cases: list[EvalCase], questions: list[RetrievalQuestion], articles: Path
-) -> tuple[list[EvalResult], dict[str, RetrievalFigures]]:
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from serve_app.evaluation import open_bench
     from serve_app.settings import load_settings
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        bars = {}
-
-        def show(stage: str, done: int, total: int) -> None:
-            if stage not in bars:
-                bars[stage] = progress.add_task(stage)
-            progress.update(bars[stage], completed=done, total=max(total, 1))
-
-        async def run() -> tuple[list[EvalResult], dict[str, RetrievalFigures]]:
-            async with open_bench(load_settings(), articles, show) as bench:
-                return await bench.decide(cases), await bench.compare(questions) if questions else {}
-
-        return asyncio.run(run())
-
-
-def _report(
-    groups: dict[Path, list[EvalCase]],
-    results: list[EvalResult],
-    modes: dict[str, RetrievalFigures],
-    *,
-    as_json: bool,
-    quiet: bool,
-) -> None:
-    """Figures by file, on stderr where the decisions themselves are on stdout."""
-    from models.evaluation import score_results
-
-    figures: dict[str, Figures] = {}
-    start = 0
-    for file, cases in groups.items():
-        figures[file.stem] = score_results(cases, results[start : start + len(cases)])
-        start += len(cases)
-    if as_json:
-        record: dict[str, Any] = {name: each.as_record() for name, each in figures.items()}
-        if modes:
-            record["retrieval"] = {mode: found.as_record() for mode, found in modes.items()}
-        typer.echo(json.dumps(record), err=quiet)
+    settings = load_settings()
+    articles = kb or settings.knowledge_dir / "articles"
+    check_can_hold(out)
+    if customer not in ("script", "model"):
+        raise BadInput("--customer", "must be script or model")
+    if cases is not None:
+        _decide_cases(settings, cases, out, articles, as_json=as_json)
         return
-    for name, each in figures.items():
-        if each.cases:
-            _show(name, each, err=quiet)
-    if modes:
-        _show_modes(modes)
+    sets = _read_own_sets(with_questions=kb is None)
+    folder = report or settings.home / "eval"
+    _evaluate_sets(settings, articles, sets, folder, baseline, replays, customer, _to_prices(prices), as_json=as_json)
 
 
-def _show(name: str, figures: Figures, *, err: bool) -> None:
-    from rich.console import Console
-    from rich.table import Table
+def _decide_cases(settings: Settings, file: Path, out: Path | None, articles: Path, *, as_json: bool) -> None:
+    """The batch contract: one line a case, in order; figures of those that are labelled."""
+    from models.evaluation import score_results
+    from models.evaluation_cases import parse_cases
+    from serve_app.eval_tables import show_figures
+    from serve_app.evaluation import decide_cases
 
-    table = Table("reason", "cases", "recall", "precision", title=f"{name}: {figures.cases} labelled cases")
-    for reason, row in figures.reasons.items():
-        table.add_row(reason, str(row["cases"]), _percent(row["recall"]), _percent(row["precision"]))
-    console = Console(stderr=err)
-    console.print(table)
-    console.print(
-        f"right {_percent(figures.accuracy)}; "
-        f"handed over of what must be {_percent(figures.escalation_recall)}, "
-        f"for the right reason {_percent(figures.reason_accuracy)}; "
-        f"handed over of what may be answered {_percent(figures.false_escalations)}\n"
+    cases: list[EvalCase] = read_lines(file, parse_cases)
+    with show_progress() as show:
+        results: list[EvalResult] = asyncio.run(decide_cases(cases, settings, articles, show))
+    write_whole(out, "".join(f"{result.as_line()}\n" for result in results))
+    # On stderr where the decisions themselves are on stdout.
+    figures, quiet = score_results(cases, results), out is None
+    if as_json:
+        typer.echo(json.dumps({file.stem: figures.as_record()}), err=quiet)
+    elif figures.cases:
+        show_figures(file.stem, figures.as_record(), err=quiet)
+
+
+def _read_own_sets(*, with_questions: bool) -> Sets:
+    """Raises BadInput for a set that cannot be read, and in an installation without any."""
+    from models.conversations import parse_conversations
+    from models.evaluation_cases import parse_cases
+    from models.moods import parse_moods
+    from models.retrieval import parse_questions
+    from serve_app.eval_report import Sets
+    from serve_app.settings import CHECKOUT
+
+    own = CHECKOUT / "tests" / "eval"
+    files = sorted(file for file in own.glob("*.jsonl") if file.name not in (_RETRIEVAL_SET, _CONVERSATIONS))
+    if not files:
+        raise BadInput("--cases", "give a file of cases, this installation has none of its own")
+    return Sets(
+        messages={file.stem: read_lines(file, parse_cases) for file in files},
+        # They name the shipped articles.
+        questions=read_lines(own / _RETRIEVAL_SET, parse_questions) if with_questions else [],
+        conversations=read_lines(own / _CONVERSATIONS, parse_conversations) if with_questions else [],
+        moods={file.stem: read_lines(file, parse_moods) for file in sorted((own / "sentiment").glob("*.jsonl"))},
     )
 
 
-def _show_modes(modes: dict[str, RetrievalFigures]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+def _evaluate_sets(
+    settings: Settings,
+    articles: Path,
+    sets: Sets,
+    folder: Path,
+    baseline: Path | None,
+    replays: int,
+    customer: str,
+    prices: Prices | None,
+    *,
+    as_json: bool,
+) -> None:
+    from models.report.comparison import compare_reports
+    from models.report.page import render_page
+    from serve_app.eval_report import evaluate_sets, find_last, read_report, write_report
+    from serve_app.eval_tables import show_report
 
-    names = {"dense": "dense alone", "text": "full text alone", "hybrid": "hybrid"}
-    questions = next(iter(modes.values())).questions
-    table = Table("search", "hit@1", "hit@5", "MRR", title=f"retrieval: {questions} questions")
-    for mode, figures in modes.items():
-        table.add_row(names[mode], _percent(figures.hit_at_1), _percent(figures.hit_at_5), f"{figures.mrr:.3f}")
-    Console().print(table)
+    before = find_last(folder) if baseline is None else read_report(baseline)
+    with show_progress() as show:
+        report: Mapping[str, Any] = asyncio.run(
+            evaluate_sets(settings, articles, sets, show, replays=replays, customer=customer, prices=prices)
+        )
+    comparison = compare_reports(report, before)
+    write_report(folder, report, render_page(report, comparison))
+    if as_json:
+        typer.echo(json.dumps({**report, "comparison": comparison}))
+    else:
+        show_report(report, comparison, folder / "report.html")
 
 
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{share:.1%}"
+def _to_prices(prices: tuple[float, float] | None) -> Prices | None:
+    from models.metering import Prices
+
+    if prices is None:
+        return None
+    if min(prices) < 0:
+        raise BadInput("--prices", "must not be negative")
+    return Prices(*prices)
