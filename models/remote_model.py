@@ -77,15 +77,24 @@ class RemoteModel(Model):
         *args: Any,
         **options: Any,
     ) -> ModelResponse:
-        """Raises ModelAway (ModelResting among them) and ModelMisbehaved, and AgentsException as the SDK does."""
+        """Raises ModelAway (ModelResting among them) and ModelMisbehaved, and AgentsException as the SDK does.
+
+        The usage's `requests` are those that the server may have worked on.
+        """
         settings = self._settings.resolve(model_settings)
+        lost = 0
         with self._breaker.call():
             for attempt in range(self._times.model_retries + 1):
                 try:
                     async with asyncio.timeout(self._patience_s()):
-                        return await self._inner.get_response(system_instructions, input, settings, *args, **options)
+                        answer = await self._inner.get_response(system_instructions, input, settings, *args, **options)
+                    answer.usage.requests = 1 + lost
+                    return answer
                 except Exception as error:
                     failure, pause_s = _as_ours(error), self._pause_s(error, attempt)
+                    if isinstance(failure, ModelAway):
+                        lost += failure.perhaps_billed
+                        failure = ModelAway(str(failure), perhaps_billed=lost > 0)
                     if pause_s is None or attempt == self._times.model_retries:
                         if failure is error:
                             raise

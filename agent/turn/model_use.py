@@ -75,9 +75,13 @@ class ModelMeter:
         self._use = replace(self._use, reservation_id=held, calls=self._use.calls + 1)
 
     def after_call(self, usage: Usage, ms: float) -> None:
-        """A server that tells no usage is believed to have taken what was estimated."""
+        """A server that tells no usage is believed to have taken what was estimated, and so is each request before the
+        one that it answered."""
+        read, written = self._estimate or (0, 0)
         told = usage.input_tokens + usage.output_tokens > 0
-        self._count((usage.input_tokens, usage.output_tokens) if told else self._estimate or (0, 0), ms)
+        lost = max(0, usage.requests - 1)
+        last = (usage.input_tokens, usage.output_tokens) if told else (read, written)
+        self._count((last[0] + lost * read, last[1] + lost * written), ms)
 
     def call_failed(self, error: Exception, ms: float) -> None:
         """What became of the call that was under way, when one was."""

@@ -71,6 +71,12 @@ async def test_a_server_that_tells_no_usage_is_counted_as_estimated() -> None:
     assert (meter.use.input_tokens, meter.use.output_tokens, meter.use.cost_micros) == (1000, 500, 7500)
 
 
+async def test_requests_that_were_lost_on_the_way_count_as_estimated() -> None:
+    meter = await meter_of(FakeLedger())
+    meter.after_call(Usage(requests=3, input_tokens=900, output_tokens=100, total_tokens=1000), 1.0)
+    assert (meter.use.calls, meter.use.input_tokens, meter.use.output_tokens) == (1, 2900, 1100)
+
+
 @pytest.mark.parametrize(
     ("error", "tokens"),
     [
