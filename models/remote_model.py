@@ -29,8 +29,9 @@ from models.breaker import Breaker
 
 _LOG = logging.getLogger(__name__)
 _RETRIED = frozenset({408, 409, 425, 429})
-_OPERATORS = frozenset({401, 402, 403, 404})
-"""A wrong key, an unpaid bill, a wrong model name: the operator's to repair. Customers are answered meanwhile."""
+_OPERATORS = frozenset({401, 402, 403, 404, 405})
+"""A wrong key, an unpaid bill, a wrong model name or interface: the operator's to repair. Customers are answered
+meanwhile."""
 _FAILED = re.compile(r"\bstatus=failed\b.*\bcode='(?:server_error|rate_limit_exceeded)'")
 _LEAST_S = 0.05
 """Less time than this is not worth a request."""
@@ -154,7 +155,9 @@ def _as_ours(error: Exception) -> Exception:
     if isinstance(error, openai.APIStatusError):
         status = error.status_code
         if status in _OPERATORS:
-            return ModelAway(f"the language model refuses us ({status}); check OPENAI_API_KEY and OPENAI_MODEL")
+            return ModelAway(
+                f"the language model refuses us ({status}); check OPENAI_API_KEY, OPENAI_MODEL, FTE_MODEL_API"
+            )
         if 300 <= status < 400:
             return ModelAway(f"the language model is elsewhere ({status}); check OPENAI_BASE_URL")
         if status in _RETRIED or status >= 500:

@@ -14,8 +14,8 @@ from load.system import System
 
 KNOWN_MODEL_S = 0.3
 OVERHEAD_LENGTHS = (20, 80, 256)
-_MESSAGES = 60
-_WARM_UP = 12
+_MESSAGES = 50
+_WARM_UP = 8
 _TARGET_TOKENS = 20
 
 

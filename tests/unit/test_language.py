@@ -142,7 +142,7 @@ async def test_a_busy_or_broken_server_is_asked_again(status: int) -> None:
     assert len(server.requests) == 3
 
 
-@pytest.mark.parametrize("status", [301, 307, 401, 402, 403, 404])
+@pytest.mark.parametrize("status", [301, 307, 401, 402, 403, 404, 405])
 async def test_what_only_the_operator_can_repair_is_away_and_not_asked_again(status: int) -> None:
     server = FakeServer(status)
     with pytest.raises(ModelAway, match="OPENAI_") as raised:
