@@ -34,8 +34,8 @@ test: check ## Check, then integration, serve and end-to-end tests
 	$(BIN)/pytest -q tests/serve
 	$(BIN)/pytest -q tests/eval tests/e2e
 
-eval: $(STAMP) ## Measure decisions and search on labelled sets
-	@$(BIN)/fte eval
+eval: $(STAMP) ## Measure decisions, search and conversations on labelled sets, without a language model
+	@OPENAI_API_KEY= $(BIN)/fte eval
 
 pods: $(STAMP) ## Try the manifests of k8s/ in stand-ins for pods (Linux, as root)
 	FTE_TEST_PODS=1 $(BIN)/pytest -q tests/serve/test_cluster_deploy.py
