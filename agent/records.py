@@ -107,6 +107,8 @@ class ReasonCode(StrEnum):
     """The customer's last word was an upset one, and nothing came since our answer."""
     NOT_SOLVED = "not_solved"
     """Asked whether a resolved request is solved, the customer said no."""
+    UNPROVEN_SENDER = "unproven_sender"
+    """Nobody vouches for who wrote a mail, and its address could not be asked to confirm itself."""
 
 
 class Team(StrEnum):
@@ -141,6 +143,8 @@ class OutcomeKind(StrEnum):
 
 
 class OutboxState(StrEnum):
+    HELD = "held"
+    """Written to an address that nobody has proved; it leaves when its owner confirms it."""
     PENDING = "pending"
     SENDING = "sending"
     SENT = "sent"

@@ -1,7 +1,8 @@
-"""An address that a form claimed, and what its owner says of it."""
+"""An address that a form or a mail claimed, and what its owner says of it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -10,7 +11,7 @@ import asyncpg
 
 from agent.errors import DatabaseAway
 from agent.records import ConfirmationId, ConversationId, OutboxKind, OutboxState, TicketId
-from crm.database import Database
+from crm.database import Connection, Database
 from crm.queries import load_queries
 
 _QUERIES = load_queries("confirmations")
@@ -55,6 +56,19 @@ class Letter:
     asked_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class LetterLine:
+    """A letter as an operator sees it beside the conversation."""
+
+    kind: OutboxKind
+    state: OutboxState
+    address: str
+    error: str | None
+    created_at: datetime
+    finished_at: datetime | None
+    confirmation: str | None
+
+
 class Confirmations:
     """Every method raises DatabaseAway."""
 
@@ -69,9 +83,35 @@ class Confirmations:
     async def confirm(self, confirmation_id: ConfirmationId) -> Answer:
         """The claim is proved. Where another customer has proved the same address, the claim's customer is merged into
         that one. CONFIRMED, REPEATED, or DECLINED, REVOKED, UNKNOWN when it can no longer be."""
+        answer = await self._prove("confirm_identifier", confirmation_id)
+        assert answer is not None, "the function says what became of it"
+        return answer
+
+    async def confirm_by_reply(self, conversation_id: ConversationId, message_ids: Sequence[str]) -> Answer | None:
+        """The claim of a conversation by mail is proved: a mail that its address sent names `message_ids`, and one of
+        them is a mail of ours there. None when it proves nothing, or is proved already."""
+        return await self._prove("confirm_by_reply", conversation_id, list(message_ids))
+
+    async def decline(self, confirmation_id: ConfirmationId) -> Answer:
+        """Somebody else wrote. DECLINED, REPEATED, or CONFIRMED, REVOKED, UNKNOWN when it can no longer be."""
+        answer = await self._call("decline_identifier", confirmation_id)
+        assert answer is not None, "the function says what became of it"
+        return answer
+
+    async def fetch_letters(self, conversation_id: ConversationId) -> list[Letter]:
+        """The latest first, at most 100."""
+        async with self._database.connection() as connection:
+            return await _fetch_letters(connection, conversation_id)
+
+    async def switch_mail(self, *, on: bool) -> None:
+        """Say whether answers of the form also go by mail from now on."""
+        async with self._database.connection() as connection:
+            await connection.execute(_QUERIES["switch_mail"], on)
+
+    async def _prove(self, query: str, *arguments: object) -> Answer | None:
         for _ in range(_ATTEMPTS):
             try:
-                return await self._call("confirm_identifier", confirmation_id)
+                return await self._call(query, *arguments)
             except asyncpg.UniqueViolationError:
                 continue
             except asyncpg.PostgresError as error:
@@ -79,21 +119,28 @@ class Confirmations:
                     raise
         raise DatabaseAway("the customer kept being merged; try again")
 
-    async def decline(self, confirmation_id: ConfirmationId) -> Answer:
-        """Somebody else wrote. DECLINED, REPEATED, or CONFIRMED, REVOKED, UNKNOWN when it can no longer be."""
-        return await self._call("decline_identifier", confirmation_id)
-
-    async def fetch_letters(self, conversation_id: ConversationId) -> list[Letter]:
-        """The latest first, at most 100."""
+    async def _call(self, query: str, *arguments: object) -> Answer | None:
         async with self._database.connection() as connection:
-            rows = await connection.fetch(_QUERIES["fetch_letters"], conversation_id, _LETTERS_MAX)
-        return [Letter(**{**row, "kind": OutboxKind(row["kind"]), "state": OutboxState(row["state"])}) for row in rows]
+            answer = await connection.fetchval(_QUERIES[query], *arguments)
+        return None if answer is None else Answer(answer)
 
-    async def switch_mail(self, *, on: bool) -> None:
-        """Say whether answers of the form also go by mail from now on."""
-        async with self._database.connection() as connection:
-            await connection.execute(_QUERIES["switch_mail"], on)
 
-    async def _call(self, query: str, confirmation_id: ConfirmationId) -> Answer:
-        async with self._database.connection() as connection:
-            return Answer(await connection.fetchval(_QUERIES[query], confirmation_id))
+async def fetch_letter_lines(connection: Connection, conversation_id: ConversationId) -> list[LetterLine]:
+    """The latest first, at most 100."""
+    return [
+        LetterLine(
+            kind=letter.kind,
+            state=letter.state,
+            address=letter.address,
+            error=letter.error,
+            created_at=letter.created_at,
+            finished_at=letter.finished_at,
+            confirmation=letter.confirmation,
+        )
+        for letter in await _fetch_letters(connection, conversation_id)
+    ]
+
+
+async def _fetch_letters(connection: Connection, conversation_id: ConversationId) -> list[Letter]:
+    rows = await connection.fetch(_QUERIES["fetch_letters"], conversation_id, _LETTERS_MAX)
+    return [Letter(**{**row, "kind": OutboxKind(row["kind"]), "state": OutboxState(row["state"])}) for row in rows]

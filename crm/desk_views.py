@@ -34,6 +34,7 @@ from agent.records import (
     TicketStatus,
 )
 from crm.attachments import Attachment, fetch_attachments
+from crm.confirmations import LetterLine, fetch_letter_lines
 from crm.customer_views import ConversationLine, fetch_lines
 from crm.database import Database
 from crm.queries import load_queries
@@ -48,8 +49,8 @@ _OTHERS_MAX = 20
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
-    """A message as an operator sees it. `delivery` is the outbox state of an outbound one, `operator` the person who
-    wrote it, if one did."""
+    """A message as an operator sees it. `delivery` is the outbox state of an outbound one, `delivery_error` why it
+    failed, `operator` the person who wrote it, if one did."""
 
     message_id: MessageId
     direction: Direction
@@ -60,6 +61,7 @@ class MessageView:
     sentiment: float | None
     outcome_id: OutcomeId | None
     delivery: OutboxState | None
+    delivery_error: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +120,9 @@ class ResolutionView:
 
 @dataclass(frozen=True, slots=True)
 class ConversationView:
-    """A conversation with its last messages, outcomes and ends, each oldest first, and the customer's other ones,
-    newest first. `assigned_by` is who last assigned the category or the priority, if a person did."""
+    """A conversation with its last messages, outcomes and ends, each oldest first, what went by mail beside it and the
+    customer's other ones, newest first. `assigned_by` is who last assigned the category or the priority, if a person
+    did."""
 
     conversation_id: ConversationId
     ticket_id: TicketId
@@ -144,6 +147,7 @@ class ConversationView:
     outcomes: Sequence[OutcomeView]
     escalations: Sequence[EscalationView]
     attachments: Sequence[Attachment]
+    letters: Sequence[LetterLine]
     quarantine: QuarantineView | None
     resolutions: Sequence[ResolutionView]
     other_conversations: Sequence[ConversationLine]
@@ -178,13 +182,16 @@ class DeskViews:
             outcomes = await connection.fetch(_QUERIES["fetch_outcomes"], conversation_id, _OUTCOMES_MAX)
             escalations = await connection.fetch(_QUERIES["fetch_conversation_escalations"], conversation_id)
             attachments = await fetch_attachments(connection, conversation_id)
+            letters = await fetch_letter_lines(connection, conversation_id)
             quarantine = await connection.fetchrow(_QUERIES["fetch_conversation_quarantine"], conversation_id)
             resolutions = await connection.fetch(
                 _RESOLUTION_QUERIES["fetch_resolutions"], conversation_id, _RESOLUTIONS_MAX
             )
             lines = await fetch_lines(connection, [row["customer_id"]], _OTHERS_MAX)
         others = [line for line in lines[row["customer_id"]] if line.conversation_id != conversation_id]
-        return _to_conversation(row, messages, outcomes, escalations, attachments, quarantine, resolutions, others)
+        return _to_conversation(
+            row, messages, outcomes, escalations, attachments, letters, quarantine, resolutions, others
+        )
 
     async def fetch_standing(self, conversation_id: ConversationId) -> ConversationStanding:
         """Raises NotFound."""
@@ -217,6 +224,7 @@ def _to_conversation(
     outcomes: Sequence[asyncpg.Record],
     escalations: Sequence[asyncpg.Record],
     attachments: Sequence[Attachment],
+    letters: Sequence[LetterLine],
     quarantine: asyncpg.Record | None,
     resolutions: Sequence[asyncpg.Record],
     others: Sequence[ConversationLine],
@@ -254,6 +262,7 @@ def _to_conversation(
         ],
         escalations=[_to_escalation(each) for each in reversed(escalations)],
         attachments=attachments,
+        letters=letters,
         quarantine=None if quarantine is None else _to_quarantine(quarantine),
         resolutions=[ResolutionView(**{**each, "kind": ResolutionKind(each["kind"])}) for each in resolutions],
         other_conversations=others,
@@ -271,6 +280,7 @@ def _to_message(row: asyncpg.Record) -> MessageView:
         sentiment=row["sentiment"],
         outcome_id=OutcomeId(row["outcome_id"]) if row["outcome_id"] else None,
         delivery=OutboxState(row["delivery"]) if row["delivery"] else None,
+        delivery_error=row["delivery_error"],
     )
 
 

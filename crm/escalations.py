@@ -30,8 +30,9 @@ LISTED_MAX = 500
 @dataclass(frozen=True, slots=True)
 class EscalationLine:
     """An escalation as the desk lists it. `reminders` is how often it was raised again because nobody took it, and
-    `raised_again_at` the last time. `waiting_since` is when the customer wrote what nobody has answered yet,
-    None when it is answered or the escalation has ended."""
+    `raised_again_at` the last time. `waiting_since` is when the customer wrote what nobody has answered yet, or when
+    the answer failed, None when it is answered or the escalation has ended. `undelivered_at` and `undelivered` are when
+    and why the latest reply failed that no person has made good by another one."""
 
     escalation_id: EscalationId
     conversation_id: ConversationId
@@ -54,6 +55,8 @@ class EscalationLine:
     raised_again_at: datetime | None
     last_message_at: datetime
     waiting_since: datetime | None
+    undelivered_at: datetime | None
+    undelivered: str | None
 
 
 class Escalations:
@@ -65,7 +68,8 @@ class Escalations:
     async def fetch(
         self, team: Team | None = None, statuses: Collection[EscalationStatus] = (), limit: int = LISTED_MAX
     ) -> list[EscalationLine]:
-        """Live ones first, gravest and oldest first; then closed ones, the latest first. No status means all."""
+        """Live ones first, of these what could not be delivered, then the gravest and oldest; then closed ones, the
+        latest first. No status means all."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
                 _QUERIES["fetch_escalations"],
@@ -106,4 +110,6 @@ def _to_line(row: asyncpg.Record) -> EscalationLine:
         raised_again_at=row["raised_again_at"],
         last_message_at=row["last_message_at"],
         waiting_since=row["waiting_since"],
+        undelivered_at=row["undelivered_at"],
+        undelivered=row["undelivered"],
     )

@@ -175,18 +175,21 @@ class Outbox:
     async def record_failed(self, item: OutboxItem, error: str) -> None:
         """End a send for good and hand its conversation to a person.
 
-        An address that cannot be asked to confirm itself, as one that was typed wrong, is nobody's work.
+        An address that cannot be asked to confirm itself, as one that was typed wrong, is nobody's work: the form's
+        page shows the answers. Who wrote by mail sees nothing there, so that a person looks.
         """
         async with self._database.transaction() as connection:
             conversation_id = await connection.fetchval(_QUERIES["lock_newest_conversation"], item.conversation_id)
             row = await connection.fetchrow(_QUERIES["record_failed"], item.outbox_id, item.lease, error)
-            if row is not None and OutboxKind(row["kind"]) is not OutboxKind.CONFIRMATION:
-                await connection.execute(
-                    _QUERIES["escalate_undeliverable"],
-                    conversation_id,
-                    row["outcome_id"],
-                    f"A reply could not be delivered: {error}",
-                )
+            if row is None:
+                return
+            asked = OutboxKind(row["kind"]) is OutboxKind.CONFIRMATION
+            if asked and Channel(row["channel"]) is not Channel.EMAIL:
+                return
+            what = "The sender could not be asked to confirm the address" if asked else "A reply could not be delivered"
+            await connection.execute(
+                _QUERIES["escalate_undeliverable"], conversation_id, row["outcome_id"], f"{what}: {error}"
+            )
 
     async def record_opted_out(self, item: OutboxItem) -> None:
         """End a send whose recipient opted out at the provider; nothing more goes to that identity."""

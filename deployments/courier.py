@@ -21,6 +21,7 @@ from crm.outbox import Outbox
 from crm.work import DELIVERED_CHANNEL, OUTBOX_CHANNEL, WorkQueue
 from deployments.background import BackgroundLoop
 from deployments.measures import ReplicaMeasures, of_database
+from deployments.priority import settle_down
 from deployments.providers import connect_providers
 from deployments.startup import start_replica
 
@@ -48,6 +49,7 @@ class Courier:
             Notifier(self._queue, DELIVERED_CHANNEL).notify,
             settings.times,
         )
+        await settle_down()
         loops = {"courier": delivery, **self._providers.loops}
         self._background = [BackgroundLoop(name, loop) for name, loop in loops.items()]
         self._measures = ReplicaMeasures(

@@ -10,7 +10,7 @@ from agent.ports import Sender
 from agent.records import Channel
 from agent.workers.waking_loop import StopListening
 from channels.gmail.client import GmailAccount, GmailClient
-from channels.gmail.intake import MailIntake, Wake
+from channels.gmail.intake import MailIntake, MailLimits, Wake
 from channels.gmail.local import LOCAL_AUTHSERV, LocalMailbox, address_of
 from channels.gmail.loop import MailboxLoop
 from channels.gmail.mailbox import GMAIL_AUTHSERV, Mailbox
@@ -18,6 +18,7 @@ from channels.gmail.sender import GmailSender
 from channels.gmail.sync import MailboxSync
 from channels.stored import StoredSender
 from crm.attachments import Attachments
+from crm.confirmations import Confirmations
 from crm.database import Database
 from crm.desk import Desk
 from crm.inbox import Inbox
@@ -25,7 +26,7 @@ from crm.mailboxes import MAIL_CHANNEL, Mailboxes
 from crm.mails import Mails
 from crm.notifier import Notifier
 from crm.outbox import Outbox
-from crm.work import DESK_CHANNEL, WorkQueue
+from crm.work import DESK_CHANNEL, OUTBOX_CHANNEL, WorkQueue
 from deployments.startup import ReplicaSettings
 
 
@@ -77,9 +78,21 @@ def _loop_over(
         Inbox(database),
         WorkQueue(database),
     )
-    wake = Wake(agents=Notifier(queue).notify, desks=Notifier(queue, DESK_CHANNEL).notify)
+    wake = Wake(
+        agents=Notifier(queue).notify,
+        desks=Notifier(queue, DESK_CHANNEL).notify,
+        couriers=Notifier(queue, OUTBOX_CHANNEL).notify,
+    )
     intake = MailIntake(
-        address, authserv_id, mails, inbox, Desk(database), Attachments(database), wake, settings.mail_replies_per_hour
+        address,
+        authserv_id,
+        mails,
+        inbox,
+        Desk(database),
+        Confirmations(database),
+        Attachments(database),
+        wake,
+        MailLimits(settings.mail_replies_per_hour, settings.mail_unproven_per_hour),
     )
 
     renew_s = settings.times.mailbox_lease_s / 4

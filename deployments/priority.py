@@ -52,7 +52,10 @@ async def start_beside_others(rank: int) -> None:
 
 
 async def settle_down() -> None:
-    """What it does when it has loaded: from now on it yields."""
+    """What a replica does when it has loaded and nobody waits for it any more than for a turn: from now on it yields.
+
+    Its thread yields, those that it starts later, and its session.
+    """
     yield_to_the_door()
     await asyncio.to_thread(take_a_session, nice=True)
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
+from models.irony import praises_a_fault
 from models.sentiment_lexicon import FEELINGS, MATTER, PHRASES, STRONG, VALENCES
 
 _COMPLAINING = -0.2
@@ -20,14 +21,17 @@ _EVENT_VALENCE = -0.5
 _HOW_TO_WEIGHT = 0.4
 _SHOUTING_WEIGHT = 1.4
 _KINDNESS_WEIGHT = 0.25
+# What praise of a fault counts for, whatever else is praised beside it.
+_IRONIC = -0.5
 _REPEATED_ANGER = 0.05
 # A text of megabytes has its mood in its first pages.
 _MAX_CHARS = 20_000
 _MAX_SENTENCE = 1_000
-# VADER lets a negation reach three words far. A turn of phrase has its own inside, and is not negated by the word
-# before: "my board won't load and nobody cares".
+# VADER lets a negation reach three words far, across a comma too. It ends with its clause ("did nothing, I'm furious"),
+# and a turn of phrase has its own inside: "my board won't load and nobody cares".
 _SHIELD = "qqs qqs qqs"
 
+_CLAUSE_END = re.compile(r"(?<=[,;:])\s+|\s+[-–—]+\s+")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|\n+")
 _STRAIGHT = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"'})
 _MANNERS = re.compile(
@@ -64,8 +68,11 @@ class LexiconSentiment:
 
     def score_text(self, text: str) -> float:
         """A message is as upset as its worst sentence, softened by its kindest; else it is their mean."""
-        sentences = _split_sentences(text[:_MAX_CHARS].translate(_STRAIGHT))
+        told = text[:_MAX_CHARS].translate(_STRAIGHT)
+        sentences = _split_sentences(told)
         scores = [score for score in map(self._score_sentence, _without_manners(sentences)) if score]
+        if praises_a_fault(told):
+            scores = [score for score in scores if score < 0] + [_IRONIC]
         if not scores:
             return 0.0
         complaints = [score for score in scores if score < _COMPLAINING]
@@ -84,7 +91,8 @@ class LexiconSentiment:
             phrased = pattern.sub(f" {_SHIELD} {word} ", phrased)
         found = phrased != said.lower()
         # VADER reads capitals as emphasis, so they are kept where no phrase was found.
-        score = float(self._analyzer.polarity_scores(phrased if found or shouted else said)["compound"])
+        clauses = _CLAUSE_END.sub(f" {_SHIELD} ", phrased if found or shouted else said)
+        score = float(self._analyzer.polarity_scores(clauses)["compound"])
         if shouted:
             score = max(-1.0, min(1.0, score * _SHOUTING_WEIGHT))
         return score * _HOW_TO_WEIGHT if STRONG not in phrased and _HOW_TO.search(said) else score

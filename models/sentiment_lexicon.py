@@ -41,7 +41,7 @@ MATTER = frozenset(
     exclude excluded excluding exclusion exclusive exhausted expel fail failed failing fails failure
     failures fair fake false fatal fault feature fire fires forbid forbidden forced forget forgot
     forgotten free freeze friend friendly gain ghost god gone goodness gun hand hard help helper hide
-    honest honestly hope hopes ignore ignored ill illegal improve improved improvement incident
+    honest honestly hope hopes horror horrors ignore ignored ill illegal improve improved improvement incident
     incomplete inconvenience inconvenient interested interrupt interrupted interruption invalid isolated
     issue issues join joke kill killed killer killing kills kind kindly lag lagging lags late launch
     leak leave leaving like likes limitation limited limits lol loose lose loses losing loss lost low lower
@@ -152,7 +152,9 @@ _STRONG = (
     r"\b(nobody|no one|noone|none of you) (ever |even |has |bothers to |here )*"
     r"(answers?|answered|repl(y|ies|ied)|responds?|responded|cares?|helps?|helped|listens?|reads?)\b",
     r"\byou (guys |people )?(never|don't ever|do not) (answer|reply|respond|listen|help|read|fix|care)\w*\b",
-    r"\byou don't care\b|\b(shittiest|crappiest|lousiest)\b|\bfor (god|heaven|christ|pete)'?s'? sake\b",
+    r"\byou (guys |people |all )?(clearly |obviously |plainly |simply |just |really |so |do )*(don't|dont|do not"
+    r"|couldn't) care\b"
+    r"|\b(shittiest|crappiest|lousiest)\b|\bfor (god|heaven|christ|pete)'?s'? sake\b",
     r"\bworst (\w+ )?(\w+ )?(ever|i|we|support|service|app|tool|software|update|experience|company|product|thing)\b",
     r"\bthanks for nothing\b|\bwit'?s'? end\b|\b(end|limit) of my (rope|tether|patience)\b|\bthe last straw\b",
     r"\bwhat (exactly |on earth )?(are|do) (we|i) (even )?pay(ing)? (you )?for\b|\bno no no\b|\bthis is (bs|bull\w*)\b",
@@ -180,8 +182,29 @@ _STRONG = (
     r"\bhow (hard|difficult) can (it|this|that) be\b|\bso (bad|poor|slow) (that )?(it|this)('s| is)\b",
     r"\b(my|our) (whole |entire )?(day|morning|week|weekend|evening|afternoon|demo|launch) "
     r"(is|was|has been|got) ruined\b",
+    r"\b(lose|losing|lost) (my|our) (mind|minds|nerves?|temper|sanity|will to live)\b|\b(tear|tearing|pull"
+    r"|pulling) (my|our) "
+    r"hair( out)?\b|\b(my|our) blood boils?\b|\bon my (last )?nerves?\b",
+    r"\b(throw|chuck|smash|hurl|kick) (my|the|this|that) (\w+ )?(laptop|computer|phone|screen|monitor|keyboard|pc"
+    r"|tablet)\b",
+    r"\b(not|never|no ?(one|body)|shouldn't|won't|can't|cannot|refuse|tired|have|having"
+    r"|had)\b.{0,20}\bput(ting)? up with\b",
+    r"\b(so|really|badly|seriously|completely|totally|utterly|feel|feeling|been|bitterly) let down\b"
+    r"|\b(lets?|letting) (me|us|everyone|my team|our team) down\b",
+    r"\bslow clap\b|\bhorror show\b|\b(a|an) (absolute |complete |total |utter )?(shambles|fiasco|travesty)\b",
+    r"[🤬😡😠👿🖕💩🤮]",
 )
 _COMPLAINT = (
+    r"\bbeyond (me|us|my understanding) (how|why|that|what)\b|\bwhy (does|do|must) (this|it|that|these"
+    r"|things) (always |"
+    r"constantly )?keeps? (on )?\w+ing\b|\bwhy do (i|we) (even )?bother\b",
+    r"\b(can't|cant|cannot|can not|hard to) believe\b(?!.{0,40}\b(good|great|easy|easily|fast|quick|quickly|nice|well"
+    r"|simple|helpful|amazing|lucky)\b)",
+    r"\b(not|less than|far from|hardly|anything but) (best |exactly |at all |very |terribly |all that |too |overly "
+    r"|particularly |really )?(pleased|thrilled|delighted|impressed|amused|chuffed|ideal|ecstatic)\b",
+    r"\b(so-called|so called)\b.{0,40}\b(nothing|not|worse|broke|broken|didn't|doesn't|useless)\b",
+    r"\b(leaves|left) (a lot|much|something|everything) to be desired\b|\bto put it (mildly|politely|nicely)\b",
+    r"[👎😤🙄😩😫]",
     r"\b(over and over|again and again|time and again|yet again)\b",
     r"\b(broken|down|failed|fails|crashed|crashes|wrong|gone|broke|same \w+) again\b",
     r"\b(nobody|no one) bothered\b|\bevery (single )?(day|time|week|morning) \w+ (fails|breaks|crashes|goes wrong)\b",
@@ -214,8 +237,27 @@ _PLEASED = (
     r"(again|now|fine|perfectly|great|like a charm|smoothly)\b",
     r"\bthat (did it|worked|fixed it|helped)\b|\bproblem (is )?(solved|gone|fixed)\b",
     r"\bno (problems?|issues?|worries|complaints?|rush|hurry)\b",
+    r"\b(can't|cant|cannot|can not|couldn't|could not) (thank|praise|recommend|fault|rate) (you|it|this|them"
+    r"|the \w+)( all| guys)?"
+    r"( \w+){0,3} (enough|highly|more)\b|\b(can't|cannot|could not|couldn't) fault\b",
+    r"\b(couldn't|could not|can't|cannot) be (any )?(happier|better|easier|simpler|more (pleased|satisfied"
+    r"|grateful))\b",
+    r"(^|\b(i|we)('ve| have)? )never (ever )?(had|seen|met|used|experienced|got|found|known) "
+    r"(such )?(an? )?(\w+ )?(better|good|great|fast|faster|friendly|friendlier|helpful|nicer|quick|smooth|smoother)\b",
+    r"\b(you|that|this|it|your \w+) (just |really |totally |have |has )?(made|saved) (my|our|the) (day|week|morning"
+    r"|evening"
+    r"|weekend|bacon|life|skin)\b|\b(saved|rescued) (me|us)\b(?! from (the )?(seeing|having))",
+    r"\bkiller (feature|app|tool|product|update)s?\b|\bnot (at all |half |too )?bad\b( at all)?|\bno complaints\b"
+    r"|\b(works?|worked|running|runs?) like (a charm|a dream|clockwork)\b",
+    r"\b(damn|bloody|insanely|crazy|stupidly|ridiculously|awfully|terribly|wickedly) (that's |that is |this is |it's )?"
+    r"(good|great|fast|quick|nice|easy|useful|handy|brilliant|well done|helpful|kind|impressive|cool)\b",
+    r"❤|[💖💕😍🥰🤩🥳🎉💯👏]",
 )
 _NEUTRAL = (
+    r"\b(would|could|might|may|'d) (also |really )?be (very |really |so |super )?"
+    r"(nice|great|good|lovely|helpful|cool|awesome|useful|handy|perfect|ideal)( if| to| when)\b",
+    r"\bmy bad\b|\bbad (requests?|gateway|file|format|credentials|data|rows?|links?|ideas?|lines?|cells?|values?|url"
+    r"|address|luck)\b",
     r"\b(sorry|apolog\w+|forgive me)( (for|that|if|about|i|my|was|were|being|been|so|a|bit|the|got|sounded)){1,6} "
     r"(upset|rude|angry|harsh|grumpy|mad|impolite|impatient|tone|outburst)\b",
     r"\bdisaster[ -](recovery|plan\w*|response|relief|drills?|management|preparedness)\b",

@@ -78,6 +78,7 @@ class Settings(BaseSettings):
     gmail_units_per_minute: float = Field(default=6000.0, ge=600.0, validation_alias="FTE_GMAIL_UNITS_PER_MINUTE")
     """Gmail's quota of the mailbox, of which less is used at any time."""
     mail_replies_per_hour: int = Field(default=20, ge=1, validation_alias="FTE_MAIL_REPLIES_PER_HOUR")
+    mail_unproven_per_hour: int = Field(default=60, ge=1, validation_alias="FTE_MAIL_UNPROVEN_PER_HOUR")
     """To one address and in one thread, before a person is asked instead: two machines may be answering each other."""
     twilio_account_sid: str = ""
     """Empty means WhatsApp's offline mode: what goes out is recorded, and webhooks are signed with a local token."""

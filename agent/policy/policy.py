@@ -8,8 +8,9 @@ matches, and a keyword in an ordinary question does not.
 from __future__ import annotations
 
 import asyncio
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -34,8 +35,11 @@ _CLEAR_MARGIN = 0.32
 _CLEAR_PARTS = 4
 # Among reasons that lead by this much the order of the rules decides, else the largest lead.
 _FIRM = 0.3
-# 'an automation called "Terminate contract"': a name says nothing of what its writer wants.
-_NAMED = re.compile(r"\b(called|named|titled) (['\"]).{1,60}?\2")
+# 'an automation called "Terminate contract"', "a list 'cancelled services'": a name says nothing of the writer's wish.
+_NAMED = re.compile(
+    r"\b(called|named|titled|labell?ed|tagged|tasks?|cards?|boards?|lists?|columns?|labels?|tags?|fields?|templates?"
+    r"|projects?|workspaces?|stages?|status|automations?|forms?) (['\"]).{1,60}?\2"
+)
 # What an upset message is near to whatever it is about.
 _MOODS = frozenset({ReasonCode.ABUSIVE_LANGUAGE, ReasonCode.CHURN_RISK})
 
@@ -107,6 +111,11 @@ class EscalationPolicy:
         return self._model_id
 
     @property
+    def meaning_threshold(self) -> float:
+        """The lead over the ordinary from which a reason counts as meant."""
+        return self._meaning_threshold
+
+    @property
     def negative_threshold(self) -> float:
         """The sentiment below which an exchange counts as upset."""
         return self._rules.negative_threshold
@@ -172,12 +181,34 @@ class EscalationPolicy:
         models = self._rules.embedding_models
         return models.get(model_id, models["other"])
 
+    def lead(self, text: str, embeddings: Embeddings) -> float:
+        """How far the nearest reason leads the ordinary, wording included: what the threshold is held against.
+
+        -inf for small talk, which has no reason. `embeddings` as for `immediate`, of the exemplars' model. The shortcut
+        of `is_clear` is not taken.
+        """
+        if small_talk(text) is not None:
+            return -math.inf
+        return max(max(judged.scores.values()) for judged in self._judge(text, embeddings))
+
     def _hits(self, text: str, embeddings: Embeddings) -> Iterator[_Hit]:
         """Every rule that matches somewhere in the message."""
-        parts = self.parts(text)
         if embeddings.model_id != self._model_id:
-            yield from self._hits_by_wording(parts or (text,))
+            yield from self._hits_by_wording(self.parts(text) or (text,))
             return
+        for judged in self._judge(text, embeddings):
+            scores, worded = judged.scores, judged.worded
+            best = max(scores, key=lambda label: scores[label])
+            for label in {best, *worded}:
+                if scores[label] >= self._meaning_threshold:
+                    like = self._classifier.nearest(label, judged.part, judged.vector)
+                    words = f"wording {worded[label]!r}, " if label in worded else ""
+                    evidence = f"{words}like {like!r} ({scores[label]:+.2f})"
+                    yield _Hit(ReasonCode(label), scores[label], evidence, worded=label in worded)
+
+    def _judge(self, text: str, embeddings: Embeddings) -> Iterator[_Judged]:
+        """The whole of a message, and its parts where their vectors are given."""
+        parts = self.parts(text)
         if len(embeddings.vectors) != 1 + len(parts):
             parts = ()
         vectors = embeddings.vectors[: 1 + len(parts)]
@@ -190,13 +221,7 @@ class EscalationPolicy:
                 label: lead + (self._rules.wording_bonus if label in worded else 0.0)
                 for label, lead in zip(self._classifier.labels, row.tolist(), strict=True)
             }
-            best = max(scores, key=lambda label: scores[label])
-            for label in {best, *worded}:
-                if scores[label] >= self._meaning_threshold:
-                    like = self._classifier.nearest(label, part, vector)
-                    words = f"wording {worded[label]!r}, " if label in worded else ""
-                    evidence = f"{words}like {like!r} ({scores[label]:+.2f})"
-                    yield _Hit(ReasonCode(label), scores[label], evidence, worded=label in worded)
+            yield _Judged(part, vector, worded, scores)
 
     def _hits_by_wording(self, parts: Sequence[str]) -> Iterator[_Hit]:
         for part in parts:
@@ -208,6 +233,16 @@ class EscalationPolicy:
         sentences = [_NAMED.sub(r"\1 it", normalise(sentence)) for sentence in split_sentences(part)]
         found = ((rule.reason.value, rule.search(sentence)) for rule in self._compiled for sentence in sentences)
         return {label: words for label, words in found if words is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A part of a message: the wording found in it by rule, and how far each rule leads the ordinary."""
+
+    part: str
+    vector: Float32Array
+    worded: Mapping[str, str]
+    scores: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)

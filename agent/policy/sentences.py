@@ -7,6 +7,15 @@ import re
 MAX_PARTS = 16
 
 _SENTENCE_END = re.compile(r"(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\betc\.)(?<=[.!?…;])\s+")
+# Where one wish ends and another begins within a sentence: "how do I add a checklist, and what would we pay for ten?"
+_NEXT_WISH = re.compile(
+    r"(?:[,;]\s+|\s+[-–—]\s*|\s+)(?:and (?:also )?|oh and |also,? |plus |but )+"
+    r"(?=(?:what|how|where|when|who|which|why|can|could|would|do|does|please|pls"
+    r"|(?:i|we)(?:'d| would| want| need|'m| am|'re| are| see| cannot| can't| was| were)|you)\b)"
+    r"|\s+(?=(?:\d|q\d)\)\s)",
+    re.IGNORECASE,
+)
+_LEAST_WISH = 6
 _STRAIGHT = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "\u00a0": " "})  # fmt: skip
 _SPACES = re.compile(r"\s+")
 _WORD = re.compile(r"\w+")
@@ -26,16 +35,29 @@ def split_sentences(text: str) -> list[str]:
 def split_parts(text: str) -> tuple[str, ...]:
     """What of a message of several sentences is worth judging apart, at most MAX_PARTS, in order.
 
-    A message of one sentence has none: its own vector says all. Very short sentences say too little alone
-    and join the one before; beyond the limit neighbours are joined, so that nothing goes unread.
+    A sentence of several wishes is as many parts. A message of one wish has none: its own vector says all. Very short
+    parts say too little alone and join the one before; beyond the limit neighbours are joined, so that nothing goes
+    unread.
     """
     joined: list[str] = []
-    for sentence in split_sentences(text):
-        if joined and len(_WORD.findall(sentence)) < 3:
-            joined[-1] += f" {sentence}"
+    for wish in (wish for sentence in split_sentences(text) for wish in _split_wishes(sentence)):
+        if joined and len(_WORD.findall(wish)) < 3:
+            joined[-1] += f" {wish}"
         else:
-            joined.append(sentence)
+            joined.append(wish)
     if len(joined) < 2:
         return ()
     size = -(-len(joined) // MAX_PARTS)
     return tuple(" ".join(joined[start : start + size]) for start in range(0, len(joined), size))
+
+
+def _split_wishes(sentence: str) -> list[str]:
+    """The wishes that a sentence strings together, each of a few words at least."""
+    wishes: list[str] = []
+    start = 0
+    for gap in _NEXT_WISH.finditer(sentence):
+        before, after = sentence[start : gap.start()], sentence[gap.end() :]
+        if min(len(_WORD.findall(before)), len(_WORD.findall(after))) >= _LEAST_WISH:
+            wishes.append(before)
+            start = gap.end()
+    return [*wishes, sentence[start:]]

@@ -51,7 +51,8 @@ _PHRASES: dict[Remark, str] = {
         r"(many |huge |big )?thanks?( you)?( (so|very) much| a (lot|ton|bunch|million)| again| in advance"
         r"| for (your |the |all )?(quick |fast |great )*"
         r"(your )?(help|reply|response|answer|support|time|assistance|info|information|explaining|clarifying))*"
-        r"|thx|thks|tks|ty|tysm|tyvm|tnx|merci( beaucoup)?|(muchas )?gracias|danke( schon)?|vielen dank|grazie( mille)?"
+        r"|thx|thks|tks|ta|ty|tysm|tyvm|tnx|merci( beaucoup)?|(muchas )?gracias|danke( schon)?|vielen dank"
+        r"|grazie( mille)?"
         r"|(muito )?obrigad[oa]|bedankt|tack|shukran|cheers"
         r"|much appreciated|(i )?(really )?appreciate (it|that|your help|the help)|(you('re"
         r"| are)|(u|you guys|u guys)( are| r)?|ur) (the best|amazing|awesome|great|a star|a lifesaver|rock)"
@@ -62,10 +63,15 @@ _PHRASES: dict[Remark, str] = {
     Remark.GOODBYE: (
         r"(good ?)?bye( bye)?|see (you|ya)( later| soon)?|have a (great|good|nice|lovely) (one|day|evening|weekend"
         r"|night|afternoon)"
-        r"|take care|good ?night|that('s| is| will be|'ll be) all( for now| i needed)?|talk (to you )?(later|soon)"
+        r"|take care|good ?night|(that('s| is| will be|'ll be)|thats) all( for now| i needed)?|talk (to you )?(later"
+        r"|soon)"
         r"|you too|adios|au revoir|tschuss|arrivederci|tchau|(cu|ttyl|cya)"
     ),
     Remark.ACKNOWLEDGED: (
+        r"(that('s| is)|thats) (fine|ok(ay)?|all ?right|enough|not necessary|not needed)( (by|for|with) me)?"
+        r"|not necessary|no need|(i am |i'm |im )?sorry (for|about) (my|the) (tone|outburst|rudeness|confusion"
+        r"|language|delay"
+        r"|misunderstanding|mistake|noise)( before| earlier| just now)?|"
         r"ok(ay|ie)?|k|kk|got it|understood|i see|noted|sure|alright|all right|makes sense|will do|i('ll"
         r"| will) (try|do|check) (it|that|this)?( out| now)?"
         r"|let me (try|check|see|have a look)( (it|that|this))?( out)?|hm+"

@@ -70,10 +70,11 @@ class DeliveryLoop(WakingLoop):
         outbox: OutboxStore,
         senders: Mapping[Channel, Sender],
         listen: Listen,
-        on_delivered: Callable[[], None],
+        on_change: Callable[[], None],
         times: Times,
         batch: int = 32,
     ) -> None:
+        """`on_change` is called after each batch: some was delivered, or could not be, which a person must see."""
         super().__init__(
             times,
             beat_limit_s=(
@@ -88,7 +89,7 @@ class DeliveryLoop(WakingLoop):
         self._outbox = outbox
         self._senders = senders
         self._listen_to_outbox = listen
-        self._on_delivered = on_delivered
+        self._on_change = on_change
         self._batch = batch
 
     async def _listen(self) -> StopListening:
@@ -103,9 +104,9 @@ class DeliveryLoop(WakingLoop):
         sent = [(item, end) for item, end in zip(items, ends, strict=True) if isinstance(end, str)]
         if sent:
             await self._outbox.record_sent(sent, self._reported_on(sent))
-            self._on_delivered()
             for item, _ in sent:
                 _LOG.info(_DELIVERED[item.kind], extra=log_extra(**_fields_of(item)))
+        self._on_change()
         for end in ends:
             if isinstance(end, BaseException):
                 raise end

@@ -12,11 +12,11 @@ from uuid import UUID
 from agent.errors import BadInput, Conflict
 from agent.log_fields import log_extra, log_fields
 from agent.mail_records import MailFate, ReferencedMail, SeenMail
-from agent.records import Accepted, Channel, IdentifierKind, Identity, InboundMessage
+from agent.records import Accepted, Channel, IdentifierKind, Identity, InboundMessage, Screening
 from channels.addresses import parse_email
 from channels.gmail.mailbox import DRAFT, SENT, SPAM, TRASH, FoundMail
-from channels.gmail.stores import Files, MailStore, MessageInbox, People
-from channels.gmail.threading import find_addressed_thread, find_own_thread
+from channels.gmail.stores import Files, MailStore, MessageInbox, People, Proofs
+from channels.gmail.threading import find_addressed_thread, find_own_thread, find_unproven
 from channels.gmail.tokens import find_token
 from channels.mail.reading import read_mail
 from channels.mail.records import ReadMail, Reason
@@ -45,6 +45,8 @@ REPLY_CAP = "reply_cap"
 """Why a message is not answered that would be one too many in an hour."""
 NO_SENDER = "no_sender"
 """Why a mail makes no message: nobody could be answered."""
+# As many as are asked to confirm themselves (ask_to_confirm in crm), so that what goes on here is answered.
+_UNPROVEN_PER_ADDRESS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,16 @@ class Wake:
 
     agents: Callable[[], None]
     desks: Callable[[], None]
+    couriers: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class MailLimits:
+    """Within an hour: replies to one address and in one thread, before a person is asked instead; and conversations
+    that mail begins for which nobody vouches, before the next ones wait in quarantine."""
+
+    replies: int
+    unproven: int
 
 
 class MailIntake:
@@ -65,20 +77,21 @@ class MailIntake:
         mails: MailStore,
         inbox: MessageInbox,
         people: People,
+        proofs: Proofs,
         files: Files,
         wake: Wake,
-        replies_per_hour: int,
+        limits: MailLimits,
     ) -> None:
-        """`authserv_id`: under which name the mailbox's server says whose mail is authentic. `replies_per_hour`: to one
-        address and in one thread, before a person is asked instead."""
+        """`authserv_id`: under which name the mailbox's server says whose mail is authentic."""
         self._mailbox = mailbox
         self._authserv_id = authserv_id
         self._mails = mails
         self._inbox = inbox
         self._people = people
+        self._proofs = proofs
         self._files = files
         self._wake = wake
-        self._replies_per_hour = replies_per_hour
+        self._limits = limits
 
     def key_of(self, mail_id: str) -> str:
         """Under which a mail is stored; ids of one mailbox mean nothing in another."""
@@ -145,15 +158,18 @@ class MailIntake:
             await self._mails.record_handled(seen.provider_key, MailFate.IGNORED, reason)
             _LOG.info("a mail that nobody wrote to us is kept and not handled", extra=log_extra(reason=reason))
             return MailFate.IGNORED
+        if not mail.automatic:
+            await self._prove(sender, mail, referenced)
+        # What a machine answers to a copy of an answer is no word in the form's conversation.
+        thread_key = find_own_thread(referenced, sender, joins_forms=not mail.automatic)
         message = InboundMessage(
             channel=Channel.EMAIL,
             provider_message_id=seen.provider_key,
-            # What a machine answers to a copy of an answer is no word in the form's conversation.
-            thread_key=find_own_thread(referenced, sender, joins_forms=not mail.automatic)
-            or f"mail:{seen.provider_key}",
+            thread_key=thread_key or f"mail:{seen.provider_key}",
             identity=sender,
             body=_text_of(mail),
             subject=seen.subject,
+            screening=None if thread_key or sender.verified else self._screening(),
         )
         accepted, reason = await self._store(message, mail, referenced)
         about = log_extra(
@@ -169,6 +185,21 @@ class MailIntake:
         _LOG.info("a mail is stored and not answered" if reason else "a message was accepted", extra=about)
         return fate
 
+    async def _prove(self, sender: Identity, mail: ReadMail, referenced: Sequence[ReferencedMail]) -> None:
+        """Who answers a mail of ours from the address that it went to has it, and had written what it answers to."""
+        conversation_id = find_unproven(referenced, sender)
+        if conversation_id is None:
+            return
+        named = [_storable(each) for each in mail.answered_ids]
+        if await self._proofs.confirm_by_reply(conversation_id, named) == "confirmed":
+            self._wake.couriers()
+            _LOG.info("an address was confirmed by a reply", extra=log_extra(conversation_id=conversation_id))
+
+    def _screening(self) -> Screening:
+        """Anybody can write anybody's address: whoever floods a mailbox so must not make it flood others."""
+        sender = hashlib.sha256(f"mailbox:{self._mailbox}".encode()).digest()
+        return Screening((), per_recipient=_UNPROVEN_PER_ADDRESS, per_sender=self._limits.unproven, sender=sender)
+
     async def _store(
         self, message: InboundMessage, mail: ReadMail, referenced: Sequence[ReferencedMail]
     ) -> tuple[Accepted, str]:
@@ -176,7 +207,7 @@ class MailIntake:
         if mail.automatic:
             return await self._inbox.suppress(message, mail.automatic_reason), mail.automatic_reason
         replies = await self._mails.count_replies(message.identity.value, _root_of(referenced))
-        if replies >= self._replies_per_hour:
+        if replies >= self._limits.replies:
             accepted = await self._inbox.suppress(message, REPLY_CAP, for_people=_loop_summary(replies))
             self._wake.desks()
             return accepted, REPLY_CAP

@@ -102,6 +102,12 @@ class People(Protocol):
     ) -> OutboxId: ...
 
 
+class Proofs(Protocol):
+    """The part of crm.confirmations.Confirmations that mail needs."""
+
+    async def confirm_by_reply(self, conversation_id: ConversationId, message_ids: Sequence[str]) -> str | None: ...
+
+
 class Files(Protocol):
     """The part of crm.attachments.Attachments that mail needs."""
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from agent.mail_records import ReferencedMail
-from agent.records import Channel, IdentifierKind, Identity
+from agent.records import Channel, ConversationId, IdentifierKind, Identity
 from channels.addresses import mailbox_key
 
 
@@ -26,6 +26,18 @@ def find_own_thread(referenced: Iterable[ReferencedMail], sender: Identity, *, j
             return mail.thread_key
         if mail.channel is Channel.WEB_FORM and joins_forms and sender.verified and held_with.verified:
             return mail.thread_key
+    return None
+
+
+def find_unproven(referenced: Iterable[ReferencedMail], sender: Identity) -> ConversationId | None:
+    """The first of these conversations by mail that a proven sender's own address only claims to hold; a reply there
+    may prove it."""
+    for mail in referenced:
+        held_with = mail.identity
+        if held_with is None or held_with.verified or mail.channel is not Channel.EMAIL or not sender.verified:
+            continue
+        if _same_mailbox(held_with, sender.value):
+            return mail.conversation_id
     return None
 
 

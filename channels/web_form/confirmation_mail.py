@@ -1,5 +1,5 @@
 """The mail that asks an address to confirm itself. It goes to somebody who may never have written, so it is fixed text:
-nothing that was typed into the form is in it, only the ticket's number and the link."""
+nothing of the request, of a form or of a mail, is in it, only the ticket's number and the link."""
 
 from __future__ import annotations
 

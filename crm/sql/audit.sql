@@ -100,7 +100,8 @@ WHERE (m.direction = 'outbound' AND (
     )) OR (m.direction = 'inbound' AND b.outbox_id IS NOT NULL)
 
 -- name: find_causeless_cancellation
--- Something was not sent although no person took over and the identity did not opt out. A copy goes as its message.
+-- Something was not sent although no person took over, the identity did not opt out, and the owner of the address never
+-- said that somebody else wrote. A copy goes as its message.
 SELECT format('outbox row %s of conversation %s was cancelled, but no person took over and nobody opted out', b.outbox_id, b.conversation_id) AS finding
 FROM outbox b
 JOIN conversations c ON c.conversation_id = b.conversation_id
@@ -108,6 +109,8 @@ JOIN customer_identifiers i ON i.identifier_id = c.identifier_id
 WHERE b.state = 'cancelled' AND (b.author = 'person' OR b.kind <> 'message' OR c.owner_epoch <= b.owner_epoch)
   AND i.opted_out_at IS NULL
   AND NOT EXISTS (SELECT FROM outbox x WHERE x.outbox_id = b.copy_of AND x.state IN ('cancelled', 'failed'))
+  AND NOT (c.channel = 'email' AND EXISTS (
+    SELECT FROM confirmations a WHERE a.identifier_id = i.identifier_id AND a.state = 'declined'))
   AND NOT EXISTS (
     SELECT FROM consents s WHERE s.identifier_id = c.identifier_id AND s.opted_out AND s.created_at >= b.created_at)
 
@@ -275,6 +278,32 @@ UNION ALL
 SELECT format('outbox row %s asks for a confirmation that is %s', b.outbox_id, a.state)
 FROM outbox b JOIN confirmations a ON a.confirmation_id = b.confirmation_id
 WHERE a.state = 'limited' OR a.conversation_id <> b.conversation_id
+
+-- name: find_unproven_mail
+-- The FTE's own words went, or are to go, by mail to an address that nobody has proved. A merge that was undone took its
+-- proof back; before the migration nothing was held.
+SELECT format('outbox row %s of conversation %s is %s, and nobody proved the address that it goes to', b.outbox_id, b.conversation_id, b.state) AS finding
+FROM outbox b
+JOIN conversations c ON c.conversation_id = b.conversation_id AND c.channel = 'email'
+JOIN customer_identifiers i ON i.identifier_id = c.identifier_id AND i.verified_at IS NULL
+JOIN messages m ON m.message_id = b.message_id AND NOT m.synthetic
+WHERE b.author = 'fte' AND b.state IN ('pending', 'sending', 'unknown', 'sent') AND NOT EXISTS (
+    SELECT FROM confirmations a WHERE a.identifier_id = i.identifier_id AND a.state = 'revoked')
+  AND b.created_at > (SELECT applied_at FROM migrations WHERE name = '0017_unproven_mail.sql')
+
+-- name: find_silent_hold
+-- An answer is held for good: its address is proved already, or nobody was asked and no person ever saw it.
+SELECT format('outbox row %s of conversation %s is held, and its address is proved', b.outbox_id, b.conversation_id) AS finding
+FROM outbox b
+JOIN conversations c ON c.conversation_id = b.conversation_id
+JOIN customer_identifiers i ON i.identifier_id = c.identifier_id
+WHERE b.state = 'held' AND i.verified_at IS NOT NULL
+UNION ALL
+SELECT format('outbox row %s of conversation %s is held, and nobody was asked or told', b.outbox_id, b.conversation_id)
+FROM outbox b JOIN conversations c ON c.conversation_id = b.conversation_id
+WHERE b.state = 'held' AND c.state <> 'resolved'
+  AND NOT EXISTS (SELECT FROM confirmations a WHERE a.identifier_id = c.identifier_id AND a.state = 'asked')
+  AND NOT EXISTS (SELECT FROM escalations e WHERE e.conversation_id = c.conversation_id)
 
 -- name: find_forgotten_work
 -- Messages wait, and nothing will ever look at them.

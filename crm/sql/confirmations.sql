@@ -8,6 +8,13 @@ SELECT confirm_identifier($1)
 -- $1 uuid: confirmation
 SELECT decline_identifier($1)
 
+-- name: confirm_by_reply
+-- The owner of an address that a mail only claimed has answered a mail of ours in its conversation: as
+-- confirm_identifier, or null when that proves nothing.
+-- $1 uuid: conversation
+-- $2 text[]: Message-IDs that the answer names
+SELECT confirm_by_reply($1, $2)
+
 -- name: fetch_asked
 -- The conversation that a confirmation is about, with its ticket.
 -- $1 uuid: confirmation

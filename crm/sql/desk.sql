@@ -34,10 +34,10 @@ ON CONFLICT (conversation_id) WHERE status IN ('open', 'taken')
 DO UPDATE SET status = 'taken', taken_by = $2, taken_at = clock_timestamp()
 
 -- name: cancel_pending
--- Cancels what the FTE has written but not begun to send; a copy by mail follows its message.
+-- Cancels what the FTE has written but not begun to send, or holds; a copy by mail follows its message.
 -- $1 uuid: conversation
 UPDATE outbox SET state = 'cancelled', finished_at = now(), error = 'superseded'
-WHERE conversation_id = $1 AND author = 'fte' AND state = 'pending' AND kind = 'message'
+WHERE conversation_id = $1 AND author = 'fte' AND state IN ('pending', 'held') AND kind = 'message'
 
 -- name: record_ticket_status
 -- Sets the status of a conversation's ticket.

@@ -94,20 +94,23 @@ LIMIT 1
 
 -- name: fetch_thread
 -- What a reply of a conversation goes on from: the customer's latest mail of its thread, and the mails that we sent
--- after it.
+-- after it. A request to confirm an address goes on from nothing and repeats no word of what was written there, so that
+-- in a thread that a customer began by mail nothing goes on from it either.
 -- $1 uuid: conversation
 -- $2 uuid: the outbox row of the reply, which counts as no earlier mail
 WITH thread AS (
-    SELECT t.conversation_id FROM conversations c
+    SELECT t.conversation_id, t.channel FROM conversations c
     JOIN conversations t ON t.channel = c.channel AND t.thread_key = c.thread_key
-    WHERE c.conversation_id = $1
+    WHERE c.conversation_id = $1 AND (SELECT o.kind FROM outbox o WHERE o.outbox_id = $2) <> 'confirmation'
 ), latest AS (
     SELECT x.* FROM messages m JOIN mails x ON x.provider_key = m.provider_message_id
     WHERE m.conversation_id IN (SELECT conversation_id FROM thread) AND m.direction = 'inbound'
     ORDER BY m.created_at DESC LIMIT 1
 ), own AS (
     SELECT x.* FROM mails x
-    WHERE x.conversation_id IN (SELECT conversation_id FROM thread) AND x.outbox_id <> $2 AND x.fate IN ('sent', 'person')
+    JOIN thread t ON t.conversation_id = x.conversation_id
+    JOIN outbox o ON o.outbox_id = x.outbox_id AND (t.channel <> 'email' OR o.kind <> 'confirmation')
+    WHERE x.outbox_id <> $2 AND x.fate IN ('sent', 'person')
       AND x.created_at > coalesce((SELECT created_at FROM latest), '-infinity')
 )
 SELECT 'inbound' AS direction, mailbox, provider_thread, message_id, reference_ids, root_id, subject, thread_index, created_at FROM latest
@@ -116,16 +119,16 @@ SELECT 'outbound', mailbox, provider_thread, coalesce(nullif(rewritten_id, ''), 
 ORDER BY created_at
 
 -- name: count_replies
--- How many replies of the FTE went within the last hour to one address, or in conversations of mails that refer to
--- each other, whichever is more.
+-- How many replies of the FTE went within the last hour to one address, or were written in conversations of mails that
+-- refer to each other, whichever is more. To an address that somebody only claims none goes, so whoever writes in
+-- another's name does not use up that one's replies.
 -- $1 text: address
 -- $2 uuid: root, null for none
 SELECT greatest((
     SELECT count(*) FROM customer_identifiers i
     JOIN conversations c ON c.customer_id = i.customer_id AND c.identifier_id = i.identifier_id
-        AND (c.channel = 'email' OR i.verified_at IS NOT NULL)
     JOIN messages m ON m.conversation_id = c.conversation_id AND m.direction = 'outbound' AND m.author = 'fte'
-    WHERE i.kind = 'email' AND i.key = identifier_key('email', $1) AND m.created_at > now() - interval '1 hour'
+    WHERE i.kind = 'email' AND i.key = identifier_key('email', $1) AND i.verified_at IS NOT NULL AND m.created_at > now() - interval '1 hour'
 ), (
     SELECT count(*) FROM (
         SELECT DISTINCT m.conversation_id FROM mails x

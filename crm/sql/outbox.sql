@@ -249,7 +249,7 @@ FOR UPDATE OF n
 -- $3 text: why
 UPDATE outbox SET state = 'failed', lease_until = NULL, finished_at = clock_timestamp(), error = $3
 WHERE outbox_id = $1 AND lease = $2 AND state IN ('sending', 'unknown')
-RETURNING outcome_id, kind
+RETURNING outcome_id, kind, (SELECT channel FROM conversations c WHERE c.conversation_id = outbox.conversation_id) AS channel
 
 -- name: escalate_undeliverable
 -- Hands a conversation whose reply could not be delivered to a person.

@@ -66,7 +66,7 @@ WHERE c.conversation_id = $1
 -- $1 uuid: conversation
 -- $2 integer: at most so many
 SELECT m.message_id, m.direction, m.author, m.operator, m.body, m.created_at, m.sentiment, m.outcome_id,
-       o.state AS delivery
+       o.state AS delivery, CASE o.state WHEN 'failed' THEN o.error END AS delivery_error
 FROM messages m
 LEFT JOIN outbox o ON o.message_id = m.message_id
 WHERE m.conversation_id = $1

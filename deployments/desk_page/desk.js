@@ -170,11 +170,14 @@ const refreshLines = coalesced(async () => {
   const statuses = state.view === "closed" ? [...LIVE, ...CLOSED] : LIVE;
   const known = new Set(state.lines.map((line) => line.escalation_id));
   const [lines, quarantined] = await Promise.all([api.fetchEscalations(statuses), api.fetchQuarantined()]);
+  const toldOf = new Map(state.lines.map((line) => [line.escalation_id, line.undelivered_at]));
+  const failed = state.loaded ? lines.filter((line) => line.undelivered_at && toldOf.get(line.escalation_id) !== line.undelivered_at) : [];
   const fresh = state.loaded ? lines.filter((line) => line.status === "open" && !known.has(line.escalation_id)) : [];
   update({ lines, quarantined, loaded: true, now: Date.now() });
   followShown();
   if (fresh.length === 1) announce(`New escalation: ${fresh[0].customer_name || "no name"}, ${label(fresh[0].reason_code)}`);
   if (fresh.length > 1) announce(`${fresh.length} new escalations`);
+  if (failed.length > 0) announce(`Not delivered: the reply to ${failed.map((line) => line.customer_name || "no name").join(", ")}`);
 });
 
 const refreshConversation = coalesced(async () => {

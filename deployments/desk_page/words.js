@@ -61,7 +61,7 @@ const SUSPICIONS = {
   hidden_field: "a field that people do not see was filled in",
   too_fast: "it was sent faster than anybody writes",
   recipient_rate: "many requests named this e-mail address within an hour",
-  sender_rate: "many requests came from this network address within an hour",
+  sender_rate: "many requests came from one sender, or much mail that nobody vouches for, within an hour",
 };
 
 export const suspicions = (reasons) => reasons.map((reason) => SUSPICIONS[reason] ?? label(reason).toLowerCase()).join("; ");

@@ -84,7 +84,8 @@ async def _keep(request: Request) -> ConfirmAnswer:
     _LOG.info("an address was %s", "confirmed" if reply.mine else "declined by its owner", extra=about)
     if not reply.mine:
         return ConfirmAnswer(ticket_id=asked.ticket_id, status="declined", access_token=None)
-    # A turn of the customer that was running has lost its place.
+    # A turn of the customer that was running has lost its place, and what was held for the address may leave.
     services.wake_dispatcher()
+    services.wake_courier()
     access = services.tokens.issue(asked.ticket_id, asked.conversation_id)
     return ConfirmAnswer(ticket_id=asked.ticket_id, status="confirmed", access_token=access)

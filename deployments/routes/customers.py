@@ -1,4 +1,4 @@
-"""Customers who were found to be one, and what went to them by mail beside a form."""
+"""Customers who were found to be one, and what went to them by mail beside a conversation."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class MergeUndone(BaseModel):
 
 
 class LetterView(BaseModel):
-    """A mail beside a form's conversation. `confirmation` says what became of a request to confirm; its `link` is shown
+    """A mail beside a conversation. `confirmation` says what became of a request to confirm; its `link` is shown
     while e-mail is offline, where nobody else gets to see it."""
 
     kind: OutboxKind
@@ -80,7 +80,7 @@ async def undo_merge(request: Request, merge_id: UUID, operator: Annotated[str, 
 
 @router.get("/conversations/{conversation_id}/letters")
 async def list_letters(request: Request, conversation_id: UUID) -> LetterList:
-    """List what went by mail beside a form's conversation: the request to confirm its address, copies of answers."""
+    """List what went by mail beside a conversation: the request to confirm its address, copies of a form's answers."""
     services = services_of(request)
     letters = await services.confirmations.fetch_letters(ConversationId(conversation_id))
     return LetterList(letters=[_to_view(services, letter) for letter in letters])

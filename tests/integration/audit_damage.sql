@@ -326,6 +326,20 @@ INSERT INTO confirmations (identifier_id, conversation_id, key, state)
 INSERT INTO outbox (conversation_id, kind, confirmation_id, author, owner_epoch, send_token)
     SELECT conversation_id, 'confirmation', confirmation_id, 'fte', 0, 'asks' FROM confirmations;
 
+-- block: find_unproven_mail
+-- finding: is sent, and nobody proved the address that it goes to
+UPDATE customer_identifiers SET verified_at = NULL WHERE value = 'dora@example.com';
+
+-- block: find_silent_hold
+-- finding: is held, and its address is proved
+UPDATE outbox SET state = 'held', finished_at = NULL WHERE conversation_id = thread('dead');
+
+-- block: find_silent_hold
+-- finding: is held, and nobody was asked or told
+UPDATE customer_identifiers SET verified_at = NULL WHERE value = 'dora@example.com';
+UPDATE outbox SET state = 'held', finished_at = NULL WHERE conversation_id = thread('dead');
+DELETE FROM escalations WHERE conversation_id = thread('dead');
+
 -- block: settled_queued
 -- finding: message \S+ of conversation \S+ has no outcome
 UPDATE messages SET outcome_id = NULL WHERE provider_message_id = 'm6';

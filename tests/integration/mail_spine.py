@@ -15,13 +15,14 @@ from agent.records import Channel, TurnContext, TurnDecision
 from agent.times import Times
 from agent.workers.delivery import DeliveryLoop
 from channels.gmail.client import GmailAccount, GmailClient
-from channels.gmail.intake import MailIntake, Wake
+from channels.gmail.intake import MailIntake, MailLimits, Wake
 from channels.gmail.loop import MailboxLoop
 from channels.gmail.mailbox import GMAIL_AUTHSERV, Mailbox
 from channels.gmail.sender import GmailSender
 from channels.gmail.sync import MailboxSync
 from crm.attachments import Attachments
 from crm.audit import audit
+from crm.confirmations import Confirmations
 from crm.database import Database
 from crm.desk import Desk
 from crm.inbox import Inbox
@@ -163,6 +164,7 @@ async def mail_system(
     folder: Path,
     *,
     replies_per_hour: int = 20,
+    unproven_per_hour: int = 60,
     mailbox: Callable[[GmailClient], Mailbox] = lambda client: client,
     connect: bool = True,
     **account: Any,
@@ -172,9 +174,17 @@ async def mail_system(
     client = GmailClient(GmailAccount(mailbox=gmail.address, api_url=gmail.url, **(given | account)))
     mailboxes = Mailboxes(database)
     mails, inbox = Mails(database), Inbox(database)
-    wake = Wake(agents=lambda: None, desks=lambda: None)
+    wake = Wake(agents=lambda: None, desks=lambda: None, couriers=lambda: None)
     intake = MailIntake(
-        gmail.address, GMAIL_AUTHSERV, mails, inbox, Desk(database), Attachments(database), wake, replies_per_hour
+        gmail.address,
+        GMAIL_AUTHSERV,
+        mails,
+        inbox,
+        Desk(database),
+        Confirmations(database),
+        Attachments(database),
+        wake,
+        MailLimits(replies_per_hour, unproven_per_hour),
     )
     system = MailSystem(
         database=database,

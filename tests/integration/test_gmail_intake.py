@@ -6,6 +6,7 @@ import pytest
 
 from agent.mail_records import OutgoingMail
 from agent.records import ConversationId
+from channels.gmail.intake import MailLimits
 from crm.desk import Desk
 from crm.inbox import Inbox
 from tests.fakes.gmail_server import CUT_AFTER
@@ -214,7 +215,7 @@ async def test_mail_that_machines_mark_is_not_answered(system: MailSystem, heade
 
 async def test_two_automatic_mailboxes_that_face_each_other_stop(system: MailSystem) -> None:
     """The other one marks nothing and answers whatever it gets, each time from an address of its own."""
-    system.intake._replies_per_hour = 5
+    system.intake._limits = MailLimits(replies=5, unproven=60)
     system.gmail.deliver(a_mail("ticket 0 was opened", sender="desk+0@machine.example"))
     for n in range(1, 30):
         await system.sync_once()
@@ -230,7 +231,7 @@ async def test_two_automatic_mailboxes_that_face_each_other_stop(system: MailSys
 
 
 async def test_a_machine_that_begins_a_thread_each_time_stops_too(system: MailSystem) -> None:
-    system.intake._replies_per_hour = 3
+    system.intake._limits = MailLimits(replies=3, unproven=60)
     for n in range(6):
         system.gmail.deliver(a_mail(f"thread {n}", sender="loop@machine.example"))
         await system.sync_once()
@@ -396,7 +397,7 @@ async def test_an_absence_note_ends_no_conversation_of_the_form(system: MailSyst
 
 async def test_a_message_over_the_cap_goes_to_people_within_the_forms_conversation(system: MailSystem) -> None:
     answer = await form_answered_by_mail(system, confirmed=True)
-    system.intake._replies_per_hour = 0
+    system.intake._limits = MailLimits(replies=0, unproven=60)
     system.gmail.deliver(a_mail("again", sender="Ada <ada@example.com>", in_reply_to=answer))
     await system.sync_once()
     assert await system.answer() == 0

@@ -105,7 +105,8 @@ async def test_a_push_for_another_mailbox_makes_none_due(client: httpx.AsyncClie
 
 async def test_the_same_push_a_hundred_times_is_one_hint(client: httpx.AsyncClient, mailboxes: Mailboxes) -> None:
     push = make_push(ADDRESS, 2000)
-    answers = await asyncio.gather(*(client.post("/webhooks/gmail", content=push, headers=signed()) for _ in range(100)))
+    headers = signed()
+    answers = await asyncio.gather(*(client.post("/webhooks/gmail", content=push, headers=headers) for _ in range(100)))
     assert {answer.status_code for answer in answers} == {204}
     claim = await mailboxes.claim(ADDRESS)
     assert claim is not None

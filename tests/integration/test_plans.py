@@ -56,6 +56,8 @@ INSERT INTO mails (mailbox, direction, provider_key, message_id, root_id, outbox
                    handled_at)
     SELECT 'support@example.com', 'outbound', 'o' || outbox_id, 'o' || outbox_id, outbox_id, outbox_id,
            conversation_id, 'sent', now() FROM outbox;
+INSERT INTO confirmations (identifier_id, conversation_id, key, state)
+    SELECT customer_id, customer_id, customer_id::text, 'asked' FROM customers;
 INSERT INTO resolutions (conversation_id, kind, resolved_by) SELECT customer_id, 'assumed', 'fte' FROM customers;
 UPDATE conversations SET answered_at = now() - interval '1 hour'
     WHERE customer_id < '00000000-0000-7000-8000-000000000020'::uuid;
@@ -92,7 +94,7 @@ HOT: dict[tuple[str, str], tuple[list[Any], set[str]]] = {
     ("mails", "count_replies"): (["a@example.com", _ONE], {"customer_identifiers_key", "mails_root"}),
     ("escalations", "fetch_escalations"): (
         [None, ["open", "taken"], 500],
-        {"escalations_live", "messages_conversation"},
+        {"escalations_live", "messages_conversation", "outbox_conversation"},
     ),
     ("aftercare", "fetch_quiet"): (["whatsapp", _NOW, 200], {"conversations_answered", "messages_conversation"}),
     ("aftercare", "raise_again"): (
@@ -101,7 +103,14 @@ HOT: dict[tuple[str, str], tuple[list[Any], set[str]]] = {
     ),
     ("escalations", "fetch_marks"): (
         [[_ONE], 500],
-        {"escalations_live", "messages_conversation", "attachments_conversation_key", "quarantine_open"},
+        {
+            "escalations_live",
+            "messages_conversation",
+            "attachments_conversation_key",
+            "quarantine_open",
+            "confirmations_conversation",
+            "outbox_conversation",
+        },
     ),
 }
 

@@ -11,7 +11,7 @@ import pytest
 
 from agent.errors import DatabaseAway
 from crm.work import Backlog, WorkQueue
-from deployments.autoscaling import QueueDepthPolicy, wanted_replicas
+from deployments.autoscaling import IdleCores, QueueDepthPolicy, wanted_replicas
 from deployments.startup import start_replica
 from tests.waiting import until
 
@@ -30,8 +30,10 @@ def context(**differences: Any) -> SimpleNamespace:
     )
 
 
-def make_policy(factory: str = "serve_app.settings:load_settings") -> QueueDepthPolicy:
-    return QueueDepthPolicy(factory, per_replica=10, max_age_s=5.0, target_ongoing=4, poll_s=0.01)
+def make_policy(factory: str = "serve_app.settings:load_settings", *, spare_cores: float = 0.0) -> QueueDepthPolicy:
+    return QueueDepthPolicy(
+        factory, per_replica=10, max_age_s=5.0, target_ongoing=4, spare_cores=spare_cores, poll_s=0.01
+    )
 
 
 async def test_the_policy_reads_what_its_poll_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,6 +54,44 @@ async def test_the_policy_reads_what_its_poll_found(monkeypatch: pytest.MonkeyPa
     await until(lambda: policy(context(total_num_requests=33))[0] == 9)
     answers.append(DatabaseAway("away"))
     await until(lambda: policy(context())[0] == 2)
+
+
+async def test_nothing_is_added_beside_full_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fetch_backlog(self: WorkQueue) -> Backlog:
+        return Backlog(depths[-1], 0.0)
+
+    depths, idle = [35], [0.4]
+    monkeypatch.setattr(WorkQueue, "fetch_backlog", fetch_backlog)
+    monkeypatch.setattr(IdleCores, "look", lambda self: idle[-1])
+    monkeypatch.setattr("serve_app.settings.Settings.dsn", lambda self: "postgresql://nowhere/none")
+    policy, unconditional = make_policy(spare_cores=0.5), make_policy()
+    await until(lambda: unconditional(context())[0] == 4)
+    for _ in range(20):
+        assert policy(context())[0] == 2, "four are wanted, and there is no room for them"
+        await asyncio.sleep(0.01)
+    idle.append(0.6)
+    await until(lambda: policy(context())[0] == 4)
+    idle.append(0.0)
+    depths.append(5)
+    await until(lambda: policy(context())[0] == 1)
+
+
+def test_idle_cores_are_a_moving_average(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = SimpleNamespace(s=100.0, idle=1000.0, iowait=10.0)
+    monkeypatch.setattr("psutil.cpu_times", lambda: SimpleNamespace(idle=now.idle, iowait=now.iowait))
+    monkeypatch.setattr("deployments.autoscaling.time.monotonic", lambda: now.s)
+    cores = IdleCores()
+
+    def pass_time(seconds: float, idle: float) -> float:
+        now.s += seconds
+        now.idle += 0.75 * idle * seconds
+        now.iowait += 0.25 * idle * seconds
+        return cores.look()
+
+    assert pass_time(60.0, 1.5) == pytest.approx(1.5, abs=0.01)
+    assert pass_time(0.01, 0.0) == pytest.approx(1.5, abs=0.01), "too soon to tell"
+    assert 1.0 < pass_time(2.0, 0.0) < 1.5, "two busy seconds"
+    assert pass_time(60.0, 0.0) == pytest.approx(0.0, abs=0.01)
 
 
 @pytest.mark.parametrize("factory", ["no_such_module:nothing", "serve_app.settings:no_such_function"])

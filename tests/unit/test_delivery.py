@@ -273,3 +273,23 @@ async def test_the_stored_sender_always_finds_what_it_sent() -> None:
     sender = StoredSender("web_form")
     item = make_item("token")
     assert await sender.send(item) == await sender.find_sent(replace(item, was_unknown=True))
+
+
+async def test_who_watches_is_told_of_what_failed_too() -> None:
+    told = 0
+
+    def tell() -> None:
+        nonlocal told
+        told += 1
+
+    async def listen(*_: object) -> Callable[[], Awaitable[None]]:
+        raise AssertionError("a round listens to nothing")
+
+    class Refusing(StoredSender):
+        async def send(self, item: OutboxItem) -> str:
+            raise SendRejected("no such number")
+
+    outbox = MemoryOutbox([make_item("refused")])
+    await DeliveryLoop(outbox, {Channel.WEB_FORM: Refusing("web_form")}, listen, tell, TIMES)._round()
+    assert outbox.ends["refused"].startswith("failed")
+    assert told == 1

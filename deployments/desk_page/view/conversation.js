@@ -34,12 +34,34 @@ export function conversationView(state, actions) {
       </header>
       ${state.problem ? html`<p class="banner" role="alert">${state.problem}<button type="button" class="link" @click=${actions.dismiss}>Dismiss</button></p>` : nothing}
       ${now.kind === "quarantined" ? html`<p class="banner" id="suspicion">This looks like spam: ${suspicions(conversation.quarantine.reasons)}. Nothing is answered until somebody decides.</p>` : nothing}
+      ${warningsView(conversation)}
       <ol class="timeline" id="timeline" tabindex="0" aria-label="Messages and what was done">
         ${repeat(timeline(conversation), (entry) => entry.key, (entry) => entryView(entry, state, actions))}
       </ol>
       ${composerView(state, now, actions)}
     </section>
   `;
+}
+
+// What whoever answers here must know first.
+function warningsView(conversation) {
+  const failed = undelivered(conversation);
+  const unproven = conversation.channel === "email" && !conversation.identity_verified;
+  return html`
+    ${failed && conversation.state !== "resolved"
+      ? html`<p class="banner" id="undelivered">A reply did not reach the customer: ${failed.delivery_error}. Write once more, or reach them another way.</p>`
+      : nothing}
+    ${unproven
+      ? html`<p class="banner" id="unproven">Nobody vouches that ${conversation.identity_value} wrote this. What the FTE answers is held until the address is confirmed; what you write is sent there.</p>`
+      : nothing}
+  `;
+}
+
+// The last reply that failed and that no person has made good by writing again.
+function undelivered(conversation) {
+  const said = conversation.messages.filter((message) => message.direction === "outbound");
+  const place = said.findLastIndex((message) => message.delivery === "failed");
+  return place >= 0 && !said.slice(place + 1).some((message) => message.author === "person") ? said[place] : null;
 }
 
 function actionButtons(state, now, actions) {
@@ -99,6 +121,7 @@ export function timeline(conversation) {
       entries.push({ key: "quarantine ended", at: quarantine.ended_at, kind: "act", text: `${quarantine.ended_by} ${did}` });
     }
   }
+  for (const each of conversation.letters) entries.push(letterEntry(each));
   for (const each of conversation.resolutions) entries.push(...endEntries(each));
   entries.sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
   for (const entry of entries) {
@@ -107,6 +130,32 @@ export function timeline(conversation) {
     lastDay = name;
   }
   return entries;
+}
+
+const LETTER_STATE = {
+  pending: "waits to be sent",
+  sending: "being sent",
+  sent: "delivered",
+  unknown: "delivery is being checked",
+  failed: "could not be delivered",
+  cancelled: "not sent",
+};
+const ANSWERS = {
+  asked: "not answered yet",
+  confirmed: "confirmed",
+  declined: "somebody else wrote, says its owner",
+  revoked: "confirmed, and taken back by a person",
+};
+
+// A mail beside the conversation: the request to confirm an address, or a copy of an answer.
+function letterEntry(letter) {
+  const at = letter.finished_at ?? letter.created_at;
+  const asks = letter.kind === "confirmation";
+  const text = asks
+    ? `Asked ${letter.address} by e-mail to confirm the address: ${LETTER_STATE[letter.state]}; ${ANSWERS[letter.confirmation] ?? letter.confirmation}`
+    : `The answer also went by e-mail to ${letter.address}: ${LETTER_STATE[letter.state]}`;
+  const note = letter.state === "failed" ? letter.error : "";
+  return { key: `letter ${letter.kind} ${letter.created_at}`, at, kind: "act", text, note };
 }
 
 // An end of the conversation, what its customer said of it, and whether it held.
@@ -146,12 +195,13 @@ function fileView(file, conversationId) {
 }
 
 const DELIVERY = {
+  held: "Held until the address is confirmed",
   pending: "Waits to be sent",
   sending: "Being sent",
   sent: "Delivered",
   unknown: "Delivery is being checked",
   failed: "Could not be delivered",
-  cancelled: "Not sent: a person took over first",
+  cancelled: "Not sent: something came first",
 };
 
 function messageView(message) {
@@ -168,6 +218,7 @@ function messageView(message) {
         ${delivery ? html`<span class="delivery">${DELIVERY[delivery]}</span>` : nothing}
       </header>
       <p class="body" dir="auto">${message.body}</p>
+      ${delivery === "failed" ? html`<p class="why soft">${message.delivery_error}</p>` : nothing}
     </article>
   `;
 }

@@ -29,7 +29,7 @@ export function queueView(state, actions) {
         })}
       </div>
       ${quarantine
-        ? html`<p class="about-view soft">Requests of the form that look like spam. Nothing of them is answered until somebody decides.</p>`
+        ? html`<p class="about-view soft">Requests that look like spam. Nothing of them is answered until somebody decides.</p>`
         : teamsView(state, actions)}
       <ul class="lines" id="lines">
         ${quarantine
@@ -123,6 +123,9 @@ function remindersView(line) {
 function waitView(line, now) {
   if (line.closed_at) {
     return html`<time class="wait" datetime=${line.closed_at} title=${whole(line.closed_at)}>${label(line.status)}</time>`;
+  }
+  if (line.undelivered_at) {
+    return html`<time class="wait late" datetime=${line.undelivered_at} title="Since ${whole(line.undelivered_at)}: ${line.undelivered}">Not delivered</time>`;
   }
   if (!line.waiting_since) return html`<span class="wait answered">Answered</span>`;
   const late = minutesSince(line.waiting_since, now) >= LATE_MINUTES;
