@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.knowledge.articles import read_articles
+from agent.policy.rules import UNRULED
 from agent.records import Category, Channel, ReasonCode
 from agent.turn.triage import first_triage
 from models.conversations import ConversationCase, CustomerWrites, parse_conversations
@@ -20,10 +21,7 @@ from serve_app.settings import load_settings
 HERE = Path(__file__).parent
 OTHERS = ("retrieval.jsonl", "conversations.jsonl")
 # Found by code when something fails, or given by people: no message alone leads to them.
-UNSAID = {
-    *(ReasonCode.TOOL_FAILURE, ReasonCode.POLICY_RESTRICTION, ReasonCode.TAKEN_OVER),
-    *(ReasonCode.UNHAPPY_SILENCE, ReasonCode.NOT_SOLVED),
-}
+UNSAID = {ReasonCode.TOOL_FAILURE, ReasonCode.POLICY_RESTRICTION, *UNRULED}
 # The keywords of the first prototypes: each also occurs where a person is not needed.
 LOOK_ALIKES = (
     *("pricing", "price", "cost", "quote", "refund", "chargeback", "dispute", "lawyer", "legal", "sue", "attorney"),
