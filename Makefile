@@ -37,8 +37,8 @@ test: check ## Check, then integration, serve and end-to-end tests
 test-llm: $(STAMP) .venv/llm ## Drive the pipeline with a real small language model
 	$(BIN)/pytest -q -rs -s tests/llm
 
-eval: $(STAMP) ## Measure decisions and search on labelled sets
-	@$(BIN)/fte eval
+eval: $(STAMP) ## Measure decisions, search and conversations on labelled sets, without a language model
+	@OPENAI_API_KEY= $(BIN)/fte eval
 
 pods: $(STAMP) ## Try the manifests of k8s/ in stand-ins for pods (Linux, as root)
 	FTE_TEST_PODS=1 $(BIN)/pytest -q tests/serve/test_cluster_deploy.py

@@ -41,8 +41,7 @@ class Desk:
     """Every method raises DatabaseAway, and NotFound for what it is told to act on."""
 
     def __init__(self, database: Database, *, rehearses: bool = False) -> None:
-        """One that `rehearses` does everything as it would be done, with every check, and takes it back at the end;
-        what changes the plan, and what was written elsewhere, it does not take back."""
+        """One that `rehearses` does everything as it would be done, with every check, and takes it back at the end."""
         self._database = database
         self._rehearses = rehearses
 
@@ -179,7 +178,7 @@ class Desk:
 
     async def assign_plan(self, customer_id: CustomerId, plan: Plan) -> None:
         """Say what a customer has of the product; people answer sooner on some plans."""
-        async with self._database.connection() as connection:
+        async with self._transaction() as connection:
             status: str = await connection.execute(_QUERIES["record_plan"], customer_id, plan.value)
         if status.endswith(" 0"):
             raise NotFound("no such customer")

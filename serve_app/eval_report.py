@@ -47,8 +47,10 @@ async def evaluate_sets(
     customer: str = "script",
     prices: Prices | None = None,
 ) -> dict[str, Any]:
-    """The report as plain JSON values. Raises BadInput for a folder without articles, DependencyAway."""
+    """The report as plain JSON values. Raises BadInput for a folder without articles or a customer that cannot be
+    played, DependencyAway."""
     began = time.perf_counter()
+    customer_of = _customer_of(settings, customer)
     async with open_bench(settings, articles, on_progress) as bench:
         report = {
             "format": FORMAT,
@@ -60,7 +62,7 @@ async def evaluate_sets(
                 "replays": replays,
                 "customer": customer,
             },
-            **await _measure(bench, sets, replays, customer),
+            **await _measure(bench, sets, replays, customer_of),
             "spend": {
                 "model_calls": bench.usage.calls,
                 "input_tokens": bench.usage.input_tokens,
@@ -71,7 +73,7 @@ async def evaluate_sets(
     return {**report, "seconds": round(time.perf_counter() - began, 1)}
 
 
-async def _measure(bench: Bench, sets: Sets, replays: int, customer: str) -> dict[str, Any]:
+async def _measure(bench: Bench, sets: Sets, replays: int, customer_of: CustomerOf) -> dict[str, Any]:
     from models.moods import mood_of
     from models.report.figures import conversation_section, message_section, mood_section, retrieval_section
 
@@ -82,8 +84,7 @@ async def _measure(bench: Bench, sets: Sets, replays: int, customer: str) -> dic
             messages[name] = message_section(cases, *await bench.observe(cases, services))
         sections["messages"] = messages
         if sets.conversations:
-            by = _customer_of(bench.settings, customer)
-            replayed = await bench.replay(sets.conversations, replays, services, by)
+            replayed = await bench.replay(sets.conversations, replays, services, customer_of)
             sections["conversations"] = conversation_section(sets.conversations, replayed)
         sentiment = {}
         for name, moods in sets.moods.items():

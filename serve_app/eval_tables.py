@@ -76,6 +76,8 @@ def _show_comparison(console: Console, comparison: Mapping[str, Any] | None) -> 
     for each in comparison["moved"]:
         if each["figure"] in worse:
             console.print(f"  {each['figure']}: {each['before']:g} → {each['now']:g}", style="red")
+    for name, (before, now) in comparison["resized"].items():
+        console.print(f"  {name} had {before} cases and has {now}: its figures are of others")
     for title, ids in (("fail now", comparison["newly_failing"]), ("pass now", comparison["newly_passing"])):
         for name, each in ids.items():
             console.print(f"  {title} ({name}): {', '.join(each)}", soft_wrap=True, markup=False)

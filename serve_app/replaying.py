@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agent.errors import DependencyAway
+from agent.errors import Conflict, DependencyAway
 from agent.records import (
     Accepted,
     Channel,
     Claim,
     CommitStatus,
     ConversationId,
+    ConversationState,
     IdentifierKind,
     Identity,
     InboundMessage,
@@ -60,7 +61,7 @@ class Replayer:
     _count: int = field(default=0, init=False)
 
     async def replay(self, case: ConversationCase) -> Replay:
-        """Raises DependencyAway when a turn cannot be run at all, or the customer's model does not answer."""
+        """Raises DatabaseAway."""
         self._count += 1
         return await _Conversation(self, case, self._count).run()
 
@@ -89,13 +90,17 @@ class _Conversation:
         self._conversation_id: ConversationId | None = None
 
     async def run(self) -> Replay:
-        while (step := await self._customer.next_step(self._said)) is not None:
-            match step:
-                case CustomerWrites():
-                    await self._write(step)
-                case PersonActs():
-                    await self._act(step)
-            await self._deliver()
+        """A turn that cannot be run ends the replay as failed; the others go on."""
+        try:
+            while (step := await self._customer.next_step(self._said)) is not None:
+                match step:
+                    case CustomerWrites():
+                        await self._write(step)
+                    case PersonActs():
+                        await self._act(step)
+                await self._deliver()
+        except (DependencyAway, Conflict) as error:
+            self._problems.append(f"turn {len(self._turns) + 1}: {error}")
         self._problems += [f"end: {each}" for each in find_end_problems(self._case.end, await self._see_end())]
         return Replay(tuple(self._turns), tuple(self._problems))
 
@@ -104,8 +109,8 @@ class _Conversation:
         burst = [self._message(text) for text in step.customer]
         began = time.perf_counter()
         accepted, claim = await Samples(self._database).accept_and_claim(burst, _HOLDER)
-        seen = await self._run_turn(accepted, claim, began)
         self._conversation_id = accepted.conversation_id
+        seen = await self._run_turn(accepted, claim, began)
         self._turns.append(seen)
         if seen.reply:
             self._said.append(("support", seen.reply))
@@ -117,7 +122,7 @@ class _Conversation:
         worker = TurnWorker(store, None, self._services, self._database.times, _HOLDER)
         result = await worker.process(accepted.customer_id)
         if result.status is not WorkStatus.COMMITTED or store.seen is None:
-            raise DependencyAway(f"{self._case.id}: a turn could not be run ({result.status})")
+            raise DependencyAway(f"the turn could not be run ({result.status})")
         ms = (time.perf_counter() - began) * 1000
         context, decision = store.seen
         support = self._grounding.measure(context, decision)
@@ -154,7 +159,8 @@ class _Conversation:
             await outbox.record_sent([(item, await sender.send(item)) for item in items])
 
     async def _see_end(self) -> EndSeen:
-        assert self._conversation_id is not None, "the customer writes first"
+        if self._conversation_id is None:
+            return EndSeen(ConversationState.OPEN, None)  # the customer's model did not even open
         view = await DeskViews(self._database).fetch_conversation(self._conversation_id)
         reason = view.escalations[-1].reason_code if view.escalations else None
         return EndSeen(view.state, reason)

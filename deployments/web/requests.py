@@ -143,8 +143,11 @@ def operator_name(
     ] = "operator",
 ) -> str:
     """Who acts: the session's person, or whom the header names. Raises BadInput."""
-    if session is not None:
-        return session.operator
+    return session.operator if session is not None else parse_operator(name)
+
+
+def parse_operator(name: str, field: str = "X-Operator") -> str:
+    """Raises BadInput naming the field."""
     if not _OPERATOR.fullmatch(name):
-        raise BadInput("X-Operator", "must be 1 to 64 letters, digits, spaces or . _ @ + -, without a leading sign")
+        raise BadInput(field, "must be 1 to 64 letters, digits, spaces or . _ @ + -, without a leading sign")
     return name

@@ -12,7 +12,8 @@ _NO_QUALITY = ("cases", "questions", "answers", "turns", "replays", "cited_cases
 
 
 def compare_reports(now: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """None without an earlier report. `regressions` are figures of quality that got worse; times are no regressions."""
+    """None without an earlier report. `regressions` are figures of quality that got worse. Times are none, nor are
+    figures of a set that grew or shrank, which `resized` names with its sizes: they are of other cases."""
     if before is None:
         return None
     figures, earlier = dict(figures_of(now)), dict(figures_of(before))
@@ -22,11 +23,19 @@ def compare_reports(now: Mapping[str, Any], before: Mapping[str, Any] | None) ->
         if name in earlier and value != earlier[name]
     ]
     failing, failed = failures_of(now), failures_of(before)
+    sizes, earlier_sizes = sizes_of(now), sizes_of(before)
+    resized = {name: [size, sizes[name]] for name, size in earlier_sizes.items() if sizes.get(name, size) != size}
+    worse = [str(each["figure"]) for each in moved if not each["better"]]
     return {
         "before": before.get("created_at", ""),
         "configuration_changed": _changed(now, before),
         "moved": moved,
-        "regressions": [each["figure"] for each in moved if not each["better"] and not _is_noisy(str(each["figure"]))],
+        "resized": resized,
+        "regressions": [
+            figure
+            for figure in worse
+            if not _is_noisy(figure) and not figure.startswith(("spend.", *(f"{name}." for name in resized)))
+        ],
         "newly_failing": {
             name: sorted(ids - failed.get(name, set()))
             for name, ids in failing.items()
@@ -57,6 +66,15 @@ def failures_of(report: Mapping[str, Any]) -> dict[str, set[str]]:
             if isinstance(inner, Mapping) and "failures" in inner:
                 found[f"{section}.{name}"] = {str(each["id"]) for each in inner["failures"]}
     return found
+
+
+def sizes_of(report: Mapping[str, Any]) -> dict[str, int]:
+    """How many cases each set has, by its section."""
+    parts = {"retrieval": report.get("retrieval", {}), "conversations": report.get("conversations", {})}
+    for section in ("messages", "sentiment"):
+        parts |= {f"{section}.{name}": inner for name, inner in report.get(section, {}).items()}
+    sizes = {name: part.get("cases", part.get("questions")) for name, part in parts.items()}
+    return {name: size for name, size in sizes.items() if size is not None}
 
 
 def _numbers(place: str, value: Any) -> Iterator[tuple[str, float]]:

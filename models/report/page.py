@@ -78,6 +78,8 @@ def _comparison(comparison: Mapping[str, Any] | None) -> Html:
     parts = [f"<h3>Against the run of {escape(str(comparison['before']).replace('T', ' '))}: {verdict}</h3>"]
     for name, (before, now) in comparison["configuration_changed"].items():
         parts.append(f"<p>{escape(_words(name))}: {escape(str(before))} → {escape(str(now))}</p>")
+    for name, (before, now) in comparison["resized"].items():
+        parts.append(f"<p>{escape(_words(name))} had {before} cases and has {now}: its figures are of others.</p>")
     for title, ids in (("Fail now", failing), ("Pass now", passing)):
         for name, each in ids.items():
             parts.append(f"<p><b>{title}</b> ({escape(_words(name))}): {escape(', '.join(each))}</p>")

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from html import escape
 
 COLOURS = ("--one", "--two", "--three")
-_ROW, _LABEL, _WIDTH, _VALUE = 20, 150, 560, 52
+_BAR, _LABEL, _WIDTH, _VALUE = 12, 150, 560, 52
 
 
 def bars(rows: Sequence[tuple[str, Sequence[float | None]]], series: Sequence[str]) -> str:
     """Horizontal bars of shares from 0 to 1, one group a row, with a legend. None is drawn as nothing, marked “–”."""
-    bar = _ROW // 2 if len(series) > 1 else _ROW - 8
-    step = bar * len(series) + 8
+    step = _BAR * len(series) + 8
     room = _WIDTH - _LABEL - _VALUE
     height = step * len(rows) + 18
     parts = [
@@ -23,16 +22,16 @@ def bars(rows: Sequence[tuple[str, Sequence[float | None]]], series: Sequence[st
     ]
     for row, (label, values) in enumerate(rows):
         top = row * step
-        middle = top + bar * len(series) / 2 + 4
+        middle = top + _BAR * len(series) / 2 + 4
         parts.append(f'<text x="{_LABEL - 8}" y="{middle:.1f}" text-anchor="end">{escape(label)}</text>')
         for place, value in enumerate(values):
-            y = top + place * bar
+            y = top + place * _BAR
             width = room * max(0.0, min(1.0, value or 0.0))
             shown = "–" if value is None else f"{value:.1%}"
             parts.append(
-                f'<rect x="{_LABEL}" y="{y + 1}" width="{width:.1f}" height="{bar - 2}" rx="2" '
+                f'<rect x="{_LABEL}" y="{y + 1}" width="{width:.1f}" height="{_BAR - 2}" rx="2" '
                 f'fill="var({COLOURS[place % len(COLOURS)]})"/>'
-                f'<text x="{_LABEL + width + 5:.1f}" y="{y + bar / 2 + 4:.1f}" class="faint">{shown}</text>'
+                f'<text x="{_LABEL + width + 5:.1f}" y="{y + _BAR / 2 + 4:.1f}" class="faint">{shown}</text>'
             )
     said = "; ".join(
         f"{label}: {', '.join('none' if value is None else f'{value:.1%}' for value in values)}"

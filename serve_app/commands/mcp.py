@@ -37,12 +37,12 @@ def mcp(
     Tools that write only say what they would do, until they are called with dry_run=false.
     """
     from deployments.logs import configure_logging
-    from serve_app.mcp.door import check_operator
+    from deployments.web.requests import parse_operator
     from serve_app.mcp.running import PATH, run_http, run_stdio
     from serve_app.settings import load_settings
 
     settings = load_settings()
-    check_operator(operator)
+    parse_operator(operator, "--operator")
     hosts = allow_host or []
     if not _is_loopback(host) and not hosts:
         raise BadInput("--host", f"{host} is open to others; name the host that they call with --allow-host")

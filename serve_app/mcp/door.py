@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import logging
-import re
 from collections.abc import Sequence
 
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
@@ -13,20 +12,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from agent.errors import BadInput, FteError, NotAuthorized
+from agent.errors import FteError, NotAuthorized
 from deployments.web.key_guesses import KeyGuesses
+from deployments.web.requests import parse_operator
 
 OPERATOR_HEADER = "x-operator"
+DEFAULT_OPERATOR = "assistant"
 _LOG = logging.getLogger(__name__)
-_OPERATOR = re.compile(r"^[A-Za-z0-9][A-Za-z0-9 ._@+-]{0,63}$")
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-
-
-def check_operator(name: str) -> str:
-    """Who acts, as the desk takes it. Raises BadInput."""
-    if not _OPERATOR.fullmatch(name):
-        raise BadInput("operator", "must be 1 to 64 letters, digits, spaces or . _ @ + -, without a leading sign")
-    return name
 
 
 def known_callers(hosts: Sequence[str], origins: Sequence[str]) -> TransportSecuritySettings:
@@ -63,7 +56,7 @@ class KeyDoor:
     def _refuse(self, request: Request) -> Response | None:
         try:
             self._check_key(request)
-            check_operator(request.headers.get(OPERATOR_HEADER, "assistant"))
+            parse_operator(request.headers.get(OPERATOR_HEADER, DEFAULT_OPERATOR))
         except FteError as error:
             _LOG.info("a caller was refused: %s", type(error).__name__)
             headers = {"Retry-After": str(error.retry_after_s)} if error.retryable else {}

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 from mcp.server.mcpserver import MCPServer
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from agent.errors import BadInput
@@ -19,13 +20,14 @@ from agent.policy.rules import read_rules
 from agent.reply.brand import Brand
 from crm.database import Database
 from deployments.web.key_guesses import KeyGuesses
+from deployments.web.requests import parse_operator
 from models.tokens import load_token_counter
-from serve_app.mcp.door import OPERATOR_HEADER, KeyDoor, check_operator, known_callers
+from serve_app.mcp.door import DEFAULT_OPERATOR, OPERATOR_HEADER, KeyDoor, known_callers
 from serve_app.mcp.system import AskChannels, RunningSystem
 from serve_app.settings import Settings
 
-DEFAULT_OPERATOR = "assistant"
 PATH = "/mcp"
+_METHODS = ("GET", "POST", "DELETE")
 
 
 @asynccontextmanager
@@ -62,7 +64,9 @@ async def open_http_app(
         app = server.streamable_http_app(
             streamable_http_path=PATH, stateless_http=True, json_response=True, transport_security=callers
         )
-        yield KeyDoor(app, settings.operator_key, callers, KeyGuesses())
+        door = KeyDoor(app, settings.operator_key, callers, KeyGuesses())
+        # A page of another site asks its browser's leave first, by a request without the key.
+        yield CORSMiddleware(door, origins, allow_methods=_METHODS, allow_headers=["*"]) if origins else door
 
 
 async def run_http(
@@ -94,4 +98,4 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _operator_of_headers(caller: Caller) -> str:
-    return check_operator((caller.headers or {}).get(OPERATOR_HEADER, DEFAULT_OPERATOR))
+    return parse_operator((caller.headers or {}).get(OPERATOR_HEADER, DEFAULT_OPERATOR))

@@ -29,16 +29,16 @@ async def figures(questions: list[RetrievalQuestion]) -> AsyncIterator[dict[str,
 
 def test_the_questions_are_many_and_name_articles_that_exist(questions: list[RetrievalQuestion]) -> None:
     known = {article.slug for article in read_articles(ARTICLES).articles}
-    assert len(questions) >= 80
+    assert len(questions) >= 120
     assert len({question.id for question in questions}) == len(questions)
     assert {slug for question in questions for slug in question.articles} <= known
 
 
 def test_hybrid_search_finds_the_right_article(figures: dict[str, RetrievalFigures]) -> None:
     hybrid = figures["hybrid"]
-    assert hybrid.hit_at_1 >= 0.6
-    assert hybrid.hit_at_5 >= 0.85
-    assert hybrid.mrr >= 0.71
+    assert hybrid.hit_at_1 >= 0.58
+    assert hybrid.hit_at_5 >= 0.81
+    assert hybrid.mrr >= 0.69
 
 
 def test_hybrid_ranks_better_than_either_half_alone(figures: dict[str, RetrievalFigures]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,8 +15,9 @@ import pytest
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
+from typer.testing import CliRunner
 
-from agent.errors import FenceLost
+from agent.errors import BadInput, FenceLost
 from agent.records import Accepted, InboundMessage, TurnContext, TurnDecision
 from crm.audit import audit
 from crm.database import Database
@@ -24,6 +26,7 @@ from crm.inbox import Inbox
 from crm.knowledge_sync import sync_folder
 from deployments.web.app import create_app
 from models.embedding import SentenceTransformerEmbedder
+from serve_app.cli import app as fte
 from serve_app.commands.mcp import _ask_channels
 from serve_app.mcp.running import open_http_app
 from serve_app.settings import CHECKOUT, inherited_environment, load_settings
@@ -372,6 +375,59 @@ async def test_http_lets_in_known_callers_with_the_key(url: str) -> None:
         for _ in range(10):
             assert await status(wrong) == 401
         assert await status(right) == 429
+
+
+async def test_pages_of_a_named_site_may_call(running: str) -> None:
+    site = "https://assistant.example.com"
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    headers = {"Accept": "application/json, text/event-stream", "Authorization": f"Bearer {OPERATOR_KEY}"}
+    ask = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    async with (
+        open_http_app(load_settings(), _ask_channels, ["tools.example.com"], [site]) as app,
+        serving(app) as address,
+        httpx.AsyncClient() as client,
+    ):
+        for origin, allowed in ((site, True), ("https://evil.example", False)):
+            before = await client.options(f"{address}/mcp", headers=ask | {"Origin": origin})
+            assert before.is_success is allowed
+            given = headers | {"Origin": origin, "Host": "tools.example.com"}
+            answer = await client.post(f"{address}/mcp", json=body, headers=given)
+            assert answer.status_code == (200 if allowed else 403)
+            assert answer.headers.get("access-control-allow-origin") == (origin if allowed else None)
+
+
+async def test_it_serves_over_http_until_it_is_stopped(running: str, database: Database) -> None:
+    accepted = await accept(database, form_message(), reply_to)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    parameters = stdio(running, "--http", "--port", str(port))
+    process = await asyncio.create_subprocess_exec(
+        *(parameters.command, *parameters.args),
+        env=parameters.env,
+        cwd=parameters.cwd,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    assert f"http://127.0.0.1:{port}/mcp" in (await process.stderr.readline()).decode()
+    async with session(f"http://127.0.0.1:{port}/mcp") as client:
+        assert (await call(client, "create_ticket", ticket_id=accepted.ticket_id))["answered"]
+    process.terminate()
+    _, errors = await process.communicate()
+    assert OPERATOR_KEY not in errors.decode()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--http", "--host", "0.0.0.0"], "name the host"),
+        (["--operator", "-x"], "--operator"),
+    ],
+)
+def test_bad_options_are_named(arguments: list[str], problem: str) -> None:
+    result = CliRunner().invoke(fte, ["mcp", *arguments])
+    assert isinstance(result.exception, BadInput)
+    assert problem in str(result.exception)
 
 
 def stdio(running: str, *arguments: str, key: str = OPERATOR_KEY) -> StdioServerParameters:

@@ -126,6 +126,18 @@ def test_less_is_better_for_needless_escalations_and_slowness_is_no_regression()
     assert comparison["regressions"] == ["messages.own.false_escalations"]
 
 
+def test_figures_of_a_set_that_grew_are_no_regressions() -> None:
+    before, now = make_report(), make_report()
+    before["retrieval"]["modes"]["hybrid"]["mrr"] = 0.9
+    before["messages"]["own"]["accuracy"] = 1.0
+    before["retrieval"]["questions"] = 3
+    comparison = compare_reports(now, before)
+    assert comparison is not None
+    assert comparison["resized"] == {"retrieval": [3, 4]}
+    assert comparison["regressions"] == ["messages.own.accuracy"]
+    assert "had 3 cases and has 4" in render_page(now, comparison)
+
+
 class Tags(HTMLParser):
     """What a browser would fetch, and whether every tag is closed."""
 
