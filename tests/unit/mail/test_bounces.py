@@ -202,6 +202,14 @@ def test_a_person_who_writes_of_such_trouble_is_a_person(raw: bytes) -> None:
     assert (read.bounce, read.automatic) == (False, False)
 
 
+def test_a_person_who_hands_a_bounce_on_is_a_person() -> None:
+    bounce = (
+        dsn("Final-Recipient: rfc822; ada@example.com\nAction: failed\nStatus: 5.1.1").decode().replace("edge", "inner")
+    )
+    read = read_mail(multipart("mixed", [part("text/plain", "What is this?"), part("message/rfc822", bounce)]))
+    assert (read.bounce, read.automatic, read.text) == (False, False, "What is this?")
+
+
 def test_what_a_list_server_says_is_automatic() -> None:
     read = read_mail(from_server("neko-admin@example.com", "Loop Alert", "Duplicated Message-ID.", "X-MLServer: fml"))
     assert (read.automatic, read.bounce) == (True, False)
