@@ -108,7 +108,3 @@ CREATE FUNCTION confirm_by_reply(p_conversation uuid, p_message_ids text[]) RETU
         WHERE x.conversation_id = c.conversation_id AND x.outbox_id IS NOT NULL AND x.direction = 'outbound'
           AND (x.message_id = ANY (p_message_ids) OR x.rewritten_id = ANY (p_message_ids)))
 $$;
-
--- Drafts at the provider of what is not sent any more, which are to be deleted there; their ids are forgotten then.
-CREATE INDEX outbox_left_drafts ON outbox (position)
-    WHERE provider_draft IS NOT NULL AND state IN ('cancelled', 'failed');
