@@ -122,6 +122,16 @@ class Mails:
         async with self._database.connection() as connection:
             await connection.execute(_QUERIES["tie_mail"], provider_key, outbox_id)
 
+    async def fetch_left_drafts(self, limit: int) -> list[tuple[OutboxId, str]]:
+        """Drafts at the provider of what is not sent any more."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_QUERIES["fetch_left_drafts"], limit)
+        return [(OutboxId(row["outbox_id"]), row["provider_draft"]) for row in rows]
+
+    async def forget_draft(self, outbox_id: OutboxId, draft_id: str) -> None:
+        async with self._database.connection() as connection:
+            await connection.execute(_QUERIES["forget_draft"], outbox_id, draft_id)
+
     async def fetch_newest_conversation(self, channel: Channel, thread_key: str) -> ConversationId | None:
         """The conversation in which a thread of mails goes on."""
         async with self._database.connection() as connection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +10,13 @@ from agent.ports import Sender
 from agent.records import Channel
 from agent.workers.waking_loop import StopListening
 from channels.gmail.client import GmailAccount, GmailClient
+from channels.gmail.drafts import DraftTidier
 from channels.gmail.intake import MailIntake, MailLimits, Wake
 from channels.gmail.local import LOCAL_AUTHSERV, LocalMailbox, address_of
 from channels.gmail.loop import MailboxLoop
 from channels.gmail.mailbox import GMAIL_AUTHSERV, Mailbox
 from channels.gmail.sender import GmailSender
-from channels.gmail.sync import MailboxSync
+from channels.gmail.sync import MailboxSync, nothing_left
 from channels.stored import StoredSender
 from crm.attachments import Attachments
 from crm.confirmations import Confirmations
@@ -48,9 +49,10 @@ def open_mail_channel(settings: ReplicaSettings, database: Database, outbox: Out
     if not settings.gmail_credentials_path:
         local = LocalMailbox(settings.mail_folder, address)
         return MailChannel(StoredSender(Channel.EMAIL.value), _loop_over(local, settings, database), local)
-    client = GmailClient(gmail_account(settings))
-    sender = GmailSender(client, Mails(database), outbox.remember_draft, address, settings.gmail_display_name)
-    loop = _loop_over(client, settings, database, lambda: client.credentials_changed)
+    client, mails = GmailClient(gmail_account(settings)), Mails(database)
+    sender = GmailSender(client, mails, outbox.remember_draft, address, settings.gmail_display_name)
+    tidy = DraftTidier(client, mails).tidy
+    loop = _loop_over(client, settings, database, lambda: client.credentials_changed, tidy)
     return MailChannel(sender, loop, client)
 
 
@@ -69,6 +71,7 @@ def _loop_over(
     settings: ReplicaSettings,
     database: Database,
     credentials_changed: Callable[[], bool] = lambda: False,
+    tidy: Callable[[], Awaitable[None]] = nothing_left,
 ) -> MailboxLoop:
     authserv_id = LOCAL_AUTHSERV if not settings.gmail_credentials_path else GMAIL_AUTHSERV
     address, offline = address_of(settings.gmail_mailbox), not settings.gmail_credentials_path
@@ -98,7 +101,9 @@ def _loop_over(
     renew_s = settings.times.mailbox_lease_s / 4
 
     def make_sync(beat: Callable[[], None]) -> MailboxSync:
-        return MailboxSync(mailbox, store, mails, inbox, intake, beat, renew_every_s=renew_s, from_the_start=offline)
+        return MailboxSync(
+            *(mailbox, store, mails, inbox, intake, beat), renew_every_s=renew_s, from_the_start=offline, tidy=tidy
+        )
 
     async def listen(on_notify: Callable[[], None], on_lost: Callable[[], None]) -> StopListening:
         return await queue.listen(on_notify, MAIL_CHANNEL, on_lost)

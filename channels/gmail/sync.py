@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from agent.errors import DatabaseAway, FteError, NeedsReauth, ProviderAway
@@ -27,6 +27,10 @@ _OVERLAP = timedelta(days=1)
 _CLOCKS_APART = timedelta(minutes=10)
 
 
+async def nothing_left() -> None:
+    """There is nothing to tidy up."""
+
+
 class MailboxSync:
     """For one mailbox and one process; who may sync is settled by the claim."""
 
@@ -41,9 +45,10 @@ class MailboxSync:
         *,
         renew_every_s: float,
         from_the_start: bool = False,
+        tidy: Callable[[], Awaitable[None]] = nothing_left,
     ) -> None:
         """`renew_every_s`: how often the claim's lease is extended. `beat` is called at every step.
-        `from_the_start`: the first sync takes in what lies there already."""
+        `from_the_start`: the first sync takes in what lies there already. `tidy` ends each sync."""
         self._mailbox = mailbox
         self._store = store
         self._mails = mails
@@ -52,6 +57,7 @@ class MailboxSync:
         self._beat = beat
         self._renew_every_s = renew_every_s
         self._from_the_start = from_the_start
+        self._tidy = tidy
         self._renewed_at = 0.0
         self._watch_again_at = 0.0
         self._is_ours = False
@@ -71,6 +77,7 @@ class MailboxSync:
         except HistoryGone:
             _LOG.warning("the mailbox's history was forgotten; its mails are listed instead")
             await self._resync(claim)
+        await self._tidy()
 
     async def _check_mailbox(self, claim: MailboxClaim) -> None:
         """Once: the mails of another mailbox must not be answered as this one's. Raises NeedsReauth."""

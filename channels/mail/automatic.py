@@ -60,6 +60,7 @@ _LIST_HEADERS: Final = (
     "X-Mailing-List",
     "X-Mailman-Version",
     "X-BeenThere",
+    "X-MLServer",
 )
 _DAEMON: Final = re.compile(r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|daemon)(?:$|[-+_.])", re.IGNORECASE)
 _NO_REPLY: Final = re.compile(
@@ -136,6 +137,12 @@ def is_daemon(sender: Mailbox) -> bool:
     return bool(_DAEMON.match(sender.address.partition("@")[0]))
 
 
+def is_no_reply(sender: Mailbox) -> bool:
+    """Whether the sender's address says that nobody reads what is answered."""
+    local = sender.address.partition("@")[0]
+    return bool(_NO_REPLY.search(re.sub(r"[^a-z]", "", local.lower())))
+
+
 def has_null_sender(message: Message) -> bool:
     """Whether the envelope's sender was empty, as of all mail that must not be answered (RFC 5321, 4.5.5)."""
     paths = raw_values(message, "Return-Path")
@@ -163,10 +170,9 @@ def _by_headers(message: Message, subject: str, own_addresses: frozenset[str]) -
 
 
 def _by_sender(message: Message, sender: Mailbox) -> Reason | None:
-    local = sender.address.partition("@")[0]
     if is_daemon(sender):
         return Reason.MAILER_DAEMON
-    if _NO_REPLY.search(re.sub(r"[^a-z]", "", local.lower())):
+    if is_no_reply(sender):
         return Reason.NO_REPLY
     return Reason.NULL_SENDER if has_null_sender(message) else None
 

@@ -10,7 +10,7 @@ from email.message import Message
 from email.parser import Parser
 from typing import Final
 
-from channels.mail.automatic import base_address, has_null_sender, is_daemon
+from channels.mail.automatic import base_address, has_null_sender, is_daemon, is_no_reply
 from channels.mail.headers import first_id, header_text, mailboxes, message_ids, raw_values
 from channels.mail.parts import Parts, take_apart
 from channels.mail.records import Mailbox, Reason
@@ -37,14 +37,14 @@ _SERVER_NAME: Final = re.compile(
     re.IGNORECASE,
 )
 _SERVER_ADDRESS: Final = re.compile(
-    r"^(?:postmaster|microsoftexchange[0-9a-f]+|mail-?delivery|bounces?|mdaemon|mailsystem)\b", re.IGNORECASE
+    r"^(?:post[-_.]?master|microsoftexchange[0-9a-f]+|mail-?delivery|bounces?|mdaemon|mailsystem)\b", re.IGNORECASE
 )
 _FAILED_SUBJECT: Final = re.compile(
-    r"^\W*(?:there was an error sending|メッセージを配信できません|mail fail(?:ure|ed)\b|"
+    r"^\W*(?:\[[^\]]{1,40}\]\W*)?(?:there was an error sending|メッセージを配信できません|mail fail(?:ure|ed)\b|"
     r"undeliver(?:able|ed)|non[- ]?deliver|not delivered|failure notice|"
     r"delivery (?:status notification|failure|has failed|failed|report|problem|error|notification)|"
     r"returned mail|returned to sender|"
-    r"mail (?:delivery|system) (?:failed|failure|error|problem)|mail could not be delivered|"
+    r"(?:e-?)?mail (?:delivery|system) (?:failed|failure|error|problem)|mail could not be delivered|"
     r"message (?:undeliverable|not delivered|delivery failure|could not be delivered)|rejected:|"
     r"undelivered mail|failed mail|error sending|nondeliverable|"
     r"(?:your )?(?:message|mail|e-?mail)(?: to .{1,100})? (?:could(?: not|n't) be|was not|wasn't|"
@@ -64,7 +64,7 @@ _FAILED_SUBJECT: Final = re.compile(
     re.IGNORECASE,
 )
 _FAILED_TEXT: Final = re.compile(
-    r"could(?: not|n['’]t) be delivered|was(?: not|n['’]t) delivered|"
+    r"could(?: not|n['’]t) be delivered|was(?: not|n['’]t) delivered|did not reach the following recipient|"
     r"delivery (?:to .{0,80})?(?:has )?failed|failed permanently|permanent (?:fatal )?error|"
     r"undeliverable|unable to deliver|wasn't able to deliver|cannot be delivered|not (?:able|"
     r"possible) to deliver|"
@@ -76,6 +76,8 @@ _FAILED_TEXT: Final = re.compile(
     r"não (?:pôde|foi) (?:ser )?entregue|kon niet worden (?:bezorgd|afgeleverd)",
     re.IGNORECASE,
 )
+# What one server said to another, which people do not write.
+_TRANSCRIPT: Final = re.compile(r"^\s*RCPT TO:\s*\S+@", re.IGNORECASE | re.MULTILINE)
 _LATE: Final = re.compile(
     r"\(delay(?:ed)?\)|delivery (?:is |has been )?delayed|delayed mail|delay(?:ed)? (?:notification|"
     r"delivery)|still (?:being )?(?:retried|undelivered)|could not send message for (?:the )?past|"
@@ -137,11 +139,21 @@ def _unstructured(message: Message, sender: Mailbox, subject: str, parts: Parts,
     said = _before_copy(text)
     about = f"{subject}\n{said}"
     late = _LATE.search(about) is not None and not re.search(r"permanent|giving up|gave up", about, re.IGNORECASE)
-    failed = failed_recipients or _FAILED_SUBJECT.match(subject) or (is_daemon(sender) and _FAILED_TEXT.search(said))
+    failed = failed_recipients or _FAILED_SUBJECT.match(subject) or _says_failed(message, sender, parts, said)
     if not (failed or late):
         return None
     recipient = failed_recipients[0] if failed_recipients else _recipient_in(said, message)
     return Report(Reason.DELAY if late else Reason.BOUNCE, recipient, _message_id(message, parts, text))
+
+
+def _says_failed(message: Message, sender: Mailbox, parts: Parts, said: str) -> bool:
+    """By its words alone. A postmaster may be a person who writes of such trouble: then what a server adds counts."""
+    if not _FAILED_TEXT.search(said):
+        return False
+    proven = bool(parts.returned) or has_null_sender(message) or _TRANSCRIPT.search(said) is not None
+    local = sender.address.partition("@")[0]
+    answers_nobody = is_no_reply(sender) and bool(parts.returned)
+    return is_daemon(sender) or answers_nobody or (proven and _SERVER_ADDRESS.match(local) is not None)
 
 
 def _failed_recipients(message: Message) -> list[str]:
@@ -161,6 +173,7 @@ def _is_from_server(message: Message, sender: Mailbox, parts: Parts) -> bool:
         or _failed_recipients(message)
         or _SERVER_ADDRESS.match(local)
         or (not sender.address and not parts.attachments)
+        or (is_no_reply(sender) and parts.returned)
         or (_SERVER_NAME.search(sender.name) and not _person_like(sender))
     )
 

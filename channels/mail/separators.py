@@ -204,6 +204,9 @@ def _reads_as_attribution(text: str) -> bool | None:
     if dashed:
         return not _PRONOUN.search(text)
     text = re.sub(r"^-{1,5}\s*", "", text)
+    runs_on = _RUNS_ON.match(text)
+    if runs_on:
+        return True if _OPENING.match(text) and _YEAR.search(runs_on[1]) and _TIME.search(runs_on[1]) else None
     if not _ENDS.search(text):
         return True if _reads_as_unended(text) else None
     address = _MARKED_ADDRESS.search(text)
@@ -235,6 +238,11 @@ def _reads_as_unended(text: str) -> bool:
     return bool(verb and verb.end() == len(text) and complete)
 
 
+_RUNS_ON: Final = re.compile(
+    rf"^(.{{10,300}}?<[^<>\s]+@[^<>\s]+>\s*(?:{_any_of(languages.VERBS, escaped=False)})\s?[:：])\s{{2,}}\S",
+    re.IGNORECASE,
+)
+"""Yahoo's program for telephones puts the quoted words behind the line over them, and marks nothing."""
 _GMAIL_DATE: Final = re.compile(
     r"^(?:\d{4}-\d\d-\d\d \d{1,2}:\d\d GMT[+-]\d\d:\d\d \S.{0,200}|\d{4}/\d{1,2}/\d{1,2} .{0,200}<[^<>\s]+@[^<>\s]+>)$"
 )

@@ -9,9 +9,11 @@ from agent.records import IdentifierKind
 from channels.addresses import parse_phone
 
 PREFIX = "whatsapp:"
-# Meta's business-scoped user id: a country, a dot, up to 128 letters and digits. Who has a user name may send it in the
-# place of a number, and a new number gives a new one.
-_USER = re.compile(r"^[A-Z]{2}\.(?:[A-Z]{2,8}\.)?[A-Za-z0-9]{1,128}$")
+# Meta's business-scoped user id: a country in capitals, a dot, up to 128 letters and digits, of a parent account with
+# ENT. between (developers.facebook.com, "Business-scoped user IDs", May 2026). Who has a user name may send it in the
+# place of a number, and a new number gives a new one. Twilio does not say how it hands it on: it is taken as an address
+# like any other, with room for what Meta may add. A user name (small letters) is none: it can pass to somebody else.
+_USER = re.compile(r"^[A-Z]{2}(?:\.[A-Za-z0-9_-]{1,128}){1,3}$")
 _BETWEEN = " at "
 
 

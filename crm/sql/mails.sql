@@ -171,3 +171,17 @@ WHERE mails.provider_key = $1 AND o.outbox_id = $2
 -- $1 text: channel
 -- $2 text: thread key
 SELECT conversation_id FROM conversations WHERE channel = $1 AND thread_key = $2 ORDER BY created_at DESC LIMIT 1
+
+-- name: fetch_left_drafts
+-- Drafts at the provider of what is not sent any more, the oldest first.
+-- $1 integer: at most so many
+SELECT outbox_id, provider_draft FROM outbox
+WHERE provider_draft IS NOT NULL AND state IN ('cancelled', 'failed')
+ORDER BY position
+LIMIT $1
+
+-- name: forget_draft
+-- A draft of what is not sent any more is gone.
+-- $1 uuid: outbox row
+-- $2 text: the draft
+UPDATE outbox SET provider_draft = NULL WHERE outbox_id = $1 AND provider_draft = $2 AND state IN ('cancelled', 'failed')

@@ -13,8 +13,9 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from agent.errors import BadInput, FteError, NotAuthorized
+from agent.errors import BadInput, FteError, NotAuthorized, SignatureInvalid
 from agent.log_fields import LogFields, log_extra
+from deployments.web.refusals import Refusals
 
 _LOG = logging.getLogger(__name__)
 _FIELD_MAX = 64
@@ -35,6 +36,7 @@ _PROBLEMS = {
 
 
 def add_error_handlers(app: FastAPI) -> None:
+    app.state.refusals = Refusals()
     app.add_exception_handler(FteError, _on_fte_error)
     app.add_exception_handler(ValidationError, _on_invalid_body)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
@@ -53,6 +55,8 @@ async def _on_fte_error(request: Request, error: Exception) -> JSONResponse:
         headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, NotAuthorized):
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, SignatureInvalid):
+        request.app.state.refusals.tell(_route_of(request.scope), str(error))
     if error.http_status >= 500:
         _LOG.warning("%s: %s", type(error).__name__, error, extra=_about(request.scope, error.http_status))
     return JSONResponse({"detail": str(error)}, error.http_status, headers)

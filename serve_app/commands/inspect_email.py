@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from agent.errors import FteError
+
 if TYPE_CHECKING:
     from channels.mail.records import ReadMail
 
@@ -22,7 +24,12 @@ def register(app: typer.Typer) -> None:
 
 def inspect_email(
     files: Annotated[list[str], typer.Argument(help="Mails as they were received (.eml). `-` is standard input.")],
-    own: Annotated[list[str], typer.Option(help="A mailbox that the FTE answers from. May be repeated.")] = [],  # noqa: B006 - typer copies it
+    own: Annotated[
+        list[str],
+        typer.Option(
+            help="A mailbox that the FTE answers from; FTE_GMAIL_MAILBOX where none is named. May be repeated."
+        ),
+    ] = [],  # noqa: B006 - typer copies it
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines, as always.")] = True,
 ) -> None:
     """Print one JSON line per mail: sender, new words, whether it is automatic or a bounce, thread, attachments.
@@ -31,6 +38,7 @@ def inspect_email(
     """
     from channels.mail.reading import read_mail
 
+    own_addresses = frozenset(own) or _configured_mailbox()
     unreadable = 0
     for file in files:
         try:
@@ -40,10 +48,21 @@ def inspect_email(
             reason = getattr(error, "strerror", None) or error
             typer.echo(f"fte: {file}: cannot be read: {reason}", err=True)
             continue
-        line = json.dumps(_as_record(file, read_mail(raw, frozenset(own))), ensure_ascii=False)
+        line = json.dumps(_as_record(file, read_mail(raw, own_addresses)), ensure_ascii=False)
         typer.echo(f"{line.translate(_LINE_ENDS_OF_JSON)}\n".encode("utf-8", errors="replace"), nl=False)
     if unreadable:
         raise typer.Exit(1)
+
+
+def _configured_mailbox() -> frozenset[str]:
+    """None where the settings are wrong: that keeps nobody from looking at a mail, and other commands say what is."""
+    from serve_app.settings import load_settings
+
+    try:
+        mailbox = load_settings().gmail_mailbox
+    except FteError:
+        return frozenset()
+    return frozenset({mailbox} if mailbox else ())
 
 
 def _as_record(file: str, mail: ReadMail) -> dict[str, Any]:

@@ -68,6 +68,7 @@ class Cut(Exception):
 class FakeTwilio:
     """`faults` are met by the next sends, one each; a number among them is the code that Twilio refuses with.
 
+    `refused` paths, by how they end, are answered with that status to whoever reads there.
     `list_lag` lists show nothing newer than before. `media_missing` requests for a file are answered with 404.
     """
 
@@ -80,6 +81,8 @@ class FakeTwilio:
         self.media_redirect = ""
         self.requests: list[tuple[str, str, Mapping[str, str]]] = []
         self.problems: list[str] = []
+        self.account_status = "active"
+        self.refused: dict[str, int] = {}
         self.senders = {f"whatsapp:{NUMBER}": "ONLINE"}
         self.template_approval = "approved"
         self._contract = Contract.read()
@@ -118,6 +121,9 @@ class FakeTwilio:
         given = base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
         if headers.get("authorization") != f"Basic {given}":
             return _refusal(401, 20003)
+        for path, status in self.refused.items():
+            if method == "GET" and parts.path.endswith(path):
+                return _refusal(status, 20404)
         account = f"/2010-04-01/Accounts/{ACCOUNT}"
         match method, parts.path.removeprefix(account):
             case "POST", "/Messages.json":
@@ -125,7 +131,7 @@ class FakeTwilio:
             case "GET", "/Messages.json":
                 return self._list(query)
             case "GET", ".json":
-                return _json({"sid": ACCOUNT, "status": "active", "friendly_name": "fake"})
+                return _json({"sid": ACCOUNT, "status": self.account_status, "friendly_name": "fake"})
             case "GET", "/v2/Channels/Senders":
                 rows = [{"sid": new_sid("XE"), "sender_id": each, "status": s} for each, s in self.senders.items()]
                 return _json({"senders": rows, "meta": {"key": "senders"}})

@@ -15,6 +15,7 @@ from agent.records import Channel, TurnContext, TurnDecision
 from agent.times import Times
 from agent.workers.delivery import DeliveryLoop
 from channels.gmail.client import GmailAccount, GmailClient
+from channels.gmail.drafts import DraftTidier
 from channels.gmail.intake import MailIntake, MailLimits, Wake
 from channels.gmail.loop import MailboxLoop
 from channels.gmail.mailbox import GMAIL_AUTHSERV, Mailbox
@@ -190,7 +191,9 @@ async def mail_system(
         database=database,
         gmail=gmail,
         client=client,
-        sync=MailboxSync(mailbox(client), mailboxes, mails, inbox, intake, renew_every_s=0.0),
+        sync=MailboxSync(
+            mailbox(client), mailboxes, mails, inbox, intake, renew_every_s=0.0, tidy=DraftTidier(client, mails).tidy
+        ),
         intake=intake,
         mailboxes=mailboxes,
         mails=mails,

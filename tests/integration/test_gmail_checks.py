@@ -14,6 +14,7 @@ from channels.gmail.client import GmailAccount
 from channels.gmail.local_push import make_key
 from tests.fakes.gmail_server import FakeGmail, Fault
 from tests.integration.mail_spine import ADDRESS, write_credentials
+from tests.somewhere import answering
 
 PUSH = PushSetup("http://127.0.0.1:9", "push@a-project.iam.gserviceaccount.com", "an audience", 180)
 
@@ -120,3 +121,39 @@ async def test_a_service_account_acts_for_the_mailbox(gmail: FakeGmail, account:
     assert claims["sub"] == ADDRESS
     assert claims["scope"] == "https://www.googleapis.com/auth/gmail.modify"
     assert claims["iss"] == "fte@p.iam.gserviceaccount.com"
+
+
+@pytest.mark.parametrize("fault", [Fault(500), Fault(403, "accessNotConfigured")])
+async def test_a_mailbox_that_cannot_be_read_fails_that_step_and_no_other(
+    gmail: FakeGmail, account: GmailAccount, fault: Fault
+) -> None:
+    gmail.fail("history.list", fault)
+    results = await found(account)
+    reading = results["reading"]
+    assert reading is not None
+    assert not reading.ok
+    assert reading.detail
+    assert is_ok(results, "sending")
+    assert is_ok(results, "notifications")
+
+
+@pytest.mark.parametrize(("answer", "ok"), [(403, True), (200, False), (404, False), (302, False), (502, False)])
+async def test_the_push_endpoint_must_be_ours_and_refuse_what_is_not_signed(
+    account: GmailAccount, answer: int, ok: bool
+) -> None:
+    async with answering(answer) as base_url:
+        check = next(
+            each for each in gmail_checks(account, replace(PUSH, base_url=base_url)) if each.name == "push endpoint"
+        )
+        result = await check.run()
+    assert result.ok == ok
+    assert ok or str(answer) in result.detail
+
+
+async def test_push_settings_that_fit_name_who_must_sign_and_for_whom(account: GmailAccount) -> None:
+    push = replace(PUSH, base_url="https://support.example.invalid")
+    check = next(each for each in gmail_checks(account, push) if each.name == "push settings")
+    result = await check.run()
+    assert result.ok
+    assert push.account in result.detail
+    assert push.audience in result.detail

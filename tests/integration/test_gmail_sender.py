@@ -281,3 +281,61 @@ async def test_a_token_that_ran_out_early_is_renewed_once(system: MailSystem) ->
     await deliver_until_sent(system)
     assert len(system.gmail.token_requests) == asked + 1
     assert len(system.gmail.sent()) == 1
+
+
+# Drafts of what is not sent any more.
+
+
+async def left_as_a_draft(system: MailSystem) -> None:
+    """A reply whose draft was made and not sent, and then a person takes over."""
+    await ask(system)
+    system.gmail.fail("drafts.send", TOO_MANY)
+    await system.deliver()
+    assert len(system.gmail.drafts) == 1
+    await Desk(system.database).take(await system.value("SELECT conversation_id FROM conversations"), "grace")
+    assert await system.value("SELECT state FROM outbox") == "cancelled"
+
+
+async def test_the_draft_of_a_cancelled_reply_is_deleted(system: MailSystem) -> None:
+    await left_as_a_draft(system)
+    await system.sync_once()
+    assert system.gmail.drafts == {}
+    assert system.gmail.sent() == []
+    await system.sync_once()
+    assert len(system.gmail.called("drafts.delete")) == 1, "and then forgotten"
+    await system.check()
+
+
+@pytest.mark.parametrize("fault", [BROKEN, CUT_BEFORE, TOO_MANY, Fault(403, "insufficientPermissions")])
+async def test_a_draft_that_cannot_be_deleted_now_stops_no_sync_and_is_tried_again(
+    system: MailSystem, fault: Fault
+) -> None:
+    await left_as_a_draft(system)
+    system.gmail.fail("drafts.delete", fault)
+    system.gmail.deliver(a_mail("another one"))
+    await system.sync_once()
+    assert len(system.gmail.drafts) == 1
+    assert await system.value("SELECT count(*) FROM messages WHERE body = 'another one'") == 1
+    await system.sync_once()
+    assert system.gmail.drafts == {}
+
+
+async def test_a_draft_that_is_gone_already_is_forgotten(system: MailSystem) -> None:
+    await left_as_a_draft(system)
+    system.gmail.fail("drafts.delete", CUT_AFTER)
+    for _ in range(3):
+        await system.sync_once()
+    assert system.gmail.drafts == {}
+    assert await system.value("SELECT provider_draft FROM outbox") is None
+    assert len(system.gmail.called("drafts.delete")) == 2
+
+
+async def test_a_draft_that_may_still_be_sent_stays(system: MailSystem) -> None:
+    await ask(system)
+    system.gmail.fail("drafts.send", TOO_MANY)
+    await system.deliver()
+    await system.sync_once()
+    assert len(system.gmail.drafts) == 1
+    await system.rows("UPDATE outbox SET due_at = now() RETURNING outbox_id")
+    await deliver_until_sent(system)
+    assert len(system.gmail.sent()) == 1

@@ -124,3 +124,15 @@ async def test_a_push_that_could_not_be_committed_is_to_come_again(
     answer = await client.post("/webhooks/gmail", content=make_push(ADDRESS, 2000), headers=signed())
     assert answer.status_code == 503
     assert "Retry-After" in answer.headers
+
+
+async def test_a_refused_push_leaves_a_trace_without_its_token(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = sign_push(make_key(), AUDIENCE)
+    for _ in range(3):
+        answer = await client.post("/webhooks/gmail", content=make_push(ADDRESS, 7), headers={"Authorization": token})
+        assert answer.status_code == 403
+    told = [each.getMessage() for each in caplog.records if "webhook was refused" in each.getMessage()]
+    assert len(told) == 1
+    assert token.removeprefix("Bearer ") not in told[0]

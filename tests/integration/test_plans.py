@@ -89,6 +89,7 @@ HOT: dict[tuple[str, str], tuple[list[Any], set[str]]] = {
         [[str(_ONE)], "support@example.com", str(_ONE)],
         {"mails_message_id", "mails_provider_thread", "messages_provider_key", "conversations_pkey"},
     ),
+    ("mails", "fetch_left_drafts"): ([20], {"outbox_left_drafts"}),
     ("mails", "fetch_own"): ([str(_ONE), str(_ONE)], {"outbox_send_token_key", "mails_message_id"}),
     ("mails", "fetch_thread"): ([_ONE, _ONE], {"conversations_thread", "messages_conversation", "mails_conversation"}),
     ("mails", "count_replies"): (["a@example.com", _ONE], {"customer_identifiers_key", "mails_root"}),

@@ -20,6 +20,7 @@ from channels.web_form.tokens import ConfirmationTokens
 from crm.confirmations import Answer, Confirmations
 from crm.database import Database
 from crm.desk import Desk
+from crm.merge import Merges
 from crm.outbox import Outbox
 from crm.quarantine import Quarantine
 from tests.fakes.gmail_server import FakeGmail
@@ -339,4 +340,37 @@ async def test_what_a_person_writes_from_the_mailbox_itself_supersedes_what_is_h
     assert await room.answers.confirm(room.asked()) is Answer.CONFIRMED
     await room.deliver()
     assert "held" not in {state for _, state in await room.states()}
+    await room.system.check()
+
+
+async def test_an_undone_merge_takes_the_proof_back_and_what_follows_is_held_again(room: Mailroom) -> None:
+    await room.get("a proven one", authentic=True)
+    await room.answer()
+    await room.get("hello", message_id="<claimed@customer.example>")
+    await room.answer()
+    assert await room.answers.confirm(room.asked()) is Answer.CONFIRMED
+    await room.deliver()
+    sent = len(room.sent())
+    merge = await room.system.value("SELECT merge_id FROM customer_merges")
+    await Merges(room.system.database).undo(merge, "grace")
+    await room.get("and now?", in_reply_to="<claimed@customer.example>")
+    await room.answer()
+    assert len(room.sent()) == sent
+    assert (await room.states())[-1] == ("message", "held")
+    assert "took that back" in await room.system.value("SELECT summary FROM escalations")
+    await room.system.check()
+
+
+async def test_mails_that_arrive_while_their_link_is_opened_are_all_answered(room: Mailroom) -> None:
+    """Turns that commit before, at and after the proof: none stays held, none is sent twice."""
+    await room.get("first", message_id="<first@customer.example>")
+    await room.answer()
+    for number in range(4):
+        room.system.gmail.deliver(a_mail(f"more {number}", authentic=False, in_reply_to="<first@customer.example>"))
+    await room.system.sync_once()
+    await asyncio.gather(room.answers.confirm(room.asked()), room.system.answer(), return_exceptions=True)
+    await room.system.rows("UPDATE work SET lease_until = now() WHERE lease_until IS NOT NULL RETURNING customer_id")
+    await room.answer()
+    states = {state for kind, state in await room.states() if kind == "message"}
+    assert states == {"sent"}
     await room.system.check()

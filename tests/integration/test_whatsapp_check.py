@@ -20,6 +20,7 @@ from deployments.web.services import connect_services
 from tests.fakes.twilio_server import NUMBER, TOKEN, FakeTwilio, fake_twilio
 from tests.integration.http_spine import OPERATOR_KEY
 from tests.integration.whatsapp_spine import TEMPLATE
+from tests.somewhere import answering
 from tests.waiting import until
 
 
@@ -64,6 +65,38 @@ async def test_each_trouble_has_its_sentence(twilio: FakeTwilio) -> None:
     twilio.senders = {}
     assert "no WhatsApp sender" in (await results(twilio))["sender"].detail
     assert (await results(twilio, number=SANDBOX_NUMBER))["sender"].ok
+
+
+async def test_an_account_that_is_closed_is_told_and_blocks_the_rest(twilio: FakeTwilio) -> None:
+    twilio.account_status = "suspended"
+    found = await results(twilio)
+    assert list(found) == ["account"]
+    assert found["account"].detail == "the account is suspended"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "check"),
+    [("/Senders", 403, "sender"), ("/ApprovalRequests", 404, "template"), ("/Messages.json", 500, "messages")],
+)
+async def test_what_twilio_refuses_fails_its_own_step_and_no_other(
+    twilio: FakeTwilio, path: str, status: int, check: str
+) -> None:
+    twilio.refused = {path: status}
+    found = await results(twilio, template=TEMPLATE)
+    assert {name for name in ("account", "sender", "messages", "template") if not found[name].ok} == {check}
+    assert found[check].detail
+    assert TOKEN not in str(found)
+
+
+@pytest.mark.parametrize("answer", [200, 404, 302, 502])
+async def test_an_address_that_leads_elsewhere_is_told(twilio: FakeTwilio, answer: int) -> None:
+    """A start page, a proxy without a way on, a redirect that loses the signed address."""
+    async with answering(answer) as base_url:
+        check = next(each for each in whatsapp_checks(twilio.account, base_url, "") if each.name == "webhook")
+        result = await check.run()
+    assert not result.ok
+    assert str(answer) in result.detail
+    assert "path and query unchanged" in result.what_to_do
 
 
 @pytest.mark.parametrize(("token", "ok"), [(TOKEN, True), ("another", False)])

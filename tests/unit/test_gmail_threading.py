@@ -8,7 +8,7 @@ import pytest
 
 from agent.mail_records import ReferencedMail
 from agent.records import Channel, ConversationId, IdentifierKind, Identity
-from channels.gmail.threading import find_addressed_thread, find_own_thread
+from channels.gmail.threading import find_addressed_thread, find_own_thread, find_unproven
 
 
 def held_with(address: str, *, verified: bool = True, channel: Channel = Channel.EMAIL) -> ReferencedMail:
@@ -78,3 +78,13 @@ def test_a_persons_mail_is_about_the_conversation_of_whom_it_is_to() -> None:
     found = find_addressed_thread(mails, frozenset({"ada@example.com", "x@example.com"}))
     assert found == (Channel.EMAIL, "thread of ada@example.com")
     assert find_addressed_thread(mails, frozenset({"colleague@example.com"})) is None
+
+
+def test_a_proven_mail_may_prove_only_a_claim_of_its_own_address_by_mail() -> None:
+    claim = held_with("ada@example.com", verified=False)
+    assert find_unproven([held_with("bob@example.com", verified=False), claim], sender("Ada@example.com"))
+    assert find_unproven([claim], sender("ada@example.com", verified=False)) is None
+    assert find_unproven([claim], sender("mallory@example.com")) is None
+    assert find_unproven([held_with("ada@example.com")], sender("ada@example.com")) is None
+    form = held_with("ada@example.com", verified=False, channel=Channel.WEB_FORM)
+    assert find_unproven([form], sender("ada@example.com")) is None, "its link alone proves a form's"

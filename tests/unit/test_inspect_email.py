@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from serve_app.cli import app
+from serve_app.settings import load_settings
 from tests.unit.mail.samples import mail
 
 KEYS = ["file", "from", "subject", "text", "quoted_removed", "automatic", "automatic_reason", "bounce",
@@ -72,3 +74,25 @@ def test_reading_mail_needs_neither_ray_nor_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_configured_mailbox_is_the_own_one_unless_another_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "1.eml"
+    file.write_bytes(mail("Hello", reply=False))
+
+    def reason(*arguments: str) -> object:
+        load_settings.cache_clear()
+        result = CliRunner().invoke(app, ["inspect-email", str(file), *arguments])
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)["automatic_reason"]
+
+    monkeypatch.delenv("FTE_GMAIL_MAILBOX", raising=False)
+    assert reason() is None
+    monkeypatch.setenv("FTE_GMAIL_MAILBOX", "Ada@example.com")
+    assert reason() == "own_address"
+    assert reason("--own", "support@example.net") is None
+    monkeypatch.setenv("FTE_GMAIL_MAILBOX", "no address")
+    assert reason() is None
+    load_settings.cache_clear()

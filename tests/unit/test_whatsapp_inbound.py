@@ -42,12 +42,13 @@ def test_a_thread_is_a_sender_at_one_of_our_numbers() -> None:
     assert parse().thread_key != parse(From="whatsapp:+15550100124").thread_key
 
 
-def test_a_sender_without_a_number_is_its_user_id() -> None:
-    message = parse(From="whatsapp:US.13491208655302741918", WaId=None)
-    assert (message.identity.kind, message.identity.value) == (
-        IdentifierKind.WHATSAPP_USER,
-        "US.13491208655302741918",
-    )
+@pytest.mark.parametrize(
+    "user", ["US.13491208655302741918", "US.ENT.11815799212886844830", "BR.15x", "DE.a_b-c", "US." + "9" * 127]
+)
+def test_a_sender_without_a_number_is_its_user_id(user: str) -> None:
+    message = parse(From=f"whatsapp:{user}", WaId=None)
+    assert (message.identity.kind, message.identity.value) == (IdentifierKind.WHATSAPP_USER, user)
+    assert message.thread_key != parse(From=f"whatsapp:{user}x", WaId=None).thread_key
 
 
 def test_a_messaging_service_changes_nothing() -> None:
@@ -130,6 +131,9 @@ def test_what_twilio_recognised_and_answered_is_not_confirmed_again() -> None:
         ({"From": "+15550100123"}, "From"),
         ({"From": "whatsapp:"}, "From"),
         ({"From": "whatsapp:ada"}, "From"),
+        # A user name, which can pass to somebody else.
+        ({"From": "whatsapp:@ada.lovelace"}, "From"),
+        ({"From": "whatsapp:ad.lovelace"}, "From"),
         ({"To": None}, "To"),
         ({"NumMedia": "-1"}, "NumMedia"),
         ({"NumMedia": "11"}, "NumMedia"),

@@ -27,8 +27,11 @@ def test_every_part_is_within_the_limit_and_none_is_blank(text: str, limit: int)
     assert all(re.sub(r"^\(\d+/\d+\) ", "", part).strip() for part in parts)
 
 
-@given(text=st.text(st.characters(min_codepoint=0x1F300, max_codepoint=0x1F5FF), min_size=1, max_size=2000))
+@given(
+    text=st.text(st.characters(min_codepoint=0x1F300, max_codepoint=0x1F5FF), min_size=PART_MAX // 2 + 1, max_size=2000)
+)
 def test_characters_that_count_twice_count_twice(text: str) -> None:
+    assert len(to_parts(text)) > 1
     assert all(len(part.encode("utf-16-le")) // 2 <= PART_MAX for part in to_parts(text))
 
 

@@ -61,6 +61,8 @@ def test_a_parent_signs_for_its_subdomain_and_not_the_other_way_round() -> None:
     "field",
     [
         f'{SERVER}; spf=pass smtp.mailfrom="x; dmarc=pass header.from=example.com"@evil.example',
+        f'{SERVER}; spf=pass smtp.mailfrom="x; dmarc=pass header.from=example.com; y"@evil.example',
+        f"{SERVER}; spf=pass smtp.mailfrom=x\\; dmarc=pass header.from=example.com; y@evil.example",
         f'{SERVER}; spf=pass (domain of "a) ; dmarc=pass header.from=example.com (b"@evil.example) smtp.mailfrom=evil.example',
         f"{SERVER}; spf=pass (domain of a\\) ; dmarc=pass header.from=example.com (b) smtp.mailfrom=evil.example",
         f"{SERVER}; spf=none ) ; dmarc=pass header.from=example.com",

@@ -152,3 +152,64 @@ def test_a_warning_in_prose_is_a_delay() -> None:
 def test_a_customer_who_writes_about_bounces_is_a_customer(subject: str, body: str) -> None:
     read = read_mail(mail(body, subject=subject, reply=False))
     assert (read.bounce, read.automatic) == (False, False)
+
+
+def from_server(sender: str, subject: str, text: str, *headers: str, returns: bool = False) -> bytes:
+    """A report in prose; `returns`: with our mail in it."""
+    parts = [part("text/plain", text)] + ([part("message/rfc822", RETURNED)] if returns else [])
+    raw = multipart("mixed", parts, *headers, subject=subject)
+    return raw.replace(b"Ada Sample <ada@example.com>", sender.encode(), 1)
+
+
+TRANSCRIPT = (
+    "Error: Invalid user address\n\nError message below:\n550 - Requested action not taken: no such user here\n\n"
+    "Message details:\n  Subject: Export\n  MAIL FROM: support@example.net\n  RCPT TO: ada@example.com\n"
+)
+UNREACHED = "Your message\n\n  To: ada@example.com\n\ndid not reach the following recipient(s):\n\nada@example.com\n"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        from_server("post_master@example.com", "Re: Export", TRANSCRIPT),
+        from_server("System Administrator <postmaster@example.com>", "E", UNREACHED, returns=True),
+        from_server("postmaster@example.com", "E", UNREACHED, "Return-Path: <>"),
+        from_server(
+            "no-reply@example.com",
+            "Mail",
+            "Could not be delivered to: <ada@example.com>\nAs their mailbox is full.",
+            returns=True,
+        ),
+        from_server(
+            "postmaster@example.com", "[Postmaster] Email Delivery Failure", "To: ada@example.com", "Return-Path: <>"
+        ),
+    ],
+)
+def test_a_server_that_says_it_in_its_own_words_is_understood(raw: bytes) -> None:
+    assert read_mail(raw).bounce
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        from_server("Grace <postmaster@example.com>", "Re: Export", "Our users get 550 5.1.1 user unknown. Why?"),
+        from_server("Ada <ada@example.com>", "Fwd: trouble", f"See what I got:\n\n{UNREACHED}", returns=True),
+        from_server("Ada <ada@example.com>", "Fwd: trouble", f"See what I got:\n\n{TRANSCRIPT}"),
+    ],
+)
+def test_a_person_who_writes_of_such_trouble_is_a_person(raw: bytes) -> None:
+    read = read_mail(raw)
+    assert (read.bounce, read.automatic) == (False, False)
+
+
+def test_a_person_who_hands_a_bounce_on_is_a_person() -> None:
+    bounce = (
+        dsn("Final-Recipient: rfc822; ada@example.com\nAction: failed\nStatus: 5.1.1").decode().replace("edge", "inner")
+    )
+    read = read_mail(multipart("mixed", [part("text/plain", "What is this?"), part("message/rfc822", bounce)]))
+    assert (read.bounce, read.automatic, read.text) == (False, False, "What is this?")
+
+
+def test_what_a_list_server_says_is_automatic() -> None:
+    read = read_mail(from_server("neko-admin@example.com", "Loop Alert", "Duplicated Message-ID.", "X-MLServer: fml"))
+    assert (read.automatic, read.bounce) == (True, False)

@@ -167,6 +167,12 @@ def test_the_broken_end_of_a_quoted_line_is_no_answer() -> None:
     assert read_mail(mail(body)).text == "Thanks."
 
 
+def test_yahoos_line_that_runs_on_into_the_quote_takes_it_along() -> None:
+    line = "  On Mon, 5 May 2025 at 10:12, Support<support@example.net> wrote:   Dear Ada, this is old."
+    read = read_mail(mail(f"{ANSWER}\n\nSent from Yahoo Mail on Android\n \n{line}\nAnd so is this.\n"))
+    assert (read.text, read.quoted_removed) == (ANSWER, True)
+
+
 def test_a_line_to_reply_above_ends_the_new_words() -> None:
     body = f"{QUESTION}\n\n##- Please type your reply above this line -##\n\nYour request has been updated.\n{ANSWER}"
     assert read_mail(mail(body)).text == QUESTION

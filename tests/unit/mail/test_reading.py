@@ -6,9 +6,10 @@ import base64
 import quopri
 
 import pytest
+from compressed_rtf import compress
 
 from channels.mail.reading import read_mail
-from channels.mail.records import Mailbox
+from channels.mail.records import Mailbox, ReadMail
 from tests.unit.mail.samples import html, mail, multipart, part
 
 PLAIN = "text/plain; charset=utf-8"
@@ -333,6 +334,41 @@ def test_winmail_dat_is_opened_or_stays_an_attachment() -> None:
     assert opened.text == "See the plan"
     assert [(item.name, item.content) for item in opened.attachments] == [("plan.txt", b"step 1")]
     assert [item.name for item in read_mail(wrapped(b"no TNEF at all")).attachments] == ["winmail.dat"]
+
+
+def _rich(rtf: bytes, compressed: bytes | None = None) -> bytes:
+    """A winmail.dat whose only words are rich text: the property PR_RTF_COMPRESSED (MS-OXTNEF 2.1.3.4, MS-OXRTFCP)."""
+    body = compress(rtf) if compressed is None else compressed
+    padded = body + bytes(-len(body) % 4)
+    properties = (1).to_bytes(4, "little") + (0x1009_0102).to_bytes(4, "little")
+    properties += (1).to_bytes(4, "little") + len(body).to_bytes(4, "little") + padded
+    head = b"\x01" + (0x00069003).to_bytes(4, "little") + len(properties).to_bytes(4, "little")
+    return _tnef("plan.txt", b"step 1") + head + properties + (sum(properties) & 0xFFFF).to_bytes(2, "little")
+
+
+def _only(winmail: bytes) -> ReadMail:
+    encoded = base64.b64encode(winmail).decode()
+    tnef = part('application/ms-tnef; name="winmail.dat"', encoded, "Content-Transfer-Encoding: base64")
+    return read_mail(multipart("mixed", [tnef]))
+
+
+def test_the_words_of_a_winmail_dat_that_is_rich_text_only_are_read() -> None:
+    rtf = rb"{\rtf1\ansi\ansicpg1252{\fonttbl{\f0 Arial;}}\f0 Gr\'fc\'dfe, \u8364?5!\par\par\par\par The export fails.}"
+    read = _only(_rich(rtf))
+    assert read.text == "Grüße, €5!\n\nThe export fails."
+    assert [item.name for item in read.attachments] == ["plan.txt"]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"LZFu", compress(rb"{\rtf1 x}")[:-3] + b"zzz", compress(b"no rtf at all"), b"\xff" * 400]
+)
+def test_rich_text_that_cannot_be_read_loses_no_file_of_its_winmail_dat(body: bytes) -> None:
+    read = _only(_rich(b"", body))
+    assert [item.name for item in read.attachments] in (["plan.txt"], ["winmail.dat"])
+
+
+def test_rich_text_of_a_size_that_nobody_types_is_left_alone() -> None:
+    assert _only(_rich(b"", compress(b"x" * 400_000, compressed=False))).text == ""
 
 
 def test_broken_trees_lose_no_text() -> None:
