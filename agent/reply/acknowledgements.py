@@ -20,6 +20,7 @@ _WHY = {
     ReasonCode.POLICY_RESTRICTION: "This is something that a colleague has to answer",
     ReasonCode.TAKEN_OVER: "A colleague has taken over",
     ReasonCode.UNHAPPY_SILENCE: "A colleague looks whether my answer has helped you",
+    ReasonCode.UNPROVEN_SENDER: "A colleague reads your message",
     ReasonCode.NOT_SOLVED: "This is not solved yet, so a colleague will take it from here",
 }
 _SORRY = frozenset(
