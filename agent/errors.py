@@ -81,7 +81,22 @@ class EmbeddingAway(DependencyAway):
 
 
 class ModelAway(DependencyAway):
-    """The language model does not answer now."""
+    """The language model does not answer now. `perhaps_billed` when it may have worked on the request all the same."""
+
+    def __init__(self, message: str, perhaps_billed: bool = False) -> None:
+        super().__init__(message, perhaps_billed)
+        self.perhaps_billed = perhaps_billed
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class ModelResting(ModelAway):
+    """The language model failed so often that it is left alone for a while."""
+
+
+class ModelCeilingReached(ModelAway):
+    """The day's ceiling leaves no room for another call of the language model."""
 
 
 class ProviderAway(DependencyAway):

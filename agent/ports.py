@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from agent.records import (
     InboundMessage,
     MediaFetch,
     MissedReport,
+    ModelUse,
     OutboxItem,
     Passage,
     TurnContext,
@@ -61,6 +63,20 @@ class KnowledgeSearch(Protocol):
 
     async def search(self, text: str, embeddings: Embeddings, limit: int) -> list[Passage]:
         """Best first. `embeddings` holds one row, the query's vector."""
+        ...
+
+
+class ModelLedger(Protocol):
+    """Holds the day's ceiling of the language model over all replicas. Raises DatabaseAway."""
+
+    async def reserve(self, held: UUID | None, tokens: int, cost_micros: int) -> UUID | None:
+        """Before a call: hold so much for it, beside what the turn holds already as `held`; returns the turn's
+        reservation, or None where there is no ceiling. Raises ModelCeilingReached when it does not fit."""
+        ...
+
+    async def settle(self, use: ModelUse, context: TurnContext) -> None:
+        """Count what a turn took that commits nothing, and give back what else is held for it; twice does no harm. A
+        turn that commits is settled by its commit."""
         ...
 
 

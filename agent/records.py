@@ -370,6 +370,37 @@ class ToolCall:
     seen: Mapping[str, Any] = field(default_factory=dict)
 
 
+class FallbackCause(StrEnum):
+    """Why a turn went on without the configured language model."""
+
+    AWAY = "away"
+    """It did not answer in this turn."""
+    RESTING = "resting"
+    """It failed so often before that it was not asked."""
+    CEILING = "ceiling"
+    """The day's ceiling left no room for the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUse:
+    """What a turn took of the configured language model. `cost_micros` is in millionths of the prices' currency.
+
+    Where the server tells no usage of a call that it may have worked on, the estimate made before the call counts.
+    `reservation_id` names what the day's ceiling holds for the turn until this is settled.
+    """
+
+    model: str
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_micros: int = 0
+    ms: float = 0.0
+    fallback: FallbackCause | None = None
+    problem: str = ""
+    """Why it fell back, in a sentence that quotes no customer."""
+    reservation_id: UUID | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class TurnDecision:
     """What a turn decided, to be committed whole.
@@ -394,6 +425,8 @@ class TurnDecision:
     model_calls: int = 0
     resolves: bool = False
     """The customer confirms that it is solved: the reply ends the conversation."""
+    model_use: ModelUse | None = None
+    """None where no language model is configured, or the turn did not come to it."""
 
 
 class ResolutionKind(StrEnum):

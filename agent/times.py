@@ -30,7 +30,15 @@ class Times:
     turn_timeout_s: float = 60.0
     """A turn that takes longer is given back as a fault of the message."""
     model_timeout_s: float = 30.0
-    """One model call."""
+    """One request to the language model; a turn's calls have half as much again together."""
+    model_retries: int = 3
+    """Requests after the first that a call may make of a language model that is busy or broken."""
+    model_backoff_s: float = 0.5
+    """First pause between them; doubles, and a longer Retry-After counts."""
+    breaker_failures: int = 5
+    """Failed calls of the language model in a row before a replica leaves it alone."""
+    breaker_rest_s: float = 30.0
+    """For how long; then one call tries whether it answers again."""
     embed_timeout_s: float = 5.0
     """One embedding call."""
     backoff_first_s: float = 0.5
@@ -102,7 +110,10 @@ class Times:
             "lock_deadline_s <= lock_confirm_s": self.lock_deadline_s <= self.lock_confirm_s,
             "heartbeat_s * 2 <= lock_confirm_s": self.heartbeat_s * 2 <= self.lock_confirm_s,
             "heartbeat_s * 3 <= lock_lease_s": self.heartbeat_s * 3 <= self.lock_lease_s,
-            "model_timeout_s < turn_timeout_s": self.model_timeout_s < self.turn_timeout_s,
+            "model_timeout_s * 1.8 < turn_timeout_s": self.model_timeout_s * 1.8 < self.turn_timeout_s,
+            "model_retries >= 0": self.model_retries >= 0,
+            "breaker_failures >= 1": self.breaker_failures >= 1,
+            "breaker_rest_s > 0": self.breaker_rest_s > 0,
             "embed_timeout_s < turn_timeout_s": self.embed_timeout_s < self.turn_timeout_s,
             "send_wait_s + send_timeout_s < send_lease_s": self.send_wait_s + self.send_timeout_s < self.send_lease_s,
             "backoff_first_s <= send_backoff_cap_s": self.backoff_first_s <= self.send_backoff_cap_s,

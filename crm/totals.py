@@ -29,9 +29,10 @@ Key = tuple[str, ...]
 
 @dataclass(slots=True)
 class Totals:
-    """Counts by labels. Resolution keys are (channel, kind), survey keys (channel, answer). Latency keys are (kind,
-    measure, channel, bucket), where bucket i counts times from bound i-1 up to bound i; stage keys are (stage,). Sums
-    are milliseconds."""
+    """Counts by labels. Resolution keys are (channel, kind), survey keys (channel, answer). Keys of the language model
+    are (model, what), with what one of calls, input_tokens, output_tokens and cost_micros; of fallbacks (cause,).
+    Latency keys are (kind, measure, channel, bucket), where bucket i counts times from bound i-1 up to bound i; stage
+    keys are (stage,). Sums are milliseconds."""
 
     messages: Counter[Key] = field(default_factory=Counter)
     outcomes: Counter[Key] = field(default_factory=Counter)
@@ -40,6 +41,8 @@ class Totals:
     survey: Counter[Key] = field(default_factory=Counter)
     latencies: Counter[Key] = field(default_factory=Counter)
     latency_sums_ms: Counter[Key] = field(default_factory=Counter)
+    model: Counter[Key] = field(default_factory=Counter)
+    fallbacks: Counter[Key] = field(default_factory=Counter)
     stages: Counter[Key] = field(default_factory=Counter)
     stage_sums_ms: Counter[Key] = field(default_factory=Counter)
 
@@ -119,6 +122,11 @@ class SystemTotals:
             totals[row["final"]].resolutions[row["channel"], row["kind"]] += row["count"]
             if row["solved"] is not None:
                 totals[row["final"]].survey[row["channel"], "yes" if row["solved"] else "no"] += row["count"]
+        for row in await fetch("count_model_use", since.at, until.at):
+            if row["fallback"] is not None:
+                totals[row["final"]].fallbacks[(row["fallback"],)] += row["turns"]
+            for what in ("calls", "input_tokens", "output_tokens", "cost_micros"):
+                totals[row["final"]].model[row["model"], what] += row[what]
         for row in await fetch("count_latencies", since.at, until.at, LATENCY_BOUNDS_MS):
             key = (row["kind"], row["name"], row["channel"], str(row["bucket"]))
             totals[row["final"]].latencies[key] += row["count"]

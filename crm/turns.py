@@ -43,12 +43,14 @@ from agent.reply.absence import away_notice
 from agent.reply.notices import received_notice
 from agent.service.hours import HoursOf, no_hours, utc_now
 from crm.database import Connection, Database
+from crm.model_ledger import model_use_arguments
 from crm.queries import load_queries
 
 _LOG = logging.getLogger(__name__)
 _QUERIES = load_queries("turns")
 HISTORY_LIMIT = 20
 _FENCE_LOST = "fence_lost"
+_NO_MODEL_USE = (None,) * 8
 
 
 class PostgresTurns:
@@ -242,7 +244,7 @@ def to_stored_message(row: asyncpg.Record) -> StoredMessage:
 
 def _commit_arguments(claim: Claim, context: TurnContext, decision: TurnDecision, allow_rerun: bool) -> tuple[Any, ...]:
     sentiments: list[float | None] = list(decision.sentiments) or [None] * len(context.burst)
-    escalation = decision.escalation
+    escalation, use = decision.escalation, decision.model_use
     return (
         claim.customer_id,
         claim.fence,
@@ -270,4 +272,6 @@ def _commit_arguments(claim: Claim, context: TurnContext, decision: TurnDecision
         float(decision.stages.get("turn", 0.0)),
         decision.model_calls,
         decision.resolves,
+        *(model_use_arguments(use) if use else _NO_MODEL_USE),
+        use.reservation_id if use else None,
     )

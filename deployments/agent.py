@@ -57,7 +57,8 @@ class Agent:
             times,
             holder=serve.get_replica_context().replica_tag,
         )
-        self._measures = ReplicaMeasures(of_database(self._database) | of_turns(self._pace, locks))
+        resting = {"fte_replica_model_resting": lambda: float(self._services.model_resting)}
+        self._measures = ReplicaMeasures(of_database(self._database) | of_turns(self._pace, locks) | resting)
         self._settling = asyncio.create_task(self._settle())
 
     async def turn(self, customer_id: CustomerId) -> bool:

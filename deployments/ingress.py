@@ -14,6 +14,7 @@ from crm.mailboxes import Mailboxes
 from deployments.channel_states import facts_of
 from deployments.mail_state import mail_state_reader, mailbox_probe
 from deployments.measures import ReplicaMeasures, of_database
+from deployments.model_state import LanguageModelProbe
 from deployments.priority import take_a_session
 from deployments.probes import make_probes
 from deployments.startup import start_replica
@@ -54,6 +55,7 @@ class Ingress:
             probes={
                 **make_probes(embedding, dispatcher, settings.lock_shards, settings.times),
                 "mailbox": mailbox_probe(*mailbox),
+                "language_model": LanguageModelProbe(settings, self._database),
             },
         )
         self._measures = ReplicaMeasures(

@@ -25,7 +25,17 @@ from agent.log_fields import RECORD_ATTRIBUTE, current_log_fields
 
 _OURS = ("serve_app", "deployments", "agent", "models", "crm", "channels", "load")
 # They quote what is sent and received: their lines hold addresses of services and customers' words.
-_QUOTING = ("httpx", "httpcore", "openai", "openai.agents", "googleapiclient", "twilio", "urllib3")
+_QUOTING = (
+    "httpx",
+    "httpx2",
+    "httpcore",
+    "httpcore2",
+    "openai",
+    "openai.agents",
+    "googleapiclient",
+    "twilio",
+    "urllib3",
+)
 _ACCESS_LOG = "uvicorn.access"
 _SERVE = "ray.serve"
 _WORD = r"[^\s@\"'<>(){}\[\]=:;,]"

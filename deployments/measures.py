@@ -32,6 +32,7 @@ GAUGES = {
     "fte_replica_turns_running": "Turns that run",
     "fte_replica_turns_waiting": "Turns that wait for their place",
     "fte_replica_turns_room": "Turns that may run at once; fewer while what they depend on is slow",
+    "fte_replica_model_resting": "1 while this replica leaves a failing language model alone, else 0",
     "fte_replica_locks_held": "Customers whose lock this replica holds",
     "fte_replica_lock_waiters": "Turns that wait for their customer's lock",
     "fte_replica_customers_in_hand": "Customers whose turn the dispatcher has asked for",

@@ -18,9 +18,10 @@ from agent.text.synonyms import Synonyms
 from agent.turn.services import TurnServices
 from crm.database import Database
 from crm.sections import PostgresSections
+from deployments.language_model import make_configured_model, model_terms
 from deployments.off_loop import with_embedder_off_loop
 from deployments.startup import ReplicaSettings
-from models.language import make_model
+from models.remote_model import RemoteModel
 from models.tokens import load_token_counter
 from models.vector_cache import FileArrays, VectorCache
 
@@ -53,12 +54,8 @@ def make_turn_services(
         sentiment=sentiment,
         search=PostgresSections(database, synonyms=Synonyms.load(settings.knowledge_dir / "synonyms.yaml")),
         policy=policy,
-        model=make_model(
-            api_key=settings.openai_api_key.get_secret_value(),
-            base_url=settings.openai_base_url,
-            name=settings.openai_model,
-            timeout_s=settings.times.model_timeout_s,
-        ),
+        model=make_configured_model(settings),
+        model_terms=model_terms(settings, database),
         brand=Brand.load(settings.knowledge_dir / "brand_voice.md"),
         count_tokens=load_token_counter(settings.embedding_model),
         times=settings.times,
@@ -91,6 +88,12 @@ class LiveTurnServices:
         self._making = asyncio.Lock()
         self._background: asyncio.Task[None] | None = None
 
+    @property
+    def model_resting(self) -> bool:
+        """Whether a failing language model is left alone now."""
+        model = None if self._services is None else self._services.model
+        return isinstance(model, RemoteModel) and model.is_resting
+
     def start(self) -> None:
         """Begin to make the services, before the first turn asks for them."""
         self._background = asyncio.create_task(self._warm_up())
@@ -114,6 +117,8 @@ class LiveTurnServices:
         if self._background is not None:
             self._background.cancel()
             await asyncio.wait([self._background])
+        if self._services is not None:
+            await self._services.model.close()
 
     async def _warm_up(self) -> None:
         while self._services is None:

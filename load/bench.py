@@ -27,6 +27,7 @@ from load.measure.comparison import LENGTHS, UNANSWERED, Comparison
 from load.measure.conversations import MODEL_LATENCY_S, measure_conversations
 from load.measure.end_to_end import measure_end_to_end
 from load.measure.memory import measure_memory
+from load.measure.overhead import KNOWN_MODEL_S, OVERHEAD_LENGTHS, measure_overhead
 from load.measure.search import measure_search
 from load.measure.storm import measure_storm
 from load.measure.webhooks import measure_webhooks
@@ -38,7 +39,7 @@ from load.texts import messages_of
 from models.tokens import load_token_counter
 from serve_app.settings import CHECKOUT, DEFAULT_EMBEDDING_MODEL
 
-SECTIONS = ("end_to_end", "memory", "sustained", "accept", "webhooks", "conversations", "storm", "search")
+SECTIONS = ("end_to_end", "memory", "sustained", "accept", "webhooks", "conversations", "overhead", "storm", "search")
 _SECTION_LIMIT_S = 600.0
 _SEED = 20
 
@@ -48,7 +49,9 @@ class Bench:
 
     def __init__(self, wanted: Set[str], steps: Steps) -> None:
         count_tokens = load_token_counter(DEFAULT_EMBEDDING_MODEL)
-        self._texts = {tokens: messages_of(tokens, 200, count_tokens, _SEED) for tokens in LENGTHS}
+        self._texts = {
+            tokens: messages_of(tokens, 200, count_tokens, _SEED) for tokens in {*LENGTHS, *OVERHEAD_LENGTHS}
+        }
         self._wanted = wanted
         self._steps = steps
         self._comparison = Comparison()
@@ -56,7 +59,7 @@ class Bench:
 
     async def run(self) -> None:
         async with workbench() as bench:
-            if self._wanted - {"search", "conversations", "storm"}:
+            if self._wanted - {"search", "conversations", "overhead", "storm"}:
                 async with self._noting("the system"):
                     await self._measure_whole(bench)
             if "sustained" in self._wanted:
@@ -65,6 +68,9 @@ class Bench:
             if "conversations" in self._wanted:
                 async with self._noting("conversations"):
                     await self._converse(bench)
+            if "overhead" in self._wanted:
+                async with self._noting("overhead"):
+                    await self._measure_overhead(bench)
             if "storm" in self._wanted:
                 async with self._noting("storm"):
                     await self._storm(bench)
@@ -121,6 +127,13 @@ class Bench:
             await warm_up(system)
             section = await measure_conversations(system, self._texts[LENGTHS[0]], self._steps.next)
             self.result.sections.append(section)
+
+    async def _measure_overhead(self, bench: Workbench) -> None:
+        self._steps.next("starting the system with a model of known time")
+        async with bench.stub_model(KNOWN_MODEL_S) as environment, bench.serve(**environment) as system:
+            await warm_up(system)
+            texts = {tokens: self._texts[tokens] for tokens in OVERHEAD_LENGTHS}
+            self.result.sections.append(await measure_overhead(system, texts, self._steps.next))
 
     async def _storm(self, bench: Workbench) -> None:
         self._steps.next("starting the system")

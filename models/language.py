@@ -1,69 +1,70 @@
-"""The language model: any OpenAI-compatible server when a key is set, else the offline one."""
+"""The language model that the settings ask for: a server with OpenAI's API when a key is set, else the offline one."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Any
+from enum import StrEnum
+from urllib.parse import urlsplit
 
+import httpx2
 import openai
-from agents import OpenAIChatCompletionsModel, set_tracing_disabled
-from agents.items import ModelResponse, TResponseInputItem, TResponseStreamEvent
+from agents import OpenAIChatCompletionsModel, OpenAIResponsesModel, set_tracing_disabled
 from agents.model_settings import ModelSettings
 from agents.models.interface import Model
 
-from agent.errors import ModelAway, ModelMisbehaved
+from agent.times import Times
 from models.offline import OfflineModel
+from models.remote_model import RemoteModel, refuse_what_is_not_json
 
-_OFFICIAL = "https://api.openai.com"
+_TIMES = Times()
+_OFFICIAL_HOST = "api.openai.com"
+# A turn comes every few seconds on a quiet day: its connection, with its TLS handshake, should still stand.
+_LIMITS = httpx2.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=60.0)
 
 
-def make_model(*, api_key: str = "", base_url: str = "", name: str = "gpt-4o", timeout_s: float = 30.0) -> Model:
-    """The model that the settings ask for. `api_key` empty means offline; `base_url` empty means OpenAI's own."""
+class ModelApi(StrEnum):
+    """Which of OpenAI's two interfaces is spoken."""
+
+    AUTO = "auto"
+    """Responses with OpenAI's own server, Chat Completions with any other: that is what they all have."""
+    RESPONSES = "responses"
+    CHAT_COMPLETIONS = "chat_completions"
+
+
+def make_model(
+    *,
+    api_key: str = "",
+    base_url: str = "",
+    name: str = "gpt-4o",
+    api: ModelApi = ModelApi.AUTO,
+    temperature: float | None = None,
+    max_output_tokens: int = 1500,
+    times: Times = _TIMES,
+) -> Model:
+    """`api_key` empty means offline, `base_url` empty OpenAI's own server; without `temperature` the server chooses."""
     set_tracing_disabled(True)  # invariant 10
     if not api_key:
         return OfflineModel()
+    address = base_url or f"https://{_OFFICIAL_HOST}/v1"
+    official = urlsplit(address).hostname == _OFFICIAL_HOST
     client = openai.AsyncOpenAI(
         api_key=api_key,
-        base_url=base_url or f"{_OFFICIAL}/v1",
-        timeout=timeout_s,
-        max_retries=1,
+        base_url=address,
+        timeout=times.model_timeout_s,
+        max_retries=0,  # ours know the turn's deadline
+        http_client=openai.DefaultAsyncHttpxClient(
+            limits=_LIMITS,
+            event_hooks={"response": [refuse_what_is_not_json]},
+            follow_redirects=False,  # a redirect would take the customer's words to who knows where
+        ),
     )
-    return RemoteModel(OpenAIChatCompletionsModel(name, client), official=not base_url)
-
-
-class RemoteModel(Model):
-    """A server's model with its failures as ours: away (a retry can help) or misbehaved (it cannot)."""
-
-    def __init__(self, inner: Model, *, official: bool) -> None:
-        """`official`: only OpenAI's own server is told not to store; others may not know the field."""
-        self._inner = inner
-        self._settings = ModelSettings(store=False if official else None)
-
-    async def get_response(
-        self,
-        system_instructions: str | None,
-        input: str | list[TResponseInputItem],
-        model_settings: ModelSettings,
-        *args: Any,
-        **options: Any,
-    ) -> ModelResponse:
-        settings = model_settings.resolve(self._settings)
-        try:
-            return await self._inner.get_response(system_instructions, input, settings, *args, **options)
-        except (openai.APIConnectionError, openai.RateLimitError, openai.InternalServerError) as error:
-            raise ModelAway(f"the language model does not answer now ({type(error).__name__})") from error
-        except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
-            # A wrong key or model name is the operator's to repair: customers wait for it, none is dropped.
-            raise ModelAway(f"the language model refuses us ({error.status_code}); check OPENAI_*") from error
-        except openai.APIStatusError as error:
-            if error.status_code in (408, 409, 425):
-                raise ModelAway(f"the language model does not answer now ({error.status_code})") from error
-            raise ModelMisbehaved(f"the language model refused the request ({error.status_code})") from error
-        except (openai.OpenAIError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-            raise ModelMisbehaved(f"the language model's answer is unreadable ({type(error).__name__})") from error
-
-    def stream_response(self, *args: Any, **options: Any) -> AsyncIterator[TResponseStreamEvent]:
-        raise NotImplementedError("turns are not streamed: a reply is checked whole before anyone sees it")
-
-    async def close(self) -> None:
-        await self._inner.close()
+    by_responses = api is ModelApi.RESPONSES or (api is ModelApi.AUTO and official)
+    inner: Model = OpenAIResponsesModel(name, client) if by_responses else OpenAIChatCompletionsModel(name, client)
+    # OpenAI's newer models take no `max_tokens` in Chat Completions, and other servers know nothing else.
+    renamed = official and not by_responses
+    settings = ModelSettings(
+        temperature=temperature,
+        max_tokens=None if renamed else max_output_tokens,
+        store=False if official else None,  # others may not know the field
+        extra_args={"max_completion_tokens": max_output_tokens} if renamed else None,
+    )
+    return RemoteModel(inner, settings, times, client=client)

@@ -97,7 +97,9 @@ class Bench:
         try:
             policy = await make_policy(self.settings, embedder, self.model.model_id)
             services = make_turn_services(self.settings, self.database, embedder, LexiconSentiment(), policy)
-            yield replace(services, model=MeteredModel(services.model, self.usage))
+            # Without terms: a model that is away ends the evaluation, and nothing answers in its place. No turn
+            # commits, so nothing would be settled under the day's ceiling either.
+            yield replace(services, model=MeteredModel(services.model, self.usage), model_terms=None)
         finally:
             await embedder.close()
 

@@ -42,6 +42,7 @@ async def open_in_process(
         services = make_turn_services(settings, used, embedder, LexiconSentiment(), policy)
         worker = TurnWorker(PostgresTurns(used), None, services, settings.times, holder="in-process")
         yield InProcess(used, embedder, services, worker)
+        await services.model.close()
     finally:
         await embedder.close()
         if database is None:

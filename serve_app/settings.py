@@ -60,6 +60,23 @@ class Settings(BaseSettings):
     """Empty means the offline language model."""
     openai_base_url: str = ""
     openai_model: str = "gpt-4o"
+    model_api: Literal["auto", "responses", "chat_completions"] = Field(
+        default="auto", validation_alias="FTE_MODEL_API"
+    )
+    """`auto` is Responses with OpenAI's own server, Chat Completions with any other."""
+    model_temperature: float | None = Field(default=None, ge=0, le=2, validation_alias="FTE_MODEL_TEMPERATURE")
+    """Not given: the server's own, since some models take none."""
+    model_max_output_tokens: int = Field(default=1500, ge=64, validation_alias="FTE_MODEL_MAX_OUTPUT_TOKENS")
+    """Of one call."""
+    model_fallback: Literal["offline", "escalate"] = Field(default="offline", validation_alias="FTE_MODEL_FALLBACK")
+    """What answers when the model is away or the day's ceiling is reached: the offline answer, or a person."""
+    model_price_input: float | None = Field(default=None, ge=0, validation_alias="FTE_MODEL_PRICE_INPUT")
+    """Per million input tokens, in the currency of your choice."""
+    model_price_output: float | None = Field(default=None, ge=0, validation_alias="FTE_MODEL_PRICE_OUTPUT")
+    model_daily_tokens: int | None = Field(default=None, ge=1, validation_alias="FTE_MODEL_DAILY_TOKENS")
+    """The ceiling of a day (UTC) over all replicas, input and output together."""
+    model_daily_cost: float | None = Field(default=None, gt=0, validation_alias="FTE_MODEL_DAILY_COST")
+    """The same in money, in the currency of the prices."""
 
     kafka_bootstrap_servers: str = ""
     gmail_credentials_path: str = ""
@@ -173,6 +190,7 @@ class Settings(BaseSettings):
         self.times.check()
         if self.gmail_credentials_path and not self.gmail_mailbox:
             raise ConfigurationInvalid("set FTE_GMAIL_MAILBOX to the address that GMAIL_CREDENTIALS_PATH opens")
+        self._check_model()
         if self.environment == "production":
             self._check_production()
         if self.twilio_account_sid and not self.twilio_whatsapp_number:
@@ -180,6 +198,18 @@ class Settings(BaseSettings):
                 "TWILIO_WHATSAPP_NUMBER must be set with TWILIO_ACCOUNT_SID: replies come from it"
             )
         return self
+
+    def _check_model(self) -> None:
+        prices = (self.model_price_input, self.model_price_output)
+        if (prices[0] is None) != (prices[1] is None):
+            raise ConfigurationInvalid("set FTE_MODEL_PRICE_INPUT and FTE_MODEL_PRICE_OUTPUT both, or neither")
+        if self.model_daily_cost is not None and prices[0] is None:
+            raise ConfigurationInvalid(
+                "FTE_MODEL_DAILY_COST needs FTE_MODEL_PRICE_INPUT and FTE_MODEL_PRICE_OUTPUT; without prices, set"
+                " FTE_MODEL_DAILY_TOKENS"
+            )
+        if self.openai_base_url and not self.openai_base_url.startswith(("http://", "https://")):
+            raise ConfigurationInvalid("OPENAI_BASE_URL must be an address like http://127.0.0.1:8080/v1")
 
     def _check_production(self) -> None:
         for name in ("operator_key", "token_secret"):

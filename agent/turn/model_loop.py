@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from agents import (
@@ -16,20 +17,19 @@ from agents import (
     RunHooks,
     Runner,
     StopAtTools,
-    Tool,
     function_tool,
     set_tracing_disabled,
 )
-from agents.exceptions import AgentsException
 from agents.items import ModelResponse, TResponseInputItem
 from agents.models.interface import Model
 
-from agent.errors import ConfigurationInvalid, DependencyAway, ModelAway, ModelMisbehaved
+from agent.errors import ConfigurationInvalid, DependencyAway, FteError, ModelAway, ModelMisbehaved
 from agent.records import Category, Channel, Priority, ReasonCode
 from agent.reply.brand import Brand
 from agent.reply.draft import ReplyKind
 from agent.times import Times
 from agent.turn import tools
+from agent.turn.deadline import model_deadline
 from agent.turn.prompts import instructions, model_input
 from agent.turn.state import MAX_SEARCHES, TurnState
 
@@ -56,9 +56,11 @@ HandoverReason = Literal[
 class ModelLoop:
     """One agent of the SDK, made once and shared by all turns of a process; a turn's state is its run's context."""
 
-    def __init__(self, model: Model, brand: Brand, times: Times) -> None:
+    def __init__(self, model: Model, brand: Brand, times: Times, *, counted: bool = True) -> None:
+        """Unless `counted`, its calls are none of the configured model's: they are neither counted nor metered."""
         set_tracing_disabled(True)  # invariant 10: the export would send customers' words away
         by_channel = {channel: instructions(brand, channel) for channel in Channel}
+        offered = model_tools()
 
         def instruct(run: TurnRun, _: Agent[TurnState]) -> str:
             return by_channel[run.context.context.channel]
@@ -66,14 +68,14 @@ class ModelLoop:
         self._agent: Agent[TurnState] = Agent(
             name="fte",
             instructions=instruct,
-            tools=model_tools(),
+            tools=list(offered),
             model=model,
             model_settings=ModelSettings(tool_choice="required"),
             tool_use_behavior=StopAtTools(stop_at_tool_names=list(TERMINAL_TOOLS)),
             reset_tool_choice=False,  # the second call must end the turn with a tool too
         )
         self._config = RunConfig(tracing_disabled=True, trace_include_sensitive_data=False)
-        self._hooks = _CallCounter()
+        self._hooks = _CallCounter(offered) if counted else None
         self._limit_s = 1.5 * times.model_timeout_s  # the second call has what the first left over
 
     async def run(self, state: TurnState) -> None:
@@ -82,27 +84,57 @@ class ModelLoop:
         Raises DependencyAway (ModelAway among them) and ModelMisbehaved.
         """
         try:
-            async with asyncio.timeout(self._limit_s):
-                await Runner.run(
-                    self._agent,
-                    model_input(state),
-                    context=state,
-                    max_turns=MAX_MODEL_CALLS,
-                    hooks=self._hooks,
-                    run_config=self._config,
-                )
+            # A model keeps to its deadline; the timeout is for one that does not.
+            async with asyncio.timeout(1.1 * self._limit_s):
+                with model_deadline(self._limit_s):
+                    await self._run(state)
         except TimeoutError as error:
-            raise ModelAway(f"the language model did not end within {self._limit_s:g} s") from error
-        except AgentsException as error:
-            if state.away is not None:
-                raise state.away from error
-            raise ModelMisbehaved(f"the language model broke the turn: {type(error).__name__}") from error
+            message = f"the language model did not end within {self._limit_s:g} s"
+            raise _failed(state, ModelAway(message, perhaps_billed=True)) from error
+        except FteError as error:
+            _failed(state, error)
+            raise
+        except Exception as error:
+            broken = ModelMisbehaved(f"the language model broke the turn: {type(error).__name__}")
+            raise _failed(state, state.away or broken) from error
         if state.reply is None and state.handover is None:
             raise ModelMisbehaved("the language model ended without an answer or an escalation")
 
+    async def _run(self, state: TurnState) -> None:
+        await Runner.run(
+            self._agent,
+            model_input(state),
+            context=state,
+            max_turns=MAX_MODEL_CALLS,
+            hooks=self._hooks,
+            run_config=self._config,
+        )
+
+
+def _failed(state: TurnState, error: FteError) -> FteError:
+    """Count the call that was under way, if one was."""
+    ms = _end_call(state)
+    if state.meter is not None:
+        state.meter.call_failed(error, ms)
+    return error
+
+
+def _end_call(state: TurnState) -> float:
+    """Add the time of the call that is under way to its stage; returns its milliseconds, 0 without one."""
+    if state.model_began is None:
+        return 0.0
+    ms = (time.perf_counter() - state.model_began) * 1000
+    state.model_began = None
+    state.stages["model"] = state.stages.get("model", 0.0) + ms
+    return ms
+
 
 class _CallCounter(RunHooks[TurnState]):
-    """Counts the model's calls and their time. Stateless itself: the run's context holds the figures."""
+    """Counts the model's calls, their time and their tokens. Stateless itself: the run's context holds the figures."""
+
+    def __init__(self, tools: Sequence[FunctionTool]) -> None:
+        schemas = [(tool.name, tool.description, tool.params_json_schema) for tool in tools]
+        self._tools_bytes = len(json.dumps(schemas))
 
     async def on_llm_start(
         self,
@@ -111,15 +143,20 @@ class _CallCounter(RunHooks[TurnState]):
         system_prompt: str | None,
         input_items: list[TResponseInputItem],
     ) -> None:
-        context.context.model_calls += 1
-        context.context.model_began = time.perf_counter()
+        state = context.context
+        if state.meter is not None:
+            said = json.dumps([system_prompt, input_items], ensure_ascii=False, default=str)
+            await state.meter.before_call(len(said.encode()) + self._tools_bytes)
+        state.model_calls += 1
+        state.model_began = time.perf_counter()
 
     async def on_llm_end(self, context: TurnRun, agent: Agent[TurnState], response: ModelResponse) -> None:
-        state = context.context
-        state.stages["model"] = state.stages.get("model", 0.0) + (time.perf_counter() - state.model_began) * 1000
+        ms = _end_call(context.context)
+        if context.context.meter is not None:
+            context.context.meter.after_call(response.usage, ms)
 
 
-def model_tools() -> list[Tool]:
+def model_tools() -> list[FunctionTool]:
     """The six tools as the SDK knows them. Their own failures go to the turn, never back to the model."""
     return [
         _tool(create_ticket),
@@ -172,10 +209,13 @@ async def search_knowledge_base(run: TurnRun, query: str) -> str:
     Args:
         query: what to look for, as a question or a few keywords.
     """
+    state = run.context
     try:
-        return await tools.search_knowledge_base(run.context, query)
+        found = await tools.search_knowledge_base(state, query)
     except (DependencyAway, ConfigurationInvalid) as error:
-        raise tools.note_away(run.context, error) from error
+        raise tools.note_away(state, error) from error
+    state.given.append(("search_knowledge_base", {"query": query}, found))
+    return found
 
 
 async def send_response(run: TurnRun, message: str, kind: ReplyKind, articles: list[str]) -> str:

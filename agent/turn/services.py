@@ -15,6 +15,7 @@ from agent.records import ReasonCode, Severity, Team
 from agent.reply.brand import Brand
 from agent.service.hours import HoursOf, no_hours, utc_now
 from agent.times import Times
+from agent.turn.model_use import ModelTerms
 
 if TYPE_CHECKING:
     from agent.turn.model_loop import ModelLoop
@@ -64,6 +65,8 @@ class TurnServices:
     times: Times = field(default_factory=Times)
     opening_hours: HoursOf = no_hours
     clock: Callable[[], datetime] = utc_now
+    model_terms: ModelTerms | None = None
+    """None for the offline model, which costs nothing and is never away; and for who must know when a model is."""
 
     @cached_property
     def model_loop(self) -> ModelLoop:
@@ -71,3 +74,12 @@ class TurnServices:
         from agent.turn.model_loop import ModelLoop
 
         return ModelLoop(self.model, self.brand, self.times)
+
+    @cached_property
+    def fallback_loop(self) -> ModelLoop | None:
+        """What answers when the model is away; None where a person is to be asked then."""
+        from agent.turn.model_loop import ModelLoop
+
+        if self.model_terms is None or self.model_terms.fallback is None:
+            return None
+        return ModelLoop(self.model_terms.fallback, self.brand, self.times, counted=False)

@@ -11,9 +11,10 @@ from typing import Any
 
 from agent.errors import FteError
 from agent.ports import Embeddings
-from agent.records import EscalationRequest, Passage, ReasonCode, ToolCall, TurnContext
+from agent.records import EscalationRequest, ModelUse, Passage, ReasonCode, ToolCall, TurnContext
 from agent.reply.draft import ReplyIntent
 from agent.service.hours import OpeningHours
+from agent.turn.model_use import ModelMeter
 from agent.turn.services import TurnServices
 from agent.turn.triage import Triage
 
@@ -58,11 +59,15 @@ class TurnState:
     handover: EscalationIntent | None = None
     escalation: EscalationRequest | None = None
     given: list[tuple[str, dict[str, str], str]] = field(default_factory=list)
-    """The required steps as name, arguments and result: what the model is given as done."""
+    """The required steps as name, arguments and result: what the model is given as done. A search that it asked for is
+    added, for a fallback that goes on from there."""
     trace: list[ToolCall] = field(default_factory=list)
     stages: dict[str, float] = field(default_factory=dict)
     model_calls: int = 0
-    model_began: float = 0.0
+    model_began: float | None = None
+    """Of time.perf_counter(), while a call of the model is under way."""
+    meter: ModelMeter | None = None
+    """Counts what the turn takes of the configured language model; None without one."""
     away: FteError | None = None
     """A dependency that failed inside a tool: the SDK wraps errors, so the turn raises this one itself."""
 
@@ -71,6 +76,10 @@ class TurnState:
         """Exchanges in a row below the threshold, this one included."""
         negative = self.sentiment < self.services.policy.negative_threshold
         return self.context.negative_streak + 1 if negative else 0
+
+    @property
+    def model_use(self) -> ModelUse | None:
+        return None if self.meter is None else self.meter.use
 
     @property
     def passages(self) -> list[Passage]:

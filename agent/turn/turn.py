@@ -33,6 +33,7 @@ from agent.reply.notices import held_notice
 from agent.text.confirmation import confirms_solution
 from agent.text.query import conversation_query, fit_tokens, is_follow_up
 from agent.turn import tools
+from agent.turn.asking import ask_model
 from agent.turn.services import RuleVerdict, TurnServices
 from agent.turn.state import MAX_SEARCHES, TurnState
 from agent.turn.summary import handover_summary
@@ -53,7 +54,7 @@ async def run_turn(context: TurnContext, services: TurnServices) -> TurnDecision
     if verdict is not None:
         return _escalated(state, verdict)
     try:
-        await services.model_loop.run(state)
+        await ask_model(state)
     except ModelMisbehaved as error:
         return _handed_over(state, ReasonCode.TOOL_FAILURE, str(error))
     return _decided(state)
@@ -196,6 +197,7 @@ def _replied(state: TurnState, reply: ReplyIntent, gap_streak: int) -> TurnDecis
         stages=state.stages,
         model_calls=state.model_calls,
         resolves=_resolves(state, reply),
+        model_use=state.model_use,
     )
 
 
@@ -241,6 +243,7 @@ def _escalated(state: TurnState, verdict: RuleVerdict) -> TurnDecision:
         trace=tuple(state.trace),
         stages=state.stages,
         model_calls=state.model_calls,
+        model_use=state.model_use,
     )
 
 

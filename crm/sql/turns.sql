@@ -128,4 +128,18 @@ LIMIT $2
 -- $24 real: the turn's time in milliseconds
 -- $25 smallint: model calls
 -- $26 boolean: whether the reply ends the conversation, because the customer confirms that it is solved
-SELECT commit_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
+-- $27 text: the configured language model, null for none; what the turn took of it counts whatever became of the turn
+-- $28 smallint: its calls
+-- $29 bigint: input tokens
+-- $30 bigint: output tokens
+-- $31 bigint: cost in millionths of the prices' currency
+-- $32 real: its time in milliseconds
+-- $33 text: why the turn went on without it, null when it did not
+-- $34 text: the same in a sentence
+-- $35 uuid: what the day's ceiling holds for the turn, null for nothing
+WITH turn AS MATERIALIZED (
+SELECT commit_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26) AS status
+)
+SELECT status, CASE WHEN $27::text IS NOT NULL
+    THEN settle_model_use($35, $3, $27, $28, $29, $30, $31, $32, $33, $34) END
+FROM turn

@@ -19,6 +19,7 @@ from crm.totals import LATENCY_BOUNDS_MS, SystemFigures
 
 # Metric and help text by the kind and the measure of the rows that it counts.
 _HISTOGRAMS = {
+    ("model", "total"): ("fte_model_seconds", "The language model's own time in a turn"),
     ("accept", "total"): ("fte_ack_seconds", "From a request to the commit of its message"),
     ("turn", "total"): ("fte_turn_seconds", "One turn, from its claim to its commit"),
     ("deliver", "total"): ("fte_delivery_seconds", "From the commit of a reply to its delivery"),
@@ -68,6 +69,15 @@ class _FiguresCollector(Collector):
         totals = self._figures.totals
         yield _counter("fte_messages", "Stored messages", ["channel", "direction"], totals.messages)
         yield _counter("fte_outcomes", "Ends of turns", ["channel", "kind", "reason"], totals.outcomes)
+        yield _counter("fte_model_calls", "Calls of the language model", ["model"], _of(totals.model, "calls"))
+        tokens: dict[tuple[str, ...], int] = {}
+        for direction in ("input", "output"):
+            counts = _of(totals.model, f"{direction}_tokens")
+            tokens |= {(*labels, direction): count for labels, count in counts.items()}
+        yield _counter("fte_model_tokens", "What it read and wrote", ["model", "direction"], tokens)
+        cost = {labels: count / 1_000_000 for labels, count in _of(totals.model, "cost_micros").items()}
+        yield _counter("fte_model_cost", "What it cost by the prices that are set", ["model"], cost)
+        yield _counter("fte_model_fallbacks", "Turns that went on without it", ["cause"], totals.fallbacks)
         reminders = self._figures.reminders
         yield _counter("fte_escalation_reminders", "How often escalations were raised again", ["team"], reminders)
 
@@ -100,7 +110,11 @@ def _gauge(name: str, text: str, labels: Sequence[str], counts: Mapping[tuple[st
     return family
 
 
-def _counter(name: str, text: str, labels: Sequence[str], counts: Mapping[tuple[str, ...], int]) -> Metric:
+def _of(model: Mapping[tuple[str, ...], int], what: str) -> dict[tuple[str, ...], int]:
+    return {(key[0],): count for key, count in model.items() if key[1] == what}
+
+
+def _counter(name: str, text: str, labels: Sequence[str], counts: Mapping[tuple[str, ...], float]) -> Metric:
     family = CounterMetricFamily(name, text, labels=labels)
     for values, count in sorted(counts.items()):
         family.add_metric(values, count)

@@ -15,7 +15,7 @@ from load.waiting import wait_until
 
 _MESSAGES = 80
 _WARM_UP = 10
-_PAUSE_S = 0.25
+PAUSE_S = 0.25
 _ANSWER_PATIENCE_S = 10.0
 
 
@@ -24,9 +24,9 @@ async def measure_end_to_end(system: System, texts: Sequence[str]) -> Section:
     random_source = random.Random(7)
     async with system.client(2) as http:
         customers = FormClient(http)
-        await _ask(customers, figures, texts[:_WARM_UP], random_source)
+        await ask_one_by_one(customers, figures, texts[:_WARM_UP], random_source)
         mark = await figures.mark()
-        await _ask(customers, figures, texts[_WARM_UP : _WARM_UP + _MESSAGES], random_source)
+        await ask_one_by_one(customers, figures, texts[_WARM_UP : _WARM_UP + _MESSAGES], random_source)
         recorded = await figures.recorded_since(mark)
     committed = percentiles([turn.end_to_end_ms for turn in recorded.turns])
     delivered = percentiles(recorded.delivered_end_to_end)
@@ -38,7 +38,7 @@ async def measure_end_to_end(system: System, texts: Sequence[str]) -> Section:
         name="end_to_end",
         title="End to end, idle",
         method=(
-            f"{_MESSAGES} new customers one after the other with pauses of about {_PAUSE_S:g} s; milliseconds from "
+            f"{_MESSAGES} new customers one after the other with pauses of about {PAUSE_S:g} s; milliseconds from "
             "the stored message to its committed, and to its delivered reply, by the database's clock."
         ),
         figures=(Figure("accept to committed reply, p50", committed.p50, "ms", at_most=100.0),),
@@ -49,7 +49,10 @@ async def measure_end_to_end(system: System, texts: Sequence[str]) -> Section:
     )
 
 
-async def _ask(customers: FormClient, figures: Figures, texts: Sequence[str], random_source: random.Random) -> None:
+async def ask_one_by_one(
+    customers: FormClient, figures: Figures, texts: Sequence[str], random_source: random.Random
+) -> None:
+    """Each is a new customer, who comes a moment after the one before was answered."""
     for text in texts:
         mark = await figures.mark()
 
@@ -58,4 +61,4 @@ async def _ask(customers: FormClient, figures: Figures, texts: Sequence[str], ra
 
         await customers.submit(text)
         await wait_until(delivered, _ANSWER_PATIENCE_S, look_s=0.02)
-        await asyncio.sleep(_PAUSE_S * (0.5 + random_source.random()))
+        await asyncio.sleep(PAUSE_S * (0.5 + random_source.random()))

@@ -12,6 +12,7 @@ import httpx
 from agent.errors import ConfigurationInvalid, DependencyAway
 from crm.database import Database
 from crm.metrics import Metrics
+from deployments.model_state import LanguageModelProbe
 from serve_app.options import APP_NAME
 from serve_app.settings import Settings
 from serve_app.status.snapshot import WINDOW_MIN, Figures, Replicas, Snapshot
@@ -85,6 +86,7 @@ class StatusReader:
                 activity=await metrics.fetch_activity(window),
                 escalations=await metrics.fetch_live_escalations(),
                 channels=await metrics.fetch_channels(window),
+                language_model=await LanguageModelProbe(self._settings, self._database)(),
             )
         except (DependencyAway, ConfigurationInvalid):
             return None

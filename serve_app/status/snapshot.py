@@ -35,6 +35,8 @@ class Figures:
     activity: Activity
     escalations: LiveEscalations
     channels: Sequence[ChannelMetrics]
+    language_model: Mapping[str, Any] = field(default_factory=dict)
+    """As `GET /health/detailed` tells it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ class Snapshot:
             yield f"a reply has not been delivered for {in_words(health.outbox_oldest_s)}{asked}"
         if escalations.oldest_open_s > _ESCALATION_LATE_S:
             yield f"nobody has taken an escalation for {in_words(escalations.oldest_open_s)}"
+        if "problem" in self.figures.language_model:
+            yield f"the language model: {self.figures.language_model['problem']}"
         if health.articles == 0:
             yield "the knowledge base is empty; load one with `fte kb sync DIR`"
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -84,7 +85,24 @@ def _work(figures: Figures, course: Course) -> RenderableType:
     if escalations.open:
         people += f", the oldest for {in_words(escalations.oldest_open_s)}"
     grid.add_row(Text("escalations", "dim"), f"{people}; {escalations.taken} taken")
+    if "turns" in figures.language_model:
+        grid.add_row(Text("language model", "dim"), _language_model(figures.language_model))
     return Group(Text(), grid)
+
+
+def _language_model(model: Mapping[str, Any]) -> RenderableType:
+    """Its name, how many turns it had, and below it what counts today against the ceilings."""
+    without = sum(model["fallbacks"].values())
+    turns = f"{model['model']}: {model['turns']} turns" + (f", {without} without it" if without else "")
+    tokens = f"today {model['tokens_today']:,}"
+    if model["tokens_ceiling"]:
+        tokens += f" of {model['tokens_ceiling']:,}"
+    today = f"{tokens} tokens"
+    if model["cost_today"] or model["cost_ceiling"]:
+        today += f"; cost {model['cost_today']:.2f}"
+    if model["cost_ceiling"]:
+        today += f" of {model['cost_ceiling']:.2f}"
+    return Group(turns, today)
 
 
 def _deployments(snapshot: Snapshot) -> RenderableType:

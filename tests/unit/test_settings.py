@@ -215,3 +215,53 @@ def test_the_form_mails_where_gmail_sends_unless_told_otherwise(
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     assert Settings().form_mail is mails
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"FTE_MODEL_DAILY_COST": "20"}, "FTE_MODEL_PRICE_INPUT"),
+        ({"FTE_MODEL_PRICE_INPUT": "2.5"}, "FTE_MODEL_PRICE_OUTPUT"),
+        ({"FTE_MODEL_DAILY_TOKENS": "0"}, "FTE_MODEL_DAILY_TOKENS"),
+        ({"FTE_MODEL_API": "assistants"}, "FTE_MODEL_API"),
+        ({"FTE_MODEL_FALLBACK": "wait"}, "FTE_MODEL_FALLBACK"),
+        ({"FTE_MODEL_TEMPERATURE": "3"}, "FTE_MODEL_TEMPERATURE"),
+        ({"FTE_MODEL_MAX_OUTPUT_TOKENS": "1"}, "FTE_MODEL_MAX_OUTPUT_TOKENS"),
+        ({"OPENAI_BASE_URL": "127.0.0.1:8080"}, "OPENAI_BASE_URL"),
+        ({"FTE_TIMES": '{"breaker_failures": 0}'}, "breaker_failures"),
+    ],
+)
+def test_what_no_language_model_can_mean_is_refused(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], named: str
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationInvalid, match=named):
+        load_settings()
+
+
+def test_terms_of_the_model_follow_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    from agent.times import Times
+    from crm.database import Database
+    from deployments.language_model import model_terms
+    from deployments.model_state import ceilings
+
+    nowhere = Database("postgresql://nobody@127.0.0.1:1/nothing", Times())
+    assert model_terms(load_settings(), nowhere) is None, "the offline model needs none"
+    load_settings.cache_clear()
+    given = {
+        "OPENAI_API_KEY": "sk-not-a-key",
+        "FTE_MODEL_PRICE_INPUT": "2.5",
+        "FTE_MODEL_PRICE_OUTPUT": "10",
+        "FTE_MODEL_DAILY_COST": "0.5",
+        "FTE_MODEL_FALLBACK": "escalate",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    terms = model_terms(settings, nowhere)
+    assert terms is not None
+    assert terms.prices is not None
+    assert terms.prices.cost_micros(1_000_000, 100_000) == 3_500_000
+    assert terms.fallback is None
+    assert (ceilings(settings).tokens, ceilings(settings).cost_micros) == (None, 500_000)

@@ -152,6 +152,21 @@ def test_a_copy_that_starts_is_told_from_one_that_is_ill() -> None:
     assert "needs a look" not in text
 
 
+MODEL = {
+    "model": "some-model", "fallback": "offline", "window_minutes": 15.0, "turns": 40,
+    "fallbacks": {"away": 3, "resting": 1, "ceiling": 0},
+    "tokens_today": 123_456, "tokens_ceiling": 2_000_000, "cost_today": 1.25, "cost_ceiling": 20.0,
+}  # fmt: skip
+
+
+def test_a_language_model_shows_what_it_took_and_what_is_wrong_with_it() -> None:
+    text = shown(replace(WELL, figures=replace(FIGURES, language_model=MODEL)))
+    assert "some-model: 40 turns, 4 without it" in line_with(text, "language model")
+    assert "today 123,456 of 2,000,000 tokens; cost 1.25 of 20.00" in text
+    ill = replace(WELL, figures=replace(FIGURES, language_model={**MODEL, "problem": "today's ceiling is reached"}))
+    assert "the language model: today's ceiling is reached" in ill.problems
+
+
 def test_lengths_of_time_are_in_their_largest_unit() -> None:
     assert [in_words(seconds) for seconds in (0, 0.25, 1, 59.4, 60, 3_599, 3_600, 86_399, 200_000)] == [
         "0 s", "0.2 s", "1 s", "59 s", "1 min", "59 min", "1 h", "23 h", "2 d",

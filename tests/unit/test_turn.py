@@ -22,6 +22,7 @@ from agent.records import (
     Channel,
     ConversationId,
     ConversationState,
+    FallbackCause,
     OutcomeKind,
     Priority,
     ReasonCode,
@@ -34,6 +35,7 @@ from agent.reply.notices import held_notice
 from agent.service.hours import OpeningHours
 from agent.text.synonyms import blend
 from agent.times import Times
+from agent.turn.model_use import ModelTerms
 from agent.turn.turn import run_turn
 from models.offline import OfflineModel
 from tests.unit.turn_fakes import (
@@ -458,13 +460,12 @@ async def test_articles_that_no_search_found_are_not_cited() -> None:
         ({"embedder": FakeEmbedder(EmbeddingAway("away"))}, EmbeddingAway),
         ({"search": FakeSearch(error=DatabaseAway("away"))}, DatabaseAway),
         ({"sentiment": FakeSentiment(error=EmbeddingAway("away"))}, EmbeddingAway),
-        ({"model": scripted(ModelStep.raise_error(ModelAway("away")))}, ModelAway),
         (
             {"model": scripted(searches("x")), "search": FakeSearch(error=DatabaseAway("away"), fails_from=1)},
             DatabaseAway,
         ),
     ],
-    ids=["embedder", "search", "sentiment", "model", "second search"],
+    ids=["embedder", "search", "sentiment", "second search"],
 )
 async def test_a_dependency_that_is_away_is_the_workers_matter(more: dict[str, Any], expected: type[Exception]) -> None:
     with pytest.raises(expected, match="away"):
@@ -477,13 +478,48 @@ async def test_a_slow_embedder_counts_as_away() -> None:
         await run_turn(context(), services(embedder=FakeEmbedder(delay_s=3600), times=times))
 
 
-async def test_a_model_that_never_ends_counts_as_away() -> None:
-    async def hang(_: Any) -> Any:
-        await asyncio.sleep(3600)
+async def hang(_: Any) -> Any:
+    await asyncio.sleep(3600)
 
-    times = Times(model_timeout_s=0.02)
+
+AWAY = {"away": (lambda: ModelStep.raise_error(ModelAway("away"))), "never ends": (lambda: ModelStep.respond(hang))}
+
+
+@pytest.mark.parametrize("name", AWAY)
+async def test_a_turn_without_its_model_is_answered_by_the_fallback(name: str) -> None:
+    terms = ModelTerms("some-model", 100, fallback=OfflineModel())
+    decision = await run_turn(
+        context(), services(model=scripted(AWAY[name]()), times=Times(model_timeout_s=0.05), model_terms=terms)
+    )
+    assert decision.kind is OutcomeKind.REPLY
+    assert "More > Export" in decision.reply
+    assert decision.model_use is not None
+    assert decision.model_use.fallback is FallbackCause.AWAY
+    assert decision.model_calls == 1, "the offline answer is no call of the configured model"
+    assert "language_model" in [call.name for call in decision.trace]
+
+
+async def test_a_turn_without_its_model_and_fallback_goes_to_a_person() -> None:
+    model = scripted(ModelStep.raise_error(ModelAway("away")))
+    decision = await run_turn(context(), services(model=model, model_terms=ModelTerms("some-model", 100)))
+    assert reason_of(decision) is ReasonCode.TOOL_FAILURE
+    assert decision.escalation is not None
+    assert "away" in decision.escalation.summary
+
+
+async def test_without_terms_an_outage_of_the_model_is_the_callers_matter() -> None:
     with pytest.raises(ModelAway):
-        await run_turn(context(), services(model=scripted(ModelStep.respond(hang)), times=times))
+        await run_turn(context(), services(model=scripted(ModelStep.raise_error(ModelAway("away")))))
+
+
+async def test_a_fallback_goes_on_from_the_searches_that_were_made() -> None:
+    model = scripted(searches("csv"), ModelStep.raise_error(ModelAway("away")))
+    search = FakeSearch([FAR], [EXPORT])
+    terms = ModelTerms("some-model", 100, fallback=OfflineModel())
+    decision = await run_turn(context(), services(model=model, search=search, model_terms=terms))
+    assert decision.kind is OutcomeKind.REPLY
+    assert decision.articles == ("projects/export",)
+    assert len(search.queries) == 2
 
 
 async def test_a_conversation_that_a_person_has_is_held_with_one_notice() -> None:

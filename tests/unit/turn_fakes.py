@@ -39,6 +39,7 @@ from agent.records import (
 )
 from agent.reply.brand import Brand, ChannelTexts
 from agent.times import Times
+from agent.turn.model_use import ModelTerms
 from agent.turn.services import TurnServices
 from models.offline import OfflineModel
 
@@ -189,6 +190,7 @@ def services(
     policy: FakePolicy | None = None,
     count_tokens: Callable[[str], int] = count_words,
     times: Times | None = None,
+    model_terms: ModelTerms | None = None,
 ) -> TurnServices:
     return TurnServices(
         embedder=embedder or FakeEmbedder(),
@@ -199,6 +201,7 @@ def services(
         brand=BRAND,
         count_tokens=count_tokens,
         times=times or Times(embed_timeout_s=600, model_timeout_s=600),
+        model_terms=model_terms,
     )
 
 

@@ -1,0 +1,1 @@
+"""The pipeline with a real small language model behind llama.cpp: `make test-llm`."""

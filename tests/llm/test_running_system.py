@@ -1,0 +1,52 @@
+"""The system as `fte up` starts it, with a real small model behind OPENAI_BASE_URL."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from crm.audit import audit
+from load.figures import Figures
+from load.form_client import FormClient
+from load.settling import drain
+from load.system import workbench
+from tests.llm.llama_server import is_installed
+from tests.llm.test_small_model import MESSAGES
+
+pytestmark = pytest.mark.skipif(not is_installed(), reason="`make test-llm` installs llama.cpp and small weights")
+_PATIENCE_S = 300.0
+
+
+async def test_the_running_system_loses_nothing_with_a_small_model(server: str) -> None:
+    environment = {
+        "OPENAI_API_KEY": "none-is-needed",
+        "OPENAI_BASE_URL": server,
+        "OPENAI_MODEL": "smollm2-135m-instruct",
+        "FTE_MODEL_TEMPERATURE": "0.7",
+        "FTE_MODEL_MAX_OUTPUT_TOKENS": "200",
+        "FTE_MODEL_DAILY_TOKENS": "10000000",
+    }
+    async with workbench() as bench, bench.serve(**environment) as system:
+        async with system.client(4) as http:
+            form = FormClient(http)
+            for text in MESSAGES:
+                await form.submit(text)
+        settled = await drain(system, _PATIENCE_S)
+        threads = await Figures(system.database).thread_keys()
+        report = await audit(system.database, [line.as_message(threads) for line in form.sent], settled=True)
+        async with system.database.connection() as connection:
+            outcomes = await connection.fetch("SELECT kind, reason FROM outcomes")
+            used = await connection.fetchrow(
+                "SELECT count(*) AS turns, sum(model_calls) AS calls, count(fallback) AS fallbacks,"
+                " sum(input_tokens + output_tokens) AS tokens FROM agent_metrics WHERE kind = 'model'"
+            )
+            held = await connection.fetchval("SELECT sum(held_tokens) FROM model_days")
+    print(f"\n{Counter((row['kind'], row['reason']) for row in outcomes)}; {dict(used or {})}")
+    assert settled
+    assert report.clean, str(report)
+    assert len(outcomes) == len(MESSAGES)
+    assert {row["kind"] for row in outcomes} <= {"reply", "escalation"}
+    assert used is not None
+    assert used["calls"] > 0
+    assert held == 0, "every turn was settled"
