@@ -19,17 +19,6 @@ class Usage:
     output_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """Of a million tokens, in one currency."""
-
-    input: float
-    output: float
-
-    def cost(self, usage: Usage) -> float:
-        return (usage.input_tokens * self.input + usage.output_tokens * self.output) / 1_000_000
-
-
 class MeteredModel(Model):
     """A model whose calls are counted; a call that fails counts too."""
 

@@ -16,9 +16,10 @@ from serve_app.evaluation import Bench, OnProgress, open_bench
 from serve_app.settings import Settings
 
 if TYPE_CHECKING:
+    from agent.turn.model_use import Prices
     from models.conversations import ConversationCase
     from models.evaluation_cases import EvalCase
-    from models.metering import Prices
+    from models.metering import Usage
     from models.moods import MoodCase
     from models.retrieval import RetrievalQuestion
     from serve_app.replaying import CustomerOf
@@ -67,7 +68,7 @@ async def evaluate_sets(
                 "model_calls": bench.usage.calls,
                 "input_tokens": bench.usage.input_tokens,
                 "output_tokens": bench.usage.output_tokens,
-                "cost": None if prices is None else round(prices.cost(bench.usage), 4),
+                "cost": None if prices is None else _cost(prices, bench.usage),
             },
         }
     return {**report, "seconds": round(time.perf_counter() - began, 1)}
@@ -96,6 +97,11 @@ async def _measure(bench: Bench, sets: Sets, replays: int, customer_of: Customer
         found_by_mode = await bench.retrieve(sets.questions)
         sections["retrieval"] = retrieval_section(sets.questions, found_by_mode, JUDGED_MODE)
     return sections
+
+
+def _cost(prices: Prices, usage: Usage) -> float:
+    """In the currency of the prices."""
+    return prices.cost_micros(usage.input_tokens, usage.output_tokens) / 1_000_000
 
 
 def _customer_of(settings: Settings, customer: str) -> CustomerOf:

@@ -15,9 +15,9 @@ from serve_app.commands.batch_files import check_can_hold, read_lines, write_who
 from serve_app.commands.progress import show_progress
 
 if TYPE_CHECKING:
+    from agent.turn.model_use import Prices
     from models.evaluation import EvalResult
     from models.evaluation_cases import EvalCase
-    from models.metering import Prices
     from serve_app.eval_report import Sets
     from serve_app.settings import Settings
 
@@ -47,7 +47,8 @@ def evaluate(
         str, typer.Option(help="Who plays the customers: script, or model (needs OPENAI_API_KEY).")
     ] = "script",
     prices: Annotated[
-        tuple[float, float] | None, typer.Option(help="Of a million tokens, input and output, for the cost.")
+        tuple[float, float] | None,
+        typer.Option(help="Of a million tokens, in and out. Default: FTE_MODEL_PRICE_INPUT and _OUTPUT."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The figures as JSON.")] = False,
 ) -> None:
@@ -69,7 +70,9 @@ def evaluate(
         return
     sets = _read_own_sets(with_questions=kb is None)
     folder = report or settings.home / "eval"
-    _evaluate_sets(settings, articles, sets, folder, baseline, replays, customer, _to_prices(prices), as_json=as_json)
+    _evaluate_sets(
+        settings, articles, sets, folder, baseline, replays, customer, _to_prices(settings, prices), as_json=as_json
+    )
 
 
 def _decide_cases(settings: Settings, file: Path, out: Path | None, articles: Path, *, as_json: bool) -> None:
@@ -143,11 +146,12 @@ def _evaluate_sets(
         show_report(report, comparison, folder / "report.html")
 
 
-def _to_prices(prices: tuple[float, float] | None) -> Prices | None:
-    from models.metering import Prices
+def _to_prices(settings: Settings, given: tuple[float, float] | None) -> Prices | None:
+    """Those that are given, else those of the settings; None where there are none."""
+    from agent.turn.model_use import Prices
 
-    if prices is None:
-        return None
-    if min(prices) < 0:
+    if given is not None and min(given) < 0:
         raise BadInput("--prices", "must not be negative")
-    return Prices(*prices)
+    of_settings = settings.model_price_input, settings.model_price_output
+    first, second = of_settings if given is None else given
+    return None if first is None or second is None else Prices(first, second)

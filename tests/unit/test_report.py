@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agents.items import ModelResponse
+from agents.usage import Usage as ModelUsage
 
-from agent.errors import BadInput
+from agent.errors import BadInput, ModelAway
 from agent.records import Channel, ReasonCode
 from models.conversations import Replay, TurnSeen, parse_conversations
 from models.evaluation import EvalResult
 from models.evaluation_cases import EvalCase, parse_cases
-from models.metering import Prices, Usage
+from models.metering import MeteredModel, Usage
 from models.moods import Mood, MoodCase, mood_of, parse_moods
 from models.report.comparison import compare_reports
 from models.report.figures import (
@@ -184,8 +186,21 @@ def test_a_report_is_kept_for_the_next_run(tmp_path: Path) -> None:
         write_report(folder / "report.json", make_report(), "<p>")
 
 
-def test_cost_is_tokens_times_prices() -> None:
-    assert Prices(2.5, 10.0).cost(Usage(3, 400_000, 50_000)) == pytest.approx(1.5)
+async def test_what_a_model_uses_is_counted_around_it() -> None:
+    usage = Usage()
+    spent = ModelResponse(output=[], usage=ModelUsage(input_tokens=300, output_tokens=20), response_id=None)
+
+    class Scripted:
+        async def get_response(self, *args: object) -> ModelResponse:
+            if not args:
+                raise ModelAway("away")
+            return spent
+
+    metered = MeteredModel(Scripted(), usage)  # type: ignore[arg-type]
+    assert await metered.get_response("instructions") is spent
+    with pytest.raises(ModelAway):
+        await metered.get_response()
+    assert usage == Usage(calls=2, input_tokens=300, output_tokens=20)
 
 
 def test_articles_of_a_case_are_for_figures_only() -> None:
