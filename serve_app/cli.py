@@ -11,7 +11,7 @@ from agent.errors import FteError
 
 _COMMANDS = (
     *("up", "down", "status", "say", "channels", "migrate"),
-    *("escalations", "quarantine", "customers", "service-rules", "kb", "eval", "seed", "inspect-email"),
+    *("escalations", "quarantine", "customers", "service-rules", "kb", "eval", "thresholds", "seed", "inspect-email"),
 )
 
 app = typer.Typer(
