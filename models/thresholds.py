@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 # In hundredths, as thresholds are written in knowledge/escalation_rules.yaml.
 _STEPS = tuple(range(-60, 101))
@@ -63,11 +64,11 @@ def most_kept(must: Sequence[float], may: Sequence[float], *, least_recall: floa
 def _points(must: Sequence[float], may: Sequence[float]) -> tuple[Point, ...]:
     if not must or not may:
         raise ValueError("a curve needs examples that must reach the threshold, and examples that must not")
-    high, low = np.asarray(must), np.asarray(may)
+    high, low = np.asarray(must, dtype=np.float64), np.asarray(may, dtype=np.float64)
     return tuple(_point(step / 100, high, low) for step in _STEPS)
 
 
-def _point(threshold: float, must: np.ndarray, may: np.ndarray) -> Point:  # type: ignore[type-arg]
+def _point(threshold: float, must: NDArray[np.float64], may: NDArray[np.float64]) -> Point:
     right, wrong = int((must >= threshold).sum()), int((may >= threshold).sum())
     precision = right / (right + wrong) if right + wrong else None
     return Point(threshold, right / len(must), wrong / len(may), precision)

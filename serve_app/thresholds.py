@@ -31,7 +31,8 @@ async def measure_meaning(policy: EscalationPolicy, embedder: Embedder, cases: S
     """
     from models.thresholds import widest_gap
 
-    must, may = [], []
+    must: list[float] = []
+    may: list[float] = []
     for case in cases:
         if case.history or case.expected_action is None or case.expected_reason in _OTHERWISE:
             continue
