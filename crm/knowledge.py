@@ -6,14 +6,17 @@ import hashlib
 import math
 import re
 import time
+from collections.abc import Callable
 from dataclasses import astuple, dataclass
 from enum import StrEnum
 
 import asyncpg
 
 from agent.errors import ConfigurationInvalid
+from agent.knowledge.duplicates import distinct_first
 from agent.ports import Embeddings
 from agent.records import Passage
+from agent.text.spelling import Spellings
 from agent.text.synonyms import Synonyms
 from crm.database import Connection, Database
 from crm.queries import load_queries
@@ -21,6 +24,8 @@ from crm.queries import load_queries
 _QUERIES = load_queries("knowledge")
 # How long counts of words are used; a sync changes them a little.
 _COUNTS_LAST_S = 60.0
+# Passages looked at beyond those wanted, to take the places of repetitions.
+_SPARE = 5
 _TABLE = re.compile(r"vectors_[a-z0-9_]{1,50}")
 
 
@@ -59,27 +64,47 @@ class PostgresKnowledge:
     """
 
     def __init__(
-        self, database: Database, mode: SearchMode = SearchMode.HYBRID, synonyms: Synonyms | None = None
+        self,
+        database: Database,
+        mode: SearchMode = SearchMode.HYBRID,
+        synonyms: Synonyms | None = None,
+        is_word: Callable[[str], bool] | None = None,
     ) -> None:
-        """Only hybrid search rewords: the other modes show what each half finds by itself."""
+        """Only hybrid search rewords: the other modes show what each half finds by itself.
+
+        `is_word` says of a word in lower case whether it is one at all; without it no slip of the pen is mended.
+        """
         self._database = database
         self._weights = _WEIGHTS[mode]
         self._tables: dict[str, str] = {}
         self._synonyms = synonyms if synonyms is not None and mode is SearchMode.HYBRID else Synonyms()
+        self._is_word = is_word if mode is SearchMode.HYBRID else None
+        self._spellings = Spellings(())
         self._counts: dict[str, int] = {}
         self._counted_at = -math.inf
 
     async def reword(self, text: str) -> str:
-        """The text in the articles' words. Asks the database about once a minute. Raises DatabaseAway."""
-        if self._synonyms.groups and time.monotonic() - self._counted_at > _COUNTS_LAST_S:
-            async with self._database.connection() as connection:
-                rows = await connection.fetch(_QUERIES["fetch_word_counts"], self._synonyms.words)
-            self._counts = {row["word"]: row["chunks"] for row in rows}
-            self._counted_at = time.monotonic()
+        """The text in the articles' words and spelling. Asks the database about once a minute. Raises DatabaseAway."""
+        if time.monotonic() - self._counted_at > _COUNTS_LAST_S and (self._synonyms.groups or self._is_word):
+            await self._learn_words()
+        if self._is_word is not None:
+            text = self._spellings.mend(text, self._is_word)
         return self._synonyms.reword(text, self._counts)
 
+    async def _learn_words(self) -> None:
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_QUERIES["fetch_word_counts"], self._synonyms.words)
+            written = await connection.fetch(_QUERIES["fetch_spellings"]) if self._is_word is not None else []
+        self._counts = {row["word"]: row["chunks"] for row in rows}
+        words = {row["word"] for row in written}
+        if words != self._spellings.words:
+            self._spellings = Spellings(words)
+        self._counted_at = time.monotonic()
+
     async def search(self, text: str, embeddings: Embeddings, limit: int) -> list[Passage]:
-        """At most `limit` passages, best first. One round trip once the model's table is known.
+        """At most `limit` passages, best first; what repeats a better one comes only where nothing else is left.
+
+        One round trip once the model's table is known.
 
         Raises DatabaseAway, and ConfigurationInvalid for a model whose vectors are not here.
         """
@@ -90,8 +115,8 @@ class PostgresKnowledge:
             sql = with_vectors(_QUERIES["search"], table)
             # A lone surrogate or a NUL cannot be in any article either.
             query = text.encode("utf-8", "ignore").decode().replace("\0", " ")
-            rows = await connection.fetch(sql, query, embeddings.vectors[0], limit, *astuple(self._weights))
-        return [_to_passage(row) for row in rows]
+            rows = await connection.fetch(sql, query, embeddings.vectors[0], limit + _SPARE, *astuple(self._weights))
+        return distinct_first([_to_passage(row) for row in rows])[:limit]
 
     async def _table(self, connection: Connection, model_id: str) -> str:
         if model_id not in self._tables:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from agent.ports import Embeddings
@@ -23,9 +24,13 @@ class PostgresSections(PostgresKnowledge):
     """
 
     def __init__(
-        self, database: Database, mode: SearchMode = SearchMode.HYBRID, synonyms: Synonyms | None = None
+        self,
+        database: Database,
+        mode: SearchMode = SearchMode.HYBRID,
+        synonyms: Synonyms | None = None,
+        is_word: Callable[[str], bool] | None = None,
     ) -> None:
-        super().__init__(database, mode, synonyms)
+        super().__init__(database, mode, synonyms, is_word)
         self._database = database
 
     async def search(self, text: str, embeddings: Embeddings, limit: int) -> list[Passage]:

@@ -22,7 +22,7 @@ from deployments.language_model import make_configured_model, model_terms
 from deployments.off_loop import with_embedder_off_loop
 from deployments.startup import ReplicaSettings
 from models.remote_model import RemoteModel
-from models.tokens import load_token_counter
+from models.tokens import load_token_counter, whole_words
 from models.vector_cache import FileArrays, VectorCache
 
 _LOG = logging.getLogger(__name__)
@@ -49,15 +49,17 @@ def make_turn_services(
     opening_hours: HoursOf = no_hours,
 ) -> TurnServices:
     """Raises ConfigurationInvalid when a shipped file is missing or broken."""
+    count_tokens = load_token_counter(settings.embedding_model)
+    synonyms = Synonyms.load(settings.knowledge_dir / "synonyms.yaml")
     return TurnServices(
         embedder=embedder,
         sentiment=sentiment,
-        search=PostgresSections(database, synonyms=Synonyms.load(settings.knowledge_dir / "synonyms.yaml")),
+        search=PostgresSections(database, synonyms=synonyms, is_word=whole_words(count_tokens)),
         policy=policy,
         model=make_configured_model(settings),
         model_terms=model_terms(settings, database),
         brand=Brand.load(settings.knowledge_dir / "brand_voice.md"),
-        count_tokens=load_token_counter(settings.embedding_model),
+        count_tokens=count_tokens,
         times=settings.times,
         opening_hours=opening_hours,
     )

@@ -18,6 +18,7 @@ from agent.reply.draft import ReplyKind
 from agent.text.language import is_english
 from agent.text.query import asks, is_follow_up
 from agent.text.smalltalk import Remark, is_about_software, is_off_topic, is_vague, small_talk
+from agent.text.spelling import Spellings
 from agent.text.words import STOPWORDS, content_words, sentences, words
 from models.extraction import closest_sentences, extract
 from models.offline_composition import compose
@@ -41,7 +42,6 @@ from models.offline_texts import (
     WHICH_UPSET,
 )
 from models.relevance import Found, best_passage, coverage, is_commonplace, meaning, words_of
-from models.spelling import mended
 
 NEAREST_CHARS = (300, 90)
 """How much of an article that may not be meant is quoted, in full and in brief."""
@@ -96,7 +96,7 @@ def decide(seen: Seen) -> Decision:
         return _reply(_ticket_text(seen), ReplyKind.CONVERSATION)
     if says_that_it_did_not_help(seen):
         return _say(seen, NOT_HELPED, ReplyKind.CLARIFICATION)
-    seen = replace(seen, wording=mended(seen.question, words_of(seen.passages)))
+    seen = replace(seen, wording=Spellings(words_of(seen.passages)).mend(seen.question))
     questions = _questions(seen)
     if not questions or (_says_too_little(seen) and not _leans_on_history(seen)):
         return _say(seen, WHICH_UPSET if seen.sentiment < UPSET else WHICH, ReplyKind.CLARIFICATION)

@@ -49,7 +49,8 @@ MATTER = frozenset(
     number odd offline ok okay open opportunity outstanding overload panic password play please poor
     popular positive powerful prefer pressure prevent prevented prevents prison privacy problem problems
     promote protect protected protest ready refuse refused reject rejected rejects remote removed
-    retreat reward rich risk risks risky safe safely save saved security severe severity share shared
+    retreat reward treat treated treats rich risk risks risky safe safely save saved security severe severity share
+    shared
     shares sharing shoot shortage shot sick slow smart solid solution solve sorry stall stalled stop
     stopped stopping stops strange stuck super support supported supporting supports sure suspect
     suspend suspended suspicious terminate threat threats top tough trap trapped trouble troubles true
@@ -116,6 +117,30 @@ VALENCES: dict[str, float] = {
     "unreliable": -2.0,
     "nonsense": -1.8,
     "unbelievable": -1.8,
+    "dire": -2.4,
+    "dreadful": -2.8,
+    "woeful": -2.8,
+    "lamentable": -2.6,
+    "deplorable": -3.0,
+    "diabolical": -2.8,
+    "shoddy": -2.6,
+    "subpar": -2.2,
+    "substandard": -2.2,
+    "amateurish": -2.4,
+    "janky": -1.8,
+    "half-baked": -2.2,
+    "seething": -3.0,
+    "gutted": -2.4,
+    "unimpressed": -2.2,
+    "disheartening": -2.2,
+    "disillusioned": -2.2,
+    "miffed": -2.0,
+    "peeved": -2.2,
+    "maddening": -2.8,
+    "intolerable": -3.0,
+    "inexcusable": -3.0,
+    "laughable": -2.6,
+    "sickening": -3.0,
     "buggy": -1.6,
     "ignoring": -1.6,
     "broken": -1.2,
@@ -135,6 +160,46 @@ VALENCES: dict[str, float] = {
 }
 
 _STRONG = (
+    r"\b(broke|broken|worse|deleted|wiped|ruined|lost (my|our|all|everything|half))\b.{0,30}\bthanks "
+    r"(a lot|a bunch|so much|for that)(?=[.! ]*$)",
+    r"\b(my|our) patience (has|is|was|'s)? ?(now |just |really |finally )?(run|running|worn|wearing|gone"
+    r"|exhausted|at an end|over|finished)\b",
+    r"\b(i'm|im|i am|we're|we are) (so |absolutely |totally |just |completely )*done\b(?! (with (the|my|it|that"
+    r"|this) (task|step|form|set|set-up|import|part|list)|now|when|in))(?=[.! ]*$)",
+    r"\b(is|are|was)(n't| not) what (i|we) ('ve |have )?(pay|paid|sign|signed|ask|asked|expect|expected|order"
+    r"|ordered)\b",
+    r"\bwhat an? (\w+ )?(mess|joke|disaster|disgrace|disappointment|let-?down|farce|waste|nightmare|circus"
+    r"|embarrassment|failure)\b",
+    r"\b(absolute|total|complete|utter|unholy|bloody) (mess|disaster|failure|chaos|waste|disgrace|nonsense|joke)\b",
+    r"\b(no|not a|without a|zero) (idea|clue) what (you|they|you people|you guys)( are|'re) doing\b",
+    r"\btaken for (an? )?(fool|ride|idiot|granted)\b|\btreat(ed|ing|s)? (me|us|your customers|people|customers"
+    r"|like) ?(like )?(an? )?(idiots?|fools?|child|children|dirt|nobody|criminal)\b",
+    r"\b(could|want to|wanna|about to|going to|nearly|almost) (cry|scream|weep|explode)\b|\bmakes? (me"
+    r"|us) (want to )?(cry|weep|sick|mad|furious|angry|look (bad|stupid|like))\b",
+    r"\b(broke|breaks|ruined|ruins|messed up|screwed up) (everything|it all|all of it|(my|our) (whole"
+    r"|entire) \w+)\b",
+    r"\bhow (is|are|was) (this|it|that|these|you) still\b|\bstill (a thing|not possible|the case) in 20\d\d\b",
+    r"\b(you|they|it) (managed|succeeded) (to|in) (delet|break|los|ruin|crash|mak|wip|mess|destroy)\w*\b",
+    r"\bas (if|though) (i|we) (had|have|would|did)(n't| not)\b|\b(gone|lost|broken|down) because of (you|your)\b",
+    r"\bbecause of your (stupid |broken |latest )?(bugs?|mistakes?|update|incompetence|error|failure|mess"
+    r"|negligence)\b",
+    r"\b(ignored|ignoring|ghosted|ghosting|stonewalled|fobbed off) (me|us|my|our|all)?\b|\b(left|leave|leaving"
+    r"|keep|kept|keeping) (me|us) (hanging|in the dark|stranded|waiting)\b",
+    r"\b(never|not) (ever )?(using|buying|trusting|recommending|touching) (this|you|it|your)\b|\b(biggest"
+    r"|huge) mistake (was|to|i|we)\b",
+    r"\bdo your (damn |bloody |fucking )?jobs?\b|\bget your (act|shit|stuff) together\b|\bsort yourselves out\b"
+    r"|\bfor once\b",
+    r"\btoo much to ask\b|\b(the )?(very )?least (you|they) could do\b|\bkick in the (teeth|face)\b"
+    r"|\binsult to injury\b",
+    r"\b(sent|passed|pushed|handed|running|run|going|moved) (me |us )?(around |round )?(in circles"
+    r"|from pillar to post|from one \w+ to (another|the next))\b",
+    r"\bnever get (that|this|those|it|them) (\w+ )?back\b|\bhours of my life\b|\bwords fail me\b"
+    r"|\blost for words\b",
+    r"\b(poor|sorry|pathetic|lame|sad) excuse (for|of)\b|\bjoke of an?\b|\bwhat('s"
+    r"| is) (even )?the point\b(?! of (the|this|a|an) (\w+ )?(field|view|label|button|column|board|list|status"
+    r"|role))",
+    r"\b(not|isn't|aren't|wasn't|ain't) (at all |very |really )?(ok|okay|fair|fine|acceptable|right) (with (me"
+    r"|us)|any ?more|at all|to (treat|charge|ignore|leave))\b",
     r"\b(is|are|has been|been) (just |literally |really |slowly )?(killing|driving) (me|us)"
     r"( (crazy|mad|nuts|insane|up the wall))?\b",
     r"\bdriv(es|ing|en|e) (me|us|everyone|everybody|people) (crazy|mad|nuts|insane|up the wall)\b",
@@ -195,6 +260,14 @@ _STRONG = (
     r"[🤬😡😠👿🖕💩🤮]",
 )
 _COMPLAINT = (
+    r"\byet another (bug|crash|outage|error|failure|problem|update|broken)\b|\bsame (story|problem|issue|error"
+    r"|bug|thing) (again|every|as always|as usual|all over)\b",
+    r"\bfix (it|this|that|your|the) (\w+ )?(now|already|immediately|asap|finally|for good|at last)\b"
+    r"|\bjust (fix it|make it work)\b|\bfinally (fix|do something)\b",
+    r"\b(dragging|drags) on\b|\b(no|not a single|without any) (progress|improvement|explanation|apology)\b"
+    r"|\bwhat (on earth|in the world)\b",
+    r"\b(i|we)('m| am|'re| are) (getting |so |really |very |quite |rather |extremely )*(cross|annoyed|irked"
+    r"|miffed|peeved|unimpressed|disheartened|disillusioned|gutted|stressed|desperate)\b",
     r"\bbeyond (me|us|my understanding) (how|why|that|what)\b|\bwhy (does|do|must) (this|it|that|these"
     r"|things) (always |"
     r"constantly )?keeps? (on )?\w+ing\b|\bwhy do (i|we) (even )?bother\b",
@@ -225,6 +298,8 @@ _COMPLAINT = (
     r"\b(worse than (before|ever)|even worse|(just |only )?(gets|getting|got) worse)\b",
 )
 _GRUMBLE = (
+    r"\b(keeps?|constantly|always|every time it|forever) (on )?(crash\w*|fail\w*|break\w*|freez\w*|los\w+"
+    r"|disappear\w*|delet\w*|kick\w*)\b",
     r"\bnot good\b|\bat a loss\b|\bgive me a break\b|\bcome on[!.]|\bseriously\?|\bunbelievable\b",
     r"\b(did|does|do)(n't|nt| not) (help|work|solve)( me| us| it| anything)?( at all| either| one bit)?\b",
     r"\b(no|zero|not any|not much|little) help\b|\bnot helpful\b|\bno use\b|\bnot working\b",
@@ -233,6 +308,13 @@ _GRUMBLE = (
     r"\bwhy is (it|this|everything) so (hard|difficult|slow|complicated)\b",
 )
 _PLEASED = (
+    r"\b10 ?/ ?10\b|\b(5|five) stars?\b|\btop[- ]notch\b|\bspot[- ]on\b|\bfirst[- ]class (support|service|tool"
+    r"|app|help)\b|\bgame[- ]?changer\b|\bhats? off\b|\bkudos\b|\bthumbs up\b|\byou rock\b|\bnailed it\b",
+    r"\b(you('re| are)?|u r|ur|it('s| is)|this is|that('s| is)|what) (such )?an? (absolute |real |true "
+    r"|total )?(star|gem|hero|legend|dream|joy|delight|pleasure|blessing|godsend|breeze|treat|relief"
+    r"|life ?saver)\b",
+    r"\b(i|we) (really |just |absolutely |all |simply |totally )*(love|adore|enjoy) (it|this|that|the|how|your"
+    r"|taskflow|working|using)\b",
     r"\b(everything|it|all|that|this)('s| is| has| now)? ?(works?|worked|working|solved|fixed|running)( \w+)? "
     r"(again|now|fine|perfectly|great|like a charm|smoothly)\b",
     r"\bthat (did it|worked|fixed it|helped)\b|\bproblem (is )?(solved|gone|fixed)\b",
@@ -254,6 +336,11 @@ _PLEASED = (
     r"❤|[💖💕😍🥰🤩🥳🎉💯👏]",
 )
 _NEUTRAL = (
+    r"\bgreat (britain|deal of|number of|many|circle)\b|\b(i'd|i would|we'd|we would|i'll|i am|i'm|we're) (also "
+    r"|more than |always |of course )?(be )?(very )?(happy|glad|pleased|delighted) to\b",
+    r"\b(hate|sorry|don't like|do not like) to (bother|ask|trouble|disturb|be a pain|nag)\b|\b(would|'d"
+    r"|should) (really |just )?(love|like|prefer) (to|it if|if)\b",
+    r"\bbest (way|practices?|option|place|view|method|approach|plan)\b|\bnice[- ]to[- ]haves?\b",
     r"\b(would|could|might|may|'d) (also |really )?be (very |really |so |super )?"
     r"(nice|great|good|lovely|helpful|cool|awesome|useful|handy|perfect|ideal)( if| to| when)\b",
     r"\bmy bad\b|\bbad (requests?|gateway|file|format|credentials|data|rows?|links?|ideas?|lines?|cells?|values?|url"

@@ -39,3 +39,9 @@ def load_token_counter(model: str) -> Callable[[str], int]:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return lambda text: len(tokenizer.encode(text).ids)
+
+
+def whole_words(count_tokens: Callable[[str], int]) -> Callable[[str], bool]:
+    """Whether a model's vocabulary has a word whole, as it has most words of its language that are spelled right."""
+    special = count_tokens("")
+    return lambda word: count_tokens(word) - special == 1

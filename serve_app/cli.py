@@ -11,7 +11,8 @@ from agent.errors import FteError
 
 _COMMANDS = (
     *("up", "down", "status", "say", "channels", "migrate"),
-    *("escalations", "quarantine", "customers", "service-rules", "kb", "eval", "seed", "inspect-email", "mcp"),
+    *("escalations", "quarantine", "customers", "service-rules", "kb", "eval", "thresholds", "seed"),
+    *("inspect-email", "mcp"),
 )
 
 app = typer.Typer(

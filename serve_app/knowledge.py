@@ -120,9 +120,10 @@ class Searcher:
         """Raises ConfigurationInvalid for broken synonyms."""
         from agent.text.synonyms import Synonyms
         from crm.knowledge import PostgresKnowledge
+        from models.tokens import whole_words
 
         synonyms = Synonyms.load(settings.knowledge_dir / "synonyms.yaml")
-        self._knowledge = PostgresKnowledge(database, mode, synonyms)
+        self._knowledge = PostgresKnowledge(database, mode, synonyms, whole_words(model.count_tokens))
         self._model = model
 
     async def search(self, queries: Sequence[Query], limit: int, on_progress: OnProgress) -> list[list[Passage]]:

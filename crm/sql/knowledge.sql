@@ -111,6 +111,23 @@ SELECT word, ndoc, power(ln(1 + (total.chunks - ndoc + 0.5) / (ndoc + 0.5)), 0.7
 FROM ts_stat('SELECT terms FROM knowledge_chunks'), (SELECT count(*) AS chunks FROM knowledge_chunks) AS total
 WHERE length(word) <= 200
 
+-- name: delete_spellings
+-- Forget how words are written.
+DELETE FROM knowledge_spellings
+
+-- name: insert_spellings
+-- Keep the long words of the articles as they are written there, the most frequent 20,000.
+INSERT INTO knowledge_spellings (word)
+SELECT word
+FROM ts_stat('SELECT to_tsvector(''simple'', heading_path || '' '' || body) FROM knowledge_chunks')
+WHERE word ~ '^[a-z]{5,30}$'
+ORDER BY ndoc DESC, word
+LIMIT 20000
+
+-- name: fetch_spellings
+-- Every word that is kept as it is written.
+SELECT word FROM knowledge_spellings
+
 -- name: fetch_word_counts
 -- In how many chunks each word or phrase occurs; of a phrase no more than 2,000 are counted.
 -- $1 text[]: words and phrases

@@ -24,6 +24,7 @@ from models.sentiment import LexiconSentiment
 from models.vector_cache import VectorCache
 from serve_app.evaluation import decide_cases
 from serve_app.settings import CHECKOUT, load_settings
+from serve_app.thresholds import measure_meaning
 
 HERE = Path(__file__).parent
 UPSET = -0.3
@@ -72,7 +73,7 @@ async def decide_all(
 
 @pytest.mark.parametrize(
     ("name", "least_recall", "least_reasons", "most_false"),
-    [("development", 0.98, 0.97, 0.01), ("heldout", 0.98, 0.97, 0.03)],
+    [("development", 0.98, 0.965, 0.01), ("heldout", 0.98, 0.97, 0.03)],
 )
 async def test_what_must_go_to_a_person_does_and_what_may_be_answered_does_not(
     policy: EscalationPolicy,
@@ -93,6 +94,17 @@ async def test_what_must_go_to_a_person_does_and_what_may_be_answered_does_not(
     assert sum(verdict is not None for _, verdict in must) / len(must) >= least_recall
     assert sum(v is not None and v.reason_code == c.expected_reason for c, v in must) / len(must) >= least_reasons
     assert sum(verdict is not None for verdict in may) / len(may) <= most_false
+
+
+async def test_the_recorded_meaning_is_what_its_curve_chooses(
+    policy: EscalationPolicy, embedder: InProcessEmbedder
+) -> None:
+    cases = parse_cases((HERE / "development.jsonl").read_text(encoding="utf-8").splitlines())
+    curve = await measure_meaning(policy, embedder, cases)
+    recorded = curve.at(policy.meaning_threshold)
+    # Hundredths: quantised vectors differ a little from one processor to the next.
+    assert abs(curve.chosen.threshold - policy.meaning_threshold) <= 0.02
+    assert recorded.recall - recorded.false_share >= curve.chosen.recall - curve.chosen.false_share - 0.004
 
 
 async def test_the_whole_turn_answers_what_may_be_answered_and_hands_over_the_rest(
@@ -131,7 +143,7 @@ async def test_the_whole_turn_answers_what_may_be_answered_and_hands_over_the_re
         assert 0 < size <= LIMITS[case.channel], case.case_id
 
 
-@pytest.mark.parametrize(("name", "least_right"), [("development", 0.97), ("heldout", 0.9)])
+@pytest.mark.parametrize(("name", "least_right"), [("development", 0.98), ("heldout", 0.92)])
 def test_moods_are_told_apart(name: str, least_right: float) -> None:
     sentiment = LexiconSentiment()
     lines = (HERE / "sentiment" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()

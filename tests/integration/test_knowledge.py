@@ -130,6 +130,19 @@ async def test_rare_words_outweigh_common_ones(database: Database, tmp_path: Pat
     assert (await slugs(database, model, "boards boards zebra", SearchMode.TEXT))[0] == "rare"
 
 
+async def test_a_copy_of_a_better_passage_takes_no_place(database: Database, tmp_path: Path, model: WordModel) -> None:
+    note = "Only an owner may end a sprint, and what is left of it goes to the next one."
+    for version in range(4):
+        (tmp_path / f"v{version}.md").write_text(f"# Sprints\n\n{note}")
+    (tmp_path / "password.md").write_text("# Password\n\nReset your password before the sprint.")
+    await sync_folder(database, model, tmp_path)
+    search = PostgresKnowledge(database)
+    two = await search.search("who may end a sprint", model.query("who may end a sprint"), 2)
+    assert [passage.slug for passage in two] == ["v0", "password"]
+    all_of_them = await search.search("who may end a sprint", model.query("who may end a sprint"), 5)
+    assert len(all_of_them) == 5
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "   ", "the and of", "'", "a'b\\c & | ! <-> :* ()", "x' | 'y", "\\", "\0", "\ud800", "😀", "quokka " * 2000],
