@@ -59,14 +59,15 @@ def check(case: dict[str, Any]) -> Checked:
 
 
 def test_there_are_enough_of_both() -> None:
-    every = [*cases("development"), *cases("heldout")]
+    every = [*cases("development"), *cases("heldout"), *cases("later")]
     assert len(every) >= 150
     assert sum(case["supported"] for case in every) >= 60
     assert len({case["id"] for case in every}) == len(every)
 
 
 @pytest.mark.parametrize(
-    ("half", "least_precision", "least_recall"), [("development", 0.98, 0.85), ("heldout", 0.95, 0.87)]
+    ("half", "least_precision", "least_recall"),
+    [("development", 0.98, 0.86), ("heldout", 0.95, 0.89), ("later", 0.95, 0.76)],
 )
 def test_what_no_article_supports_is_caught_and_paraphrases_pass(
     half: str, least_precision: float, least_recall: float
@@ -77,10 +78,10 @@ def test_what_no_article_supports_is_caught_and_paraphrases_pass(
     assert right / sum(wrong for _, wrong in caught) >= least_recall
 
 
-@pytest.mark.parametrize("half", ["development", "heldout"])
+@pytest.mark.parametrize("half", ["development", "heldout", "later"])
 def test_no_price_promise_link_or_date_passes(half: str) -> None:
     certain = [case for case in cases(half) if case["kind"] in CERTAIN_KINDS]
-    assert len(certain) > 5
+    assert len(certain) >= 3
     assert [case["id"] for case in certain if check(case).violation is None] == []
 
 

@@ -71,6 +71,7 @@ _VAGUE = re.compile(
     r"\b(?:within|in|for|up to|at least|takes?|after)\s+(?:an?|a few|a couple of|several)\s+"
     r"(?:business |working )?(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?)\b"
 )
+_PLAN_CONCEPTS = concepts(" ".join(plan.value for plan in Plan))
 _PLANS = re.compile(rf"\b(?:{'|'.join(plan.value for plan in Plan)})\b(?! of charge)")
 _SAID_BACK = re.compile(
     r"\b(?:mention|sa(?:id|y)|wr(?:ote|ite)|told|ask|describ|not|no|cannot|more than|over|exceed|above|too"
@@ -212,7 +213,7 @@ def _of_sentence(
                 readings=readings,
                 unit=unit,
                 scale=scale,
-                nouns=concepts(words[1]) if words and not unit else frozenset(),
+                nouns=concepts(words[1]) - _PLAN_CONCEPTS if words and not unit else frozenset(),
                 sentence=around,
                 plans=of_plans,
                 rate=_UNITS.get(rate[1], ("", 0.0)) if rate else ("", 0.0),
@@ -254,7 +255,9 @@ def _same(amount: Amount, other: Amount, *, english: bool) -> bool:
     elif not english or not amount.nouns or amount.nouns & _FREE_NOUNS:
         return bool(amount.readings & other.readings)
     else:
-        same = not other.unit and bool(amount.readings & other.readings and amount.nouns & other.sentence)
+        # What the other counts itself says more than what else its sentence speaks of.
+        counted = other.nouns or other.sentence
+        same = not other.unit and bool(amount.readings & other.readings and amount.nouns & counted)
     matter = {concept for concept in amount.sentence if not is_neutral(concept)} - _COMMON
     return same and (not english or len(matter) < _LEAST_MATTER or bool(matter & other.sentence))
 

@@ -205,7 +205,7 @@ def _dated(draft: _Draft, sources: Sources, context: TurnContext) -> Iterator[Vi
     ours = [date for text in (*sources.own, sources.note) for date in text.dates]
     heard = sources.said.dates
     for date in draft.dates:
-        if dates.is_known(date, ours):
+        if dates.is_known(date, ours) or dates.is_said_weekday(date, sources.own_folded):
             continue
         if not dates.is_known(date, heard) or dates.promises_something(draft.folded, date):
             yield Violation(Rule.DATE, date.text)

@@ -39,6 +39,7 @@ _NUMERIC = re.compile(
     r"(?<![\w.:/-])(?:(?P<y>(?:19|20)\d\d)-(?P<m>\d{1,2})-(?P<d>\d{1,2})"
     r"|(?P<a>\d{1,2})(?P<sep>[./-])(?P<b>\d{1,2})(?P=sep)(?P<y2>(?:19|20)?\d\d))(?![\w/-]|\.\d)"
 )
+_WEEKDAY = re.compile(r"(?:mon|tues|wednes|thurs|fri|satur|sun)day")
 _QUARTER = re.compile(r"\bq[1-4](?:\s?/?\s?(?:19|20)\d\d)?\b|\b(?:first|second|third|fourth) quarter\b")
 _RELATIVE = re.compile(
     r"\b(?:by|on|until|till|before|next|this|from|am|bis|nachsten|ce|cet|lundi prochain|el|hasta|proximo|ate|na|no)\s+"
@@ -86,6 +87,12 @@ def is_known(date: DateSaid, known: Iterable[DateSaid]) -> bool:
         elif date.days & other.days and (date.year is None or other.year is None or date.year == other.year):
             return True
     return False
+
+
+def is_said_weekday(date: DateSaid, own: str) -> bool:
+    """Whether a relative date is a day of the week that the articles name: 'on Mondays' for 'each Monday'."""
+    found = _WEEKDAY.search(date.text)
+    return not date.days and found is not None and found[0] in own
 
 
 def _dated(match: re.Match[str]) -> DateSaid:

@@ -42,7 +42,8 @@ _TALK = re.compile(
     r"|no article)\b"
 )
 _CLAUSE = re.compile(
-    r"[;:]\s|,\s(?=(?:but|and|while|although|though|whereas|which|so|or)\b)|\s(?=but\s)|,?\s(?=except\b)|\s-+\s"
+    r"[;:]\s|,\s(?=(?:but|while|although|though|whereas|which|so)\b)|\s(?=but\s)|,?\s(?=except\b)|\s-+\s"
+    r"|,\s(?=(?:and|or)\s(?:it|they|you|we|i|this|that|nobody|nothing|no|not|then|its|their|your)\b)"
     r"|,\s(?=(?:not|no)\s)"
 )
 _NOT = re.compile(
@@ -71,6 +72,7 @@ class Clause:
     concepts: frozenset[str]
     context: frozenset[str]
     negated: bool
+    supposed: bool
     plans: frozenset[str]
 
 
@@ -182,7 +184,13 @@ def _is_turned_around(statement: str, readings: list[tuple[str, Reading]], sourc
         told = [concept for concept in matter if not is_neutral(concept)] or list(matter)
         nearest: list[tuple[float, Clause]] = []
         for _, reading in readings:
-            places = {place for concept in told for place in reading.by_concept.get(concept, ())}
+            # What is only supposed ("when a step needs an owner") says nothing of what is the case.
+            places = {
+                place
+                for concept in told
+                for place in reading.by_concept.get(concept, ())
+                if not reading.clauses[place].supposed
+            }
             near = [(_sameness(matter, weight, reading.clauses[place]), place) for place in places]
             nearest += [(share, reading.clauses[place]) for share, place in near if share >= SAME_MATTER]
         best = max((share for share, _ in nearest), default=0.0)
@@ -249,5 +257,5 @@ def _clauses(text: str, heading: frozenset[str], before: frozenset[str] = frozen
         negated = bool(_NOT.search(part)) and bool(_NOT.search(_NO_NEGATION.sub(" ", part)))
         leans = bool(found or _LEANS.match(part) or _LEFT_OUT.search(part))
         context = heading | earlier if leans else heading
-        found.append(Clause(own, context, negated, frozenset(_PLANS & set(words(part)))))
+        found.append(Clause(own, context, negated, part.startswith(_CONDITIONS), frozenset(_PLANS & set(words(part)))))
     return found
