@@ -8,7 +8,7 @@ from agent.ports import Embeddings
 from agent.records import Passage
 from agent.text.synonyms import Synonyms
 from crm.database import Database
-from crm.knowledge import PostgresKnowledge, SearchMode, with_vectors
+from crm.knowledge import REVIEW_DAYS, PostgresKnowledge, SearchMode, with_vectors
 from crm.queries import load_queries
 
 _QUERIES = load_queries("sections")
@@ -23,9 +23,15 @@ class PostgresSections(PostgresKnowledge):
     """
 
     def __init__(
-        self, database: Database, mode: SearchMode = SearchMode.HYBRID, synonyms: Synonyms | None = None
+        self,
+        database: Database,
+        mode: SearchMode = SearchMode.HYBRID,
+        synonyms: Synonyms | None = None,
+        *,
+        articles_url: str = "",
+        review_days: int = REVIEW_DAYS,
     ) -> None:
-        super().__init__(database, mode, synonyms)
+        super().__init__(database, mode, synonyms, articles_url=articles_url, review_days=review_days)
         self._database = database
 
     async def search(self, text: str, embeddings: Embeddings, limit: int) -> list[Passage]:

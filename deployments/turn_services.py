@@ -51,7 +51,12 @@ def make_turn_services(
     return TurnServices(
         embedder=embedder,
         sentiment=sentiment,
-        search=PostgresSections(database, synonyms=Synonyms.load(settings.knowledge_dir / "synonyms.yaml")),
+        search=PostgresSections(
+            database,
+            synonyms=Synonyms.load(settings.knowledge_dir / "synonyms.yaml"),
+            articles_url=settings.help_center_url,
+            review_days=settings.article_review_days,
+        ),
         policy=policy,
         model=make_model(
             api_key=settings.openai_api_key.get_secret_value(),

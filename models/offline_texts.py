@@ -58,9 +58,8 @@ _OTHER_LANGUAGES: Mapping[str, str] = {
 
 def other_language(language: str | None) -> tuple[str, str]:
     """That only English is understood, in full and in brief: in the customer's language where we have it."""
-    if language not in _OTHER_LANGUAGES:
-        return _ENGLISH_ONLY
-    return _OTHER_LANGUAGES[language], _OTHER_LANGUAGES[language]
+    own = _OTHER_LANGUAGES.get(language or "")
+    return (own, own) if own else _ENGLISH_ONLY
 
 
 WHICH = (
