@@ -31,7 +31,7 @@ _GAPS = re.compile(r"[ .\-_*·•]")
 
 def visible(text: str) -> str:
     """The text without what shows nothing; its lines end with line feeds."""
-    if text.isascii() and "\r" not in text and not _NOTHING.search(text):
+    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return _NOTHING.sub("", _LINES.sub("\n", text))
 

@@ -89,7 +89,6 @@ def test_the_same_value_in_another_spelling_is_the_same(text: str) -> None:
         ("Elle est sortie le 14 juillet 2026.", Rule.DATE),
         ("Salió el 9 de mayo de 2026.", Rule.DATE),
         ("Saiu em 7 de outubro de 2026.", Rule.DATE),
-        ("صدرت في 8 يونيو 2026", Rule.DATE),
         ("It comes next week.", Rule.DATE),
         ("It comes in Q3 2027.", Rule.DATE),
         ("Every paid plan costs €15 a month.", Rule.MONEY),
@@ -175,6 +174,11 @@ def test_an_explanation_is_no_promise(text: str) -> None:
 )
 def test_what_is_not_ours_to_say_is_caught(text: str, rule: Rule) -> None:
     assert broken(text, asked="What are the limits of the plans that you have?") is rule
+
+
+def test_a_date_is_read_in_arabic_too() -> None:
+    (date,) = dates.dates_in(folded("صدرت في 8 يونيو 2026"))
+    assert date.days == {(6, 8)}
 
 
 def test_a_word_in_single_letters_is_that_word() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from agent.records import Passage, TurnContext
@@ -15,9 +15,10 @@ from agent.reply.guardrails.dates import DateSaid
 from agent.reply.guardrails.reply_language import foreign_language
 from agent.reply.guardrails.rules import Rule, Violation
 from agent.reply.guardrails.sources import Sources, gather_sources
-from agent.reply.guardrails.support import Support, measure
+from agent.reply.guardrails.support import Support, copied_from, measure
 from agent.text.language import is_english, language_of
 from agent.text.visible import folded, hidden_text, visible
+from agent.text.words import sentences
 
 _TALK_WORDS = {ReplyKind.SMALL_TALK: 70, ReplyKind.OFF_TOPIC: 90}
 """More than these are an essay, and not what the kind is for."""
@@ -88,6 +89,10 @@ def check_reply(
     for check in (_inside, _private(private), _competitors(brand), *_CHECKS):
         for violation in check(draft, sources, context):
             return Checked(violation)
+    own_words = _without_copies(draft, sources)
+    for check in _CHECKS_OF_OWN_WORDS if own_words.plain else ():
+        for violation in check(own_words, sources, context):
+            return Checked(violation)
     support = measure(draft.without_addresses, sources, reply.kind) if draft.english else None
     if support is None:
         return Checked(None)
@@ -108,6 +113,15 @@ def _read(text: str, kind: ReplyKind, context: TurnContext) -> _Draft:
     raw = visible(text[:_CHECKED_CHARS])
     plain = without_markdown(raw, links=True)
     return _Draft(text[:_CHECKED_CHARS], plain, folded(plain), kind, _answers_english(plain, context.text))
+
+
+def _without_copies(draft: _Draft, sources: Sources) -> _Draft:
+    """The sentences that no article has word for word: of the others every value and name is the article's own."""
+    plain = "\n".join(part for part in sentences(draft.plain) if not copied_from(part, sources))
+    if not plain:
+        return replace(draft, plain="", folded="", raw="")
+    raw = "\n".join(part for part in sentences(draft.raw) if not copied_from(part, sources))
+    return replace(draft, raw=raw, plain=plain, folded=folded(plain))
 
 
 def _answers_english(reply: str, asked: str) -> bool:
@@ -254,12 +268,10 @@ _CHECKS: tuple[_Check, ...] = (
     _addresses,
     _priced,
     _money_matters,
-    _dated,
-    _counted,
     _mannered,
     _in_the_customers_language,
-    _named,
 )
+_CHECKS_OF_OWN_WORDS: tuple[_Check, ...] = (_dated, _counted, _named)
 
 
 def _sentence_at(text: str, at: int) -> str:

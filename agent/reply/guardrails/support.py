@@ -111,7 +111,7 @@ def measure(plain: str, sources: Sources, kind: ReplyKind) -> Support:
     contradicted: str | None = None
     used: set[str] = set()
     for statement in sentences(plain):
-        slugs = _copied_from(statement, sources)
+        slugs = copied_from(statement, sources)
         if slugs:
             used |= slugs
             shares.append(1.0)
@@ -142,7 +142,7 @@ def _is_manners(statement: str, matter: frozenset[str], sources: Sources) -> boo
     return len(unknown) <= _MOST_UNKNOWN and bool(_TALK.search(statement.lower()))
 
 
-def _copied_from(statement: str, sources: Sources) -> frozenset[str]:
+def copied_from(statement: str, sources: Sources) -> frozenset[str]:
     """The articles that have the statement word for word, as extractive answers do, also with its heading before it."""
     said = folded(_MARKS.sub("", statement)).strip().rstrip(":")
     if len(said) < _LEAST_COPIED:
