@@ -576,6 +576,8 @@ class Article:
     content_hash: bytes
     url: str = ""
     last_verified_at: datetime | None = None
+    valid_until: datetime | None = None
+    """The moment from which it may no longer be right."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
 from enum import StrEnum
+from urllib.parse import quote
 
 import asyncpg
 
@@ -26,6 +27,8 @@ _QUERIES = load_queries("knowledge")
 _COUNTS_LAST_S = 60.0
 # Passages looked at beyond those wanted, to take the places of repetitions.
 _SPARE = 5
+REVIEW_DAYS = 365
+"""An article that nobody has looked at for a year ranks lower, unless the operator says otherwise."""
 _TABLE = re.compile(r"vectors_[a-z0-9_]{1,50}")
 
 
@@ -48,10 +51,12 @@ class Weights:
     second_chunk: float = 0.0
     title: float = 0.0
     length: float = 0.0
+    expired: float = 0.0
+    unverified: float = 0.0
 
 
 _WEIGHTS = {
-    SearchMode.HYBRID: Weights(words=0.25, second_chunk=0.3, title=0.15, length=0.02),
+    SearchMode.HYBRID: Weights(words=0.25, second_chunk=0.3, title=0.15, length=0.02, expired=0.06, unverified=0.02),
     SearchMode.DENSE: Weights(words=0.0),
     SearchMode.TEXT: Weights(words=1.0),
 }
@@ -69,12 +74,19 @@ class PostgresKnowledge:
         mode: SearchMode = SearchMode.HYBRID,
         synonyms: Synonyms | None = None,
         is_word: Callable[[str], bool] | None = None,
+        *,
+        articles_url: str = "",
+        review_days: int = REVIEW_DAYS,
     ) -> None:
         """Only hybrid search rewords: the other modes show what each half finds by itself.
 
         `is_word` says of a word in lower case whether it is one at all; without it no slip of the pen is mended.
+        `articles_url`: where the help centre shows an article, before its slug; for those without a `url` of their own.
+        `review_days`: how long after its last verification an article counts as verified.
         """
         self._database = database
+        self._articles_url = articles_url.rstrip("/")
+        self._review_days = review_days
         self._weights = _WEIGHTS[mode]
         self._tables: dict[str, str] = {}
         self._synonyms = synonyms if synonyms is not None and mode is SearchMode.HYBRID else Synonyms()
@@ -115,8 +127,22 @@ class PostgresKnowledge:
             sql = with_vectors(_QUERIES["search"], table)
             # A lone surrogate or a NUL cannot be in any article either.
             query = text.encode("utf-8", "ignore").decode().replace("\0", " ")
-            rows = await connection.fetch(sql, query, embeddings.vectors[0], limit + _SPARE, *astuple(self._weights))
-        return distinct_first([_to_passage(row) for row in rows])[:limit]
+            rows = await connection.fetch(
+                *(sql, query, embeddings.vectors[0], limit + _SPARE, *astuple(self._weights)), self._review_days
+            )
+        return distinct_first([self._to_passage(row) for row in rows])[:limit]
+
+    def _to_passage(self, row: asyncpg.Record) -> Passage:
+        similarity = row["similarity"]
+        return Passage(
+            slug=row["slug"],
+            title=row["title"],
+            heading_path=row["heading_path"],
+            body=row["body"],
+            similarity=math.nan if similarity is None else similarity,
+            score=row["score"],
+            url=row["url"] or (f"{self._articles_url}/{quote(row['slug'])}" if self._articles_url else ""),
+        )
 
     async def _table(self, connection: Connection, model_id: str) -> str:
         if model_id not in self._tables:
@@ -150,16 +176,3 @@ def with_vectors(sql: str, table: str) -> str:
     if not _TABLE.fullmatch(table):
         raise ValueError(f"not a table of vectors: {table!r}")
     return sql.replace("{vectors}", table)
-
-
-def _to_passage(row: asyncpg.Record) -> Passage:
-    similarity = row["similarity"]
-    return Passage(
-        slug=row["slug"],
-        title=row["title"],
-        heading_path=row["heading_path"],
-        body=row["body"],
-        similarity=math.nan if similarity is None else similarity,
-        score=row["score"],
-        url=row["url"],
-    )

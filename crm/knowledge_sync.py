@@ -139,6 +139,7 @@ class _Writer:
             article.url,
             self._made_from(article),
             article.last_verified_at,
+            article.valid_until,
         )
         await connection.execute(_QUERIES["park_chunks"], slug)
         await connection.execute(_QUERIES["keep_chunks"], slug, positions, hashes)

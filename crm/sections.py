@@ -9,7 +9,7 @@ from agent.ports import Embeddings
 from agent.records import Passage
 from agent.text.synonyms import Synonyms
 from crm.database import Database
-from crm.knowledge import PostgresKnowledge, SearchMode, with_vectors
+from crm.knowledge import REVIEW_DAYS, PostgresKnowledge, SearchMode, with_vectors
 from crm.queries import load_queries
 
 _QUERIES = load_queries("sections")
@@ -29,8 +29,11 @@ class PostgresSections(PostgresKnowledge):
         mode: SearchMode = SearchMode.HYBRID,
         synonyms: Synonyms | None = None,
         is_word: Callable[[str], bool] | None = None,
+        *,
+        articles_url: str = "",
+        review_days: int = REVIEW_DAYS,
     ) -> None:
-        super().__init__(database, mode, synonyms, is_word)
+        super().__init__(database, mode, synonyms, is_word, articles_url=articles_url, review_days=review_days)
         self._database = database
 
     async def search(self, text: str, embeddings: Embeddings, limit: int) -> list[Passage]:

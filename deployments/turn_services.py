@@ -17,6 +17,7 @@ from agent.service.hours import HoursOf, no_hours
 from agent.text.synonyms import Synonyms
 from agent.turn.services import TurnServices
 from crm.database import Database
+from crm.knowledge import SearchMode
 from crm.sections import PostgresSections
 from deployments.language_model import make_configured_model, model_terms
 from deployments.off_loop import with_embedder_off_loop
@@ -54,7 +55,11 @@ def make_turn_services(
     return TurnServices(
         embedder=embedder,
         sentiment=sentiment,
-        search=PostgresSections(database, synonyms=synonyms, is_word=whole_words(count_tokens)),
+        search=PostgresSections(
+            *(database, SearchMode.HYBRID, synonyms, whole_words(count_tokens)),
+            articles_url=settings.help_center_url,
+            review_days=settings.article_review_days,
+        ),
         policy=policy,
         model=make_configured_model(settings),
         model_terms=model_terms(settings, database),

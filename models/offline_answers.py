@@ -15,7 +15,8 @@ from typing import Any
 
 from agent.records import ReasonCode
 from agent.reply.draft import ReplyKind
-from agent.text.language import is_english
+from agent.text.data import instructs_a_model, without_instructions
+from agent.text.language import is_english, language_of
 from agent.text.query import asks, is_follow_up
 from agent.text.smalltalk import Remark, is_about_software, is_off_topic, is_vague, small_talk
 from agent.text.spelling import Spellings
@@ -35,11 +36,11 @@ from models.offline_texts import (
     NEAREST,
     NOT_HELPED,
     OFF_TOPIC,
-    OTHER_LANGUAGE,
     SMALL_TALK,
     UNKNOWN,
     WHICH,
     WHICH_UPSET,
+    other_language,
 )
 from models.relevance import Found, best_passage, coverage, is_commonplace, meaning, words_of
 
@@ -85,11 +86,16 @@ def decide(seen: Seen) -> Decision:
     if accepts_a_person(seen):
         summary = "A person was offered, and the customer said yes."
         return Decision("escalate_to_human", {"reason_code": ReasonCode.CUSTOMER_REQUESTED.value, "summary": summary})
+    if instructs_a_model(seen.text):
+        rest = without_instructions(seen.text)
+        if len(content_words(rest)) < 2 or not is_about_software(rest):
+            return _say(seen, OFF_TOPIC, ReplyKind.OFF_TOPIC)
+        seen = replace(seen, text=rest, wording=rest)
     remark = small_talk(seen.text) or (Remark.THANKS if is_gratitude(seen.text) else None)
     if remark is not None:
         return _say(seen, SMALL_TALK[remark], ReplyKind.SMALL_TALK)
     if not is_english(seen.text):
-        return _say(seen, OTHER_LANGUAGE, ReplyKind.CLARIFICATION)
+        return _say(seen, other_language(language_of(seen.text)), ReplyKind.CLARIFICATION)
     if is_off_topic(seen.text):
         return _say(seen, OFF_TOPIC, ReplyKind.OFF_TOPIC)
     if asks_about_the_ticket(seen):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agent.text.data import disclose
 from models.relevance import Found
 
 
@@ -70,7 +71,7 @@ def read(instructions: str, items: Iterable[Mapping[str, Any]]) -> Seen:
     for item in items:
         kind = item.get("type")
         if item.get("role") == "user" and isinstance(item.get("content"), str):
-            seen.text = str(item["content"])
+            seen.text = disclose(str(item["content"]))
         elif kind == "function_call":
             names[str(item["call_id"])] = str(item["name"])
         elif kind == "function_call_output":

@@ -36,12 +36,32 @@ OFF_TOPIC = (
     "about {product} that you would like to know, please tell me.",
     "Sorry, I can only help with {product}. Is there something about {product} you'd like to know?",
 )
-OTHER_LANGUAGE = (
+_ENGLISH_ONLY = (
     "I am sorry, I can only read and answer English. Could you write to me in English? If that is difficult, simply "
     "write again, and a person will take over.",
     "Sorry, I only understand English. Could you write in English? If that's difficult, just write again and a person "
     "will take over.",
 )
+_OTHER_LANGUAGES: Mapping[str, str] = {
+    "de": "Ich verstehe und beantworte leider nur Englisch. Könnten Sie auf Englisch schreiben? Wenn das schwierig "
+    "ist, schreiben Sie einfach noch einmal; dann übernimmt ein Mensch.",
+    "fr": "Je suis désolé, je ne lis et n'écris que l'anglais. Pourriez-vous écrire en anglais ? Si c'est difficile, "
+    "écrivez simplement de nouveau, et une personne prendra le relais.",
+    "es": "Lo siento, solo leo y escribo en inglés. ¿Podría escribir en inglés? Si le resulta difícil, escriba de "
+    "nuevo y una persona se encargará.",
+    "pt": "Lamento, só leio e escrevo em inglês. Poderia escrever em inglês? Se for difícil, escreva de novo e uma "
+    "pessoa assume a conversa.",
+    "ar": "عذرًا، لا أفهم ولا أكتب إلا الإنجليزية. هل يمكنك الكتابة بالإنجليزية؟ إذا كان ذلك صعبًا فاكتب مرة أخرى، "
+    "وسيتولى شخص الأمر.",
+}
+
+
+def other_language(language: str | None) -> tuple[str, str]:
+    """That only English is understood, in full and in brief: in the customer's language where we have it."""
+    own = _OTHER_LANGUAGES.get(language or "")
+    return (own, own) if own else _ENGLISH_ONLY
+
+
 WHICH = (
     "I would like to help. Could you tell me a little more: what are you trying to do in {product}, what do you see "
     "instead, and on which device or browser?",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from agent.records import Passage
     from crm.database import Database
     from crm.knowledge import SearchMode
+    from crm.knowledge_review import StaleArticle
     from crm.knowledge_sync import SyncReport
     from models.embedding import SentenceTransformerEmbedder
 
@@ -58,6 +59,18 @@ async def sync_configured(settings: Settings, folder: Path, on_progress: OnProgr
     database = Database(settings.dsn(), settings.times.unhurried(), "fte-kb")
     try:
         return await _sync(database, await _load_model(settings, on_progress), folder, on_progress)
+    finally:
+        await database.close()
+
+
+async def stale_articles(settings: Settings, review_days: int) -> list[StaleArticle]:
+    """The articles of the configured knowledge base that somebody should look at. Raises DatabaseAway."""
+    from crm.database import Database
+    from crm.knowledge_review import fetch_stale_articles
+
+    database = Database(settings.dsn(), settings.times, "fte-kb")
+    try:
+        return await fetch_stale_articles(database, review_days)
     finally:
         await database.close()
 
@@ -123,7 +136,11 @@ class Searcher:
         from models.tokens import whole_words
 
         synonyms = Synonyms.load(settings.knowledge_dir / "synonyms.yaml")
-        self._knowledge = PostgresKnowledge(database, mode, synonyms, whole_words(model.count_tokens))
+        self._knowledge = PostgresKnowledge(
+            *(database, mode, synonyms, whole_words(model.count_tokens)),
+            articles_url=settings.help_center_url,
+            review_days=settings.article_review_days,
+        )
         self._model = model
 
     async def search(self, queries: Sequence[Query], limit: int, on_progress: OnProgress) -> list[list[Passage]]:

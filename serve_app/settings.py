@@ -29,6 +29,7 @@ _WELL_KNOWN_SECRETS = frozenset({"", "admin", "changeme", "default", "password",
 _MAILBOX = re.compile(r"[^@\s<>\"]+@[^@\s<>\"]+\.[^@\s<>\"]+")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
 
+_SITE = re.compile(r"https?://[A-Za-z0-9.\-:\[\]]+(?:/[A-Za-z0-9._~/-]*)?")
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")  # ITU-T E.164
 _TEMPLATE = re.compile(r"HX[0-9a-fA-F]{32}")
 
@@ -134,6 +135,11 @@ class Settings(BaseSettings):
     form_mail_given: bool | None = Field(default=None, validation_alias="FTE_FORM_MAIL")
     """Whether the form's customers are asked to confirm their address, and then get the answers by mail too. Not given:
     where Gmail sends."""
+    help_center_url: str = Field(default="", validation_alias="FTE_HELP_CENTER_URL")
+    """Where customers read the articles: an article's address is this, a slash and its slug. Empty: only articles whose
+    front matter has a `url` are linked."""
+    article_review_days: int = Field(default=365, ge=1, le=36_500, validation_alias="FTE_ARTICLE_REVIEW_DAYS")
+    """An article that nobody has verified for so long ranks lower and is reported."""
     times: Times = Field(default=Times(), validation_alias="FTE_TIMES")
     """A JSON object of what differs from agent/times.py."""
 
@@ -172,6 +178,13 @@ class Settings(BaseSettings):
         if number and not _PHONE.fullmatch(number):
             raise ValueError("must be an international number like +15550100123")
         return number
+
+    @field_validator("help_center_url", mode="after")
+    @classmethod
+    def _check_help_center(cls, address: str) -> str:
+        if address and not _SITE.fullmatch(address):
+            raise ValueError("must be an address like https://help.example.com/articles")
+        return address.rstrip("/")
 
     @field_validator("twilio_template_sid", mode="after")
     @classmethod

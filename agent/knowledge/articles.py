@@ -23,6 +23,7 @@ _BLOCK = re.compile(r"\A---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.MULT
 _KEY_LINE = re.compile(r"^(\w+):[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.+?)[ \t#]*$|^(\S.*)\n(?:=+|-{3,})[ \t]*$", re.MULTILINE)
 # Names that say nothing about the content; the folder's name does.
+_DAY_CHARS = len("2026-10-21")
 _INDEX_NAMES = frozenset({"index", "_index", "readme"})
 
 
@@ -78,8 +79,10 @@ def parse_article(name: str, content: bytes) -> Article:
     if description and description.casefold() not in body.casefold():
         body = f"{description}\n\n{body}"
     url = _string(meta.get("url"))
-    verified_at = _moment(meta.get("last_verified_at"))
-    parts = (title, body.strip(), url, verified_at.isoformat() if verified_at else "")
+    verified_at = _moment(meta.get("last_verified_at"), time.min)
+    valid_until = _moment(meta.get("valid_until"), time.max)
+    parts = [title, body.strip(), url, verified_at.isoformat() if verified_at else ""]
+    parts += [valid_until.isoformat()] if valid_until else []
     return Article(
         slug=path.with_suffix("").as_posix(),
         title=title,
@@ -87,6 +90,7 @@ def parse_article(name: str, content: bytes) -> Article:
         content_hash=hashlib.sha256("\0".join(parts).encode()).digest(),
         url=url if url.startswith(("http://", "https://")) else "",
         last_verified_at=verified_at,
+        valid_until=valid_until,
     )
 
 
@@ -130,12 +134,13 @@ def _string(value: object) -> str:
     return " ".join(str(value).split())
 
 
-def _moment(value: object) -> datetime | None:
+def _moment(value: object, of_day: time) -> datetime | None:
+    """A moment of front matter, in UTC where no zone is given; of a day alone its beginning or its end."""
     if isinstance(value, str):
         try:
-            value = datetime.fromisoformat(value)
+            value = datetime.fromisoformat(value) if len(value) > _DAY_CHARS else date.fromisoformat(value)
         except ValueError:
             return None
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=UTC)
-    return datetime.combine(value, time(), UTC) if isinstance(value, date) else None
+    return datetime.combine(value, of_day, UTC) if isinstance(value, date) else None

@@ -209,7 +209,7 @@ class SupportTools:
         if kind is ReplyKind.ANSWER and not cited:
             raise BadInput("articles", "an answer names the articles that it is taken from")
         intent = ReplyIntent(message, kind, slugs)
-        violation = check_reply(intent, context, cited, matched=bool(cited), brand=self._brand)
+        violation = check_reply(intent, context, cited, matched=bool(cited), brand=self._brand).violation
         if violation is not None:
             raise BadInput("message", f"breaks the rule {violation.rule.value}: {violation.evidence!r}")
         text = format_reply(message, context, self._brand, cited)

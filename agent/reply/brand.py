@@ -39,6 +39,8 @@ class Brand(BaseModel):
     """Where the name is unknown and `greeting` without it would not read well."""
     closing: ChannelTexts
     signature: ChannelTexts
+    competitors: tuple[str, ...] = ()
+    """Products that are neither compared with ours nor recommended; their names may stand where an article has them."""
     voice: str = ""
     """The body of the file: how to write, in words for a model."""
 

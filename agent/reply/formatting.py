@@ -119,13 +119,22 @@ def _whatsapp(body: str, context: TurnContext, brand: Brand, cited: Sequence[Pas
     body = re.sub(r"\n{2,}", "\n", body)
     first = not any(message.conversation_id == context.conversation_id for message in context.history)
     greeting = _greeting(brand, context) if first else ""
-    source = f"More: “{cited[0].title}”" if cited else ""
-    for before, after in ((greeting, source), ("", source), ("", "")):
+    named, brief = _brief_sources(cited)
+    for before, after in ((greeting, named), ("", named), ("", brief), ("", "")):
         frame = "\n".join(part for part in (before, after) if part)
         text, whole = shortened(body, WHATSAPP_CHARS - len(frame) - 2, "chars")
-        if whole or (not before and text):
+        # What is cut short points to the article, in as few letters as can be.
+        if whole or (not before and after == brief and text):
             return "\n".join(part for part in (before, text, after) if part)
     return _cut_at_word(body, WHATSAPP_CHARS)
+
+
+def _brief_sources(cited: Sequence[Passage]) -> tuple[str, str]:
+    """The main article by its title and address, and by the shorter of the two; a link alone says enough there."""
+    if not cited:
+        return "", ""
+    title, url = f"More: “{cited[0].title}”", cited[0].url
+    return (f"{title} {url}", f"More: {url}") if url else (title, title)
 
 
 def _greeting(brand: Brand, context: TurnContext) -> str:

@@ -12,19 +12,26 @@ import json
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from agent.errors import EmbeddingAway, FteError
 from agent.ports import Embeddings
 from agent.records import Category, Passage, Priority, ReasonCode
 from agent.reply.draft import ReplyIntent, ReplyKind
+from agent.reply.guardrails import check_subject
+from agent.text.data import as_data, is_material
 from agent.text.query import fit_tokens
 from agent.text.synonyms import blend
+from agent.text.visible import one_line, visible
+from agent.turn.prompts import private_words
 from agent.turn.state import MAX_SEARCHES, SEARCH_LIMIT, EscalationIntent, SearchRecord, TurnState
 from agent.turn.triage import Triage
 
 MAX_DRAFT_CHARS = 8_000
 _HISTORY_CHARS = 600
+_SUBJECT_CHARS = 200
+_NAME_CHARS = 80
 _SUMMARY_CHARS = 2_000
 _SEEN_PASSAGES = 8
 _SEEN_CHARS = 280
@@ -37,22 +44,30 @@ async def create_ticket(
     category: Category | None = None,
     priority: Priority | None = None,
 ) -> str:
-    """The ticket exists since accept: returns it, and sets what is given."""
+    """The ticket exists since accept: returns it, and sets what is given.
+
+    The customer reads the subject: one that a reply might not say is not taken.
+    """
     began = time.perf_counter()
+    wanted = one_line(subject or "", _SUBJECT_CHARS)
+    context, brand = state.context, state.services.brand
+    refused = check_subject(wanted, context, brand, private_words(brand, context.channel)) if wanted else None
     state.triage = Triage(
         category or state.triage.category,
         priority or state.triage.priority,
-        (subject or "").strip()[:200] or state.triage.subject,
+        (wanted if refused is None else "") or state.triage.subject,
     )
-    ticket = state.context.ticket
+    ticket = context.ticket
     result = _json(
         ticket_id=ticket.ticket_id,
         status=ticket.status.value,
         category=(state.triage.category or ticket.category).value,
         priority=(state.triage.priority or ticket.priority).value,
-        subject=state.triage.subject or ticket.subject,
+        subject=as_data(one_line(state.triage.subject or ticket.subject, _SUBJECT_CHARS)),
     )
-    state.record_step("create_ticket", {"subject": subject, "category": category, "priority": priority}, result, began)
+    arguments = {"subject": subject, "category": category, "priority": priority}
+    seen = {"subject_withheld": f"{refused.rule.value}: {refused.evidence}"} if refused is not None else None
+    state.record_step("create_ticket", arguments, result, began, seen)
     return result
 
 
@@ -66,12 +81,16 @@ async def get_customer_history(state: TurnState) -> str:
             "author": message.author.value,
             "this_conversation": message.conversation_id == context.conversation_id,
             "at": message.created_at.isoformat(timespec="minutes"),
-            "text": _shortened(message.body, _HISTORY_CHARS),
+            "text": as_data(_shortened(message.body, _HISTORY_CHARS)),
         }
         for message in context.history
     ]
     note = {"colleague_note": context.colleague_note} if context.colleague_note else {}
-    result = _json(customer={"name": context.customer_name, "plan": context.plan}, messages=messages, **note)
+    result = _json(
+        customer={"name": as_data(one_line(context.customer_name, _NAME_CHARS)), "plan": context.plan},
+        messages=messages,
+        **note,
+    )
     seen = f"{len(messages)} messages" + (" and a colleague's note" if note else "")
     state.record_step("get_customer_history", {}, seen, began)
     return result
@@ -119,23 +138,25 @@ async def search_with(state: TurnState, query: str, reworded: str, embeddings: E
     began = time.perf_counter()
     with state.timed("search"):
         text = query if reworded == query else f"{query}\n{reworded}"
-        passages = await state.services.search.search(text, blend(embeddings), SEARCH_LIMIT)
+        passages, withheld = _as_material(await state.services.search.search(text, blend(embeddings), SEARCH_LIMIT))
     found = SearchRecord(query, tuple(passages), state.matches(passages, embeddings))
     state.searches.append(found)
     result = _json(
-        query=query,
+        query=as_data(query),
         matched=found.matched,
         similarity_needed=state.services.policy.match_threshold(embeddings.model_id),
         searches_left=MAX_SEARCHES - state.searches_begun,
         passages=[_passage(passage) for passage in passages],
     )
     slugs = ", ".join(f"{p.slug} {p.similarity:.2f}" for p in passages)
-    seen = {
+    seen: dict[str, Any] = {
         "matched": found.matched,
         "similarity_needed": state.services.policy.match_threshold(embeddings.model_id),
         "embedding_model": embeddings.model_id,
         "passages": [_seen_passage(passage) for passage in passages[:_SEEN_PASSAGES]],
     }
+    if withheld:
+        seen["withheld"] = withheld  # they talk to a model: somebody should look at these articles
     state.record_step("search_knowledge_base", {"query": query}, f"matched={found.matched}: {slugs}", began, seen)
     return result
 
@@ -154,7 +175,7 @@ async def embed(state: TurnState, texts: Sequence[str]) -> Embeddings:
 async def escalate_to_human(state: TurnState, reason_code: ReasonCode, summary: str) -> str:
     """Record that the conversation goes to a person. It wins over a reply of the same turn."""
     began = time.perf_counter()
-    state.handover = EscalationIntent(reason_code, summary.strip()[:_SUMMARY_CHARS])
+    state.handover = EscalationIntent(reason_code, visible(summary).strip()[:_SUMMARY_CHARS])
     state.record_step("escalate_to_human", {"reason_code": reason_code.value}, "recorded", began)
     return _json(recorded="escalation")
 
@@ -171,7 +192,7 @@ async def send_response(state: TurnState, message: str, kind: ReplyKind, article
     cited = tuple(dict.fromkeys(slug for slug in articles if slug in found))
     if kind is ReplyKind.ANSWER and not cited:
         cited = tuple(search.passages[0].slug for search in state.searches if search.matched)[:1]
-    state.reply = ReplyIntent(message[: MAX_DRAFT_CHARS + 1].strip(), kind, cited)
+    state.reply = ReplyIntent(visible(message[: MAX_DRAFT_CHARS + 1]).strip(), kind, cited)
     arguments = {"kind": kind.value, "articles": list(articles), "characters": len(message)}
     state.record_step("send_response", arguments, "recorded", began)
     return _json(recorded="reply")
@@ -181,6 +202,23 @@ def note_away(state: TurnState, error: FteError) -> FteError:
     """Keep a failure that is not the model's where the turn finds it, however the SDK wraps it."""
     state.away = error
     return error
+
+
+def _as_material(passages: Sequence[Passage]) -> tuple[list[Passage], list[str]]:
+    """The passages as data, without those that talk to a model, and the articles that these are of.
+
+    An article tells customers what to do, and nobody else: what gives orders to an assistant was put there by somebody,
+    and nothing beside it is to be trusted.
+    """
+    kept: list[Passage] = []
+    withheld: list[str] = []
+    for passage in passages:
+        if is_material(f"{passage.title}\n{passage.heading_path}\n{passage.body}"):
+            body, path = as_data(passage.body), as_data(passage.heading_path)
+            kept.append(replace(passage, title=as_data(passage.title), heading_path=path, body=body))
+        else:
+            withheld.append(passage.slug)
+    return kept, withheld
 
 
 def _passage(passage: Passage) -> dict[str, Any]:

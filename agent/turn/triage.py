@@ -19,6 +19,7 @@ from agent.records import (
     Team,
     TurnContext,
 )
+from agent.text.visible import visible
 from agent.text.words import sentences
 
 _SUBJECT_CHARS = 80
@@ -123,6 +124,7 @@ def was_answered(context: TurnContext) -> bool:
 
 def _subject(text: str) -> str | None:
     """The first sentence that says something, cut at a word."""
+    text = visible(text)
     for sentence in sentences(text):
         if len(sentence.split()) < 3:
             continue

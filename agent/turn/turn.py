@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import assert_never
 
 import numpy as np
@@ -27,13 +28,16 @@ from agent.records import (
 from agent.reply.absence import away_notice
 from agent.reply.acknowledgements import acknowledgement
 from agent.reply.draft import ReplyIntent, ReplyKind
+from agent.reply.empathy import UPSET, with_empathy
 from agent.reply.formatting import format_reply
-from agent.reply.guardrails import Rule, check_reply
+from agent.reply.guardrails import Checked, Rule, check_reply
 from agent.reply.notices import held_notice
 from agent.text.confirmation import confirms_solution
 from agent.text.query import conversation_query, fit_tokens, is_follow_up
+from agent.text.visible import visible
 from agent.turn import tools
 from agent.turn.asking import ask_model
+from agent.turn.prompts import private_words
 from agent.turn.services import RuleVerdict, TurnServices
 from agent.turn.state import MAX_SEARCHES, TurnState
 from agent.turn.summary import handover_summary
@@ -49,6 +53,7 @@ async def run_turn(context: TurnContext, services: TurnServices) -> TurnDecision
     if context.state is ConversationState.ESCALATED:
         notice = "" if context.held_notice_sent else held_notice(context.channel)
         return _silent(context, OutcomeKind.HELD, "a person has the conversation", reply=notice)
+    context = _as_seen(context)
     state = TurnState(context, services, first_triage(context), await services.opening_hours(context.channel))
     verdict = await _take_required_steps(state)
     if verdict is not None:
@@ -58,6 +63,17 @@ async def run_turn(context: TurnContext, services: TurnServices) -> TurnDecision
     except ModelMisbehaved as error:
         return _handed_over(state, ReasonCode.TOOL_FAILURE, str(error))
     return _decided(state)
+
+
+def _as_seen(context: TurnContext) -> TurnContext:
+    """What was written as a person sees it: letters that show nothing decide nothing either."""
+    return replace(
+        context,
+        burst=tuple(replace(message, body=visible(message.body)) for message in context.burst),
+        history=tuple(replace(message, body=visible(message.body)) for message in context.history),
+        ticket=replace(context.ticket, subject=visible(context.ticket.subject)),
+        customer_name=visible(context.customer_name),
+    )
 
 
 async def _take_required_steps(state: TurnState) -> RuleVerdict | None:
@@ -130,15 +146,31 @@ def _decided(state: TurnState) -> TurnDecision:
         return _escalated(state, verdict)
     with state.timed("guardrails"):
         began = time.perf_counter()
-        violation = check_reply(reply, state.context, state.passages, matched=state.matched, brand=state.services.brand)
+        brand = state.services.brand
+        checked = check_reply(
+            *(reply, state.context, state.passages),
+            matched=state.matched,
+            brand=brand,
+            private=private_words(brand, state.context.channel),
+        )
+        violation = checked.violation
         broken = "kept" if violation is None else f"{violation.rule.value}: {violation.evidence}"
-        state.record_step("guardrails", {}, broken, began, {"kept": violation is None})
+        support = None if checked.support is None else round(checked.support, 3)
+        state.record_step("guardrails", {}, broken, began, {"kept": violation is None, "support": support})
     if violation is not None and violation.rule is Rule.UNGROUNDED:
         return _handed_over(state, ReasonCode.KNOWLEDGE_GAP, violation.evidence)
     if violation is not None:
         note = f"A draft was withheld ({violation.rule.value}: {violation.evidence!r}). The draft: {reply.text[:800]}"
         return _handed_over(state, ReasonCode.POLICY_RESTRICTION, note)
-    return _replied(state, reply, gap_streak)
+    return _replied(state, _with_used_articles(reply, checked), gap_streak)
+
+
+def _with_used_articles(reply: ReplyIntent, checked: Checked) -> ReplyIntent:
+    """The reply without citations of articles that none of its statements comes from; one always stays."""
+    if not checked.articles:
+        return reply
+    used = tuple(slug for slug in reply.articles if slug in checked.articles)
+    return replace(reply, articles=used or tuple(sorted(checked.articles))[:1])
 
 
 def _record_verdict(state: TurnState, verdict: RuleVerdict | None, began: float) -> None:
@@ -181,7 +213,9 @@ def _replied(state: TurnState, reply: ReplyIntent, gap_streak: int) -> TurnDecis
     context = state.context
     cited = _cited(state.passages, reply.articles) if reply.kind is ReplyKind.ANSWER else []
     with state.timed("guardrails"):
-        text = format_reply(reply.text, context, state.services.brand, cited)
+        is_small = reply.kind in (ReplyKind.SMALL_TALK, ReplyKind.OFF_TOPIC)
+        body = reply.text if is_small or state.sentiment >= UPSET else with_empathy(reply.text, context.channel)
+        text = format_reply(body, context, state.services.brand, cited)
     return TurnDecision(
         kind=OutcomeKind.REPLY,
         reason=reply.kind.value,

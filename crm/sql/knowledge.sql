@@ -28,10 +28,23 @@ SELECT slug, content_hash FROM knowledge_base
 -- $4 text: url
 -- $5 bytea: content hash
 -- $6 timestamptz: last verified at
-INSERT INTO knowledge_base (slug, title, body, url, content_hash, last_verified_at)
-VALUES ($1, $2, $3, $4, $5, $6)
+-- $7 timestamptz: valid until
+INSERT INTO knowledge_base (slug, title, body, url, content_hash, last_verified_at, valid_until)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (slug) DO UPDATE SET title = excluded.title, body = excluded.body, url = excluded.url,
-    content_hash = excluded.content_hash, last_verified_at = excluded.last_verified_at, synced_at = now()
+    content_hash = excluded.content_hash, last_verified_at = excluded.last_verified_at,
+    valid_until = excluded.valid_until, synced_at = now()
+
+-- name: fetch_stale_articles
+-- The articles whose time is over, or that nobody has looked at for long or ever, the most urgent first.
+-- $1 integer: days after which an article is to be looked at again
+SELECT slug, title, last_verified_at, valid_until,
+       CASE WHEN valid_until < now() THEN 'expired' WHEN last_verified_at IS NULL THEN 'never_verified'
+            ELSE 'unverified' END AS reason
+FROM knowledge_base
+WHERE valid_until < now() OR last_verified_at IS NULL OR last_verified_at < now() - $1 * interval '1 day'
+ORDER BY coalesce(valid_until < now(), false) DESC,
+         CASE WHEN valid_until < now() THEN valid_until ELSE last_verified_at END NULLS LAST, slug
 
 -- name: delete_articles
 -- Delete articles with their chunks and vectors; the slugs that existed.
@@ -145,7 +158,8 @@ FROM unnest($1::text[]) AS asked (word) CROSS JOIN LATERAL to_tsvector('english'
 -- A word counts by its rarity and by where it stands (heading paths are weight A, bodies weight B); candidates by
 -- words are chunks with the query's rarest words, no more of them than are worth looking at. An article gets its
 -- best chunk's score, a part of its second's and of its title's, and less the longer it is, because a long article
--- is near to many questions by chance.
+-- is near to many questions by chance. One whose time is over, or that nobody has looked at for long, loses a fixed
+-- part: it stays findable, and stands behind one that says the same.
 -- $1 text: the query
 -- $2 vector: its vector
 -- $3 integer: articles wanted
@@ -153,6 +167,9 @@ FROM unnest($1::text[]) AS asked (word) CROSS JOIN LATERAL to_tsvector('english'
 -- $5 double precision: the part of the second chunk's score
 -- $6 double precision: the part of the title's similarity
 -- $7 double precision: what an article loses for being e times as long
+-- $8 double precision: what it loses past its valid_until
+-- $9 double precision: what it loses when it was not verified for long
+-- $10 integer: days that are long
 WITH words AS MATERIALIZED (
     SELECT weight, ('''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''')::tsquery AS query,
            sum(chunks) OVER (ORDER BY chunks, lexeme) - chunks AS chunks_before
@@ -188,7 +205,10 @@ WITH words AS MATERIALIZED (
 SELECT r.slug, a.title, r.heading_path, r.body, a.url, r.similarity,
        r.score + $5::double precision * greatest(0, r.second_score)
        + $6::double precision * coalesce(1 - (v.title_embedding <=> $2), 0)
-       - $7::double precision * ln(1 + (SELECT max(position) FROM knowledge_chunks c WHERE c.slug = r.slug)) AS score
+       - $7::double precision * ln(1 + (SELECT max(position) FROM knowledge_chunks c WHERE c.slug = r.slug))
+       - CASE WHEN a.valid_until < now() THEN $8::double precision
+              WHEN a.last_verified_at < now() - $10::integer * interval '1 day' THEN $9::double precision
+              ELSE 0 END AS score
 FROM ranked r
 JOIN knowledge_base a USING (slug)
 LEFT JOIN knowledge_chunks first ON first.slug = r.slug AND first.position = 0

@@ -17,6 +17,7 @@ from serve_app.commands.progress import show_progress
 
 if TYPE_CHECKING:
     from agent.records import Passage
+    from crm.knowledge_review import StaleArticle
     from serve_app.knowledge import Query
 
 
@@ -24,6 +25,7 @@ def register(app: typer.Typer) -> None:
     kb = typer.Typer(help="The knowledge base.", no_args_is_help=True)
     kb.command()(sync)
     kb.command()(search)
+    kb.command()(stale)
     app.add_typer(kb, name="kb")
 
 
@@ -48,6 +50,41 @@ def sync(
         typer.echo(json.dumps({**counts, "errors": [str(error) for error in report.errors]}))
     else:
         typer.echo(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()))
+
+
+def stale(
+    days: Annotated[
+        int | None, typer.Option(min=1, max=36_500, help="Days after which to look again. Default: the setting.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
+) -> None:
+    """List the articles that somebody should look at: past their valid_until, or not verified for long or ever."""
+    from serve_app.knowledge import stale_articles
+    from serve_app.settings import load_settings
+
+    settings = load_settings()
+    found = asyncio.run(stale_articles(settings, days or settings.article_review_days))
+    if as_json:
+        typer.echo(json.dumps([_as_stale(article) for article in found], ensure_ascii=False))
+        return
+    for article in found:
+        typer.echo(f"{_why_stale(article)}  {article.slug}  {article.title}")
+    typer.echo(f"{len(found)} to look at" if found else "nothing to look at", err=bool(found))
+
+
+def _as_stale(article: StaleArticle) -> dict[str, str | None]:
+    return {
+        "article": article.slug,
+        "title": article.title,
+        "reason": article.reason.value,
+        "last_verified_at": article.last_verified_at.isoformat() if article.last_verified_at else None,
+        "valid_until": article.valid_until.isoformat() if article.valid_until else None,
+    }
+
+
+def _why_stale(article: StaleArticle) -> str:
+    moment = article.valid_until if article.reason == "expired" else article.last_verified_at
+    return f"{article.reason.value.replace('_', ' '):14}  {f'{moment:%Y-%m-%d}' if moment else '-':10}"
 
 
 def search(

@@ -118,6 +118,7 @@ def test_sync_fills_the_configured_base_and_search_reads_it(
         again = fte("sync", folder)
         found = fte("search", "how do I reset my password", "--json")
         table = fte("search", "how do I reset my password")
+        stale, listed = fte("stale", "--json"), fte("stale", "--days", "30")
     finally:
         load_settings.cache_clear()
     assert json.loads(first.stdout) == {
@@ -128,3 +129,11 @@ def test_sync_fills_the_configured_base_and_search_reads_it(
     assert best["article"] == "account/password"
     assert best["text"] == "Choose **Forgot password** and open the mail."
     assert "account/password" in table.stdout
+    # The folder's articles say nothing of when they were verified.
+    assert {(record["reason"], record["valid_until"]) for record in json.loads(stale.stdout)} == {
+        ("never_verified", None)
+    }
+    assert len(json.loads(stale.stdout)) == 3
+    assert "never verified" in listed.stdout
+    assert "account/password" in listed.stdout
+    assert "3 to look at" in listed.stderr

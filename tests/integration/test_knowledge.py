@@ -16,6 +16,7 @@ from agent.ports import Embeddings, Float32Array
 from agent.text.synonyms import Synonyms
 from crm.database import Database
 from crm.knowledge import PostgresKnowledge, SearchMode, register_model, with_vectors
+from crm.knowledge_review import fetch_stale_articles
 from crm.knowledge_sync import SyncReport, sync_folder
 from crm.queries import load_queries
 
@@ -120,6 +121,46 @@ async def test_words_alone_and_meaning_alone_can_be_measured(
     assert await slugs(database, model, "passcode", SearchMode.TEXT) == []
     assert (await slugs(database, model, "passcode", SearchMode.DENSE))[0] == "account/login"
     assert await slugs(database, model, "quokka", SearchMode.TEXT) == ["billing"]
+
+
+async def test_what_is_expired_or_long_unverified_stands_behind_what_says_the_same(
+    database: Database, tmp_path: Path, model: WordModel
+) -> None:
+    text = "Plan a sprint here.\n"
+    for name, front in {
+        "a-expired": "valid_until: 2020-01-01",
+        "b-unverified": "last_verified_at: 2020-01-01",
+        "c-unknown": "title: Unknown",
+        "d-verified": "last_verified_at: 2999-01-01\nvalid_until: 2999-01-01",
+    }.items():
+        (tmp_path / f"{name}.md").write_text(f"---\ntitle: Plan\n{front}\n---\n{text}")
+    await sync_folder(database, model, tmp_path)
+    assert await slugs(database, model, "sprint") == ["c-unknown", "d-verified", "b-unverified", "a-expired"]
+    stale = await fetch_stale_articles(database, 365)
+    assert [(article.slug, article.reason.value) for article in stale] == [
+        ("a-expired", "expired"),
+        ("b-unverified", "unverified"),
+        ("c-unknown", "never_verified"),
+    ]
+    (tmp_path / "a-expired.md").write_text(f"---\ntitle: Plan\nvalid_until: 2999-01-01\n---\n{text}")
+    model.embedded.clear()
+    await sync_folder(database, model, tmp_path)
+    assert model.embedded == ["Plan. a expired"], "of another date the title alone is embedded again"
+    assert (await fetch_stale_articles(database, 365))[0].slug == "b-unverified"
+    assert {article.reason.value for article in await fetch_stale_articles(database, 36_500)} == {"never_verified"}
+
+
+async def test_an_article_is_linked_by_its_own_address_or_the_help_centres(
+    database: Database, tmp_path: Path, model: WordModel
+) -> None:
+    (tmp_path / "own.md").write_text("---\nurl: https://help.example/own\n---\nPlan a sprint.")
+    (tmp_path / "a page.md").write_text("Plan a sprint too.")
+    await sync_folder(database, model, tmp_path)
+    search = PostgresKnowledge(database, articles_url="https://help.example/articles/")
+    found = {p.slug: p.url for p in await search.search("sprint", model.query("sprint"), 5)}
+    assert found == {"own": "https://help.example/own", "a page": "https://help.example/articles/a%20page"}
+    plain = await PostgresKnowledge(database).search("sprint", model.query("sprint"), 5)
+    assert {passage.url for passage in plain} == {"https://help.example/own", ""}
 
 
 async def test_rare_words_outweigh_common_ones(database: Database, tmp_path: Path, model: WordModel) -> None:
@@ -306,7 +347,10 @@ async def test_both_indexes_serve_the_search_when_the_base_is_large(database: Da
         await connection.execute("ANALYZE")
         sql = with_vectors(queries["search"], table)
         plan = "\n".join(
-            row[0] for row in await connection.fetch("EXPLAIN " + sql, "word7 common", rows[0], 5, 0.4, 0.3, 0.2, 0.02)
+            row[0]
+            for row in await connection.fetch(
+                "EXPLAIN " + sql, "word7 common", rows[0], 5, 0.4, 0.3, 0.2, 0.02, 0.06, 0.02, 365
+            )
         )
     assert f"{table}_hnsw" in plan
     assert "knowledge_chunks_terms" in plan

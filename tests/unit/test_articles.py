@@ -183,3 +183,14 @@ def test_any_markup_is_cleaned_without_an_error(text: str) -> None:
 )
 def test_words_without_markup_stay_as_they_are(text: str) -> None:
     assert plain_text(text).split() == text.split() or text.lstrip().startswith(("import", "export"))
+
+
+def test_how_long_an_article_is_valid_is_read_as_the_end_of_that_day() -> None:
+    dated = parse_article("a.md", b"---\ntitle: T\nvalid_until: 2026-12-31\nlast_verified_at: '2026-10-01'\n---\nText")
+    assert dated.valid_until == datetime(2026, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+    assert dated.last_verified_at == datetime(2026, 10, 1, tzinfo=UTC)
+    moment = parse_article("a.md", b"---\nvalid_until: 2026-12-31T12:00:00+02:00\n---\nText")
+    assert moment.valid_until == datetime(2026, 12, 31, 10, tzinfo=UTC)
+    undated = parse_article("a.md", b"---\ntitle: T\nvalid_until: soon\n---\nText")
+    assert undated.valid_until is None
+    assert undated.content_hash != dated.content_hash

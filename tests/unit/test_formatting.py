@@ -130,3 +130,16 @@ def test_two_articles_are_both_cited_with_their_addresses() -> None:
 def test_any_text_whatever_stays_within_the_limits(body: str, channel: Channel) -> None:
     text = format_reply(body, context(channel=channel), BRAND, [EXPORT])
     assert (len(text) <= 300) if channel is Channel.WHATSAPP else (len(text.split()) <= 500)
+
+
+def test_on_whatsapp_the_article_is_one_link_at_the_end_where_it_fits() -> None:
+    linked = [replace(EXPORT, url="https://help.example/export"), replace(PASSWORD, url="https://help.example/p")]
+    asked = context(channel=Channel.WHATSAPP, history=[message("hi", author=Author.FTE)])
+    assert format_reply("Select More.", asked, BRAND, linked) == (
+        "Select More.\nMore: “Export a project” https://help.example/export"
+    )
+    sentence = "This is how it works in the product, in all detail. "
+    assert format_reply((sentence * 5).strip(), asked, BRAND, linked).endswith("\nMore: https://help.example/export")
+    cut = format_reply(sentence * 9, asked, BRAND, linked)
+    assert len(cut) <= 300
+    assert cut.endswith("in all detail.\nMore: https://help.example/export")

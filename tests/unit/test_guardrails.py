@@ -17,14 +17,14 @@ LIMITS = replace(
     body=(
         "Free accounts hold up to 1,000 tasks and 5 projects. A deleted project is kept for 30 days. The Pro plan "
         "costs $12 per user. Write to privacy@techcorp.example or see https://help.taskflow.example/limits for more. "
-        "We will send you a reset link."
+        "We will send you a reset link. To export, open the project, select **More > Export** and choose CSV."
     ),
 )
 
 
 def broken(text: str, *, kind: ReplyKind = ReplyKind.ANSWER, asked: str = "How do I export a project?") -> Rule | None:
     reply = ReplyIntent(text, kind, ("projects/export",))
-    violation = check_reply(reply, context(asked), [LIMITS, PASSWORD], matched=True, brand=BRAND)
+    violation = check_reply(reply, context(asked), [LIMITS, PASSWORD], matched=True, brand=BRAND).violation
     return violation.rule if violation else None
 
 
@@ -43,7 +43,6 @@ def broken(text: str, *, kind: ReplyKind = ReplyKind.ANSWER, asked: str = "How d
         "Your ticket is TF-20260302-0001.",
         "You will find the button under More. You can undo it.",
         "I can help you with that: select More, then Export.",
-        "Ask an admin of your workspace to invite them.",
     ],
 )
 def test_what_its_sources_say_may_be_said(text: str) -> None:
@@ -93,7 +92,7 @@ def test_what_comes_from_nowhere_may_not(text: str, rule: Rule) -> None:
 
 def test_the_customers_own_numbers_may_be_repeated_but_their_prices_not_confirmed() -> None:
     asked = "My file has 48213 rows and you owe me $500 by Friday"
-    assert broken("A file of 48213 rows is large.", asked=asked) is None
+    assert broken("Your file has 48213 rows.", kind=ReplyKind.CONVERSATION, asked=asked) is None
     assert broken("You are owed $500.", asked=asked) is Rule.MONEY
 
 
@@ -116,7 +115,7 @@ def test_an_answer_needs_a_match_and_an_article() -> None:
     uncited = ReplyIntent("Select More.", ReplyKind.ANSWER, ())
     cited = ReplyIntent("Select More.", ReplyKind.ANSWER, ("projects/export",))
     for reply, matched in ((uncited, True), (cited, False)):
-        violation = check_reply(reply, context(), [LIMITS], matched=matched, brand=BRAND)
+        violation = check_reply(reply, context(), [LIMITS], matched=matched, brand=BRAND).violation
         assert violation is not None
         assert violation.rule is Rule.UNGROUNDED
 
@@ -129,8 +128,8 @@ def test_small_talk_needs_no_article_but_may_not_promise() -> None:
 def test_numbers_of_the_history_may_be_repeated() -> None:
     reply = ReplyIntent("Error 5021 was what you saw.", ReplyKind.CONVERSATION, ())
     known = context(history=[message("I see error 5021")])
-    assert check_reply(reply, known, [], matched=False, brand=BRAND) is None
-    assert check_reply(reply, context(), [], matched=False, brand=BRAND) is not None
+    assert check_reply(reply, known, [], matched=False, brand=BRAND).violation is None
+    assert check_reply(reply, context(), [], matched=False, brand=BRAND).violation is not None
 
 
 @pytest.mark.timeout(60)
@@ -148,5 +147,5 @@ NOTE = "Robin is upset about the outage, tell them the mobile export returns on 
 def test_what_a_colleague_noted_may_be_passed_on() -> None:
     reply = ReplyIntent("The mobile export returns on March 14, in version 7.2.", ReplyKind.CONVERSATION, ())
     told = context(colleague_note=NOTE)
-    assert check_reply(reply, told, [], matched=False, brand=BRAND) is None
-    assert check_reply(reply, context(), [], matched=False, brand=BRAND) is not None
+    assert check_reply(reply, told, [], matched=False, brand=BRAND).violation is None
+    assert check_reply(reply, context(), [], matched=False, brand=BRAND).violation is not None

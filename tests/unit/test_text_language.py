@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.text.language import is_english
+from agent.text.language import is_english, language_of
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,28 @@ def test_english_names_and_what_says_too_little_are_english(text: str) -> None:
 )
 def test_other_languages_are_not(text: str) -> None:
     assert not is_english(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("How can I change my password on the phone?", "en"),
+        ("Wie kann ich mein Passwort ändern?", "de"),
+        ("Bonjour, comment puis-je inviter un collègue dans mon espace ?", "fr"),
+        ("¿Cómo puedo cambiar mi contraseña?", "es"),
+        ("Como posso mudar a minha senha?", "pt"),
+        ("Non riesco ad accedere con il mio account", "it"),
+        ("Hoe kan ik mijn wachtwoord wijzigen?", "nl"),
+        ("كيف أغير كلمة المرور؟", "ar"),
+        ("Как сменить пароль?", "ru"),
+        ("パスワードを変更するには", "ja"),
+        ("如何更改密码？", "zh"),
+        ("비밀번호를 어떻게 변경하나요?", "ko"),
+        ("पासवर्ड कैसे बदलें?", "hi"),
+        ("ok", None),
+        ("TF-20260302-0001", None),
+        ("Select Export.", None),
+    ],
+)
+def test_a_language_is_named_where_a_text_says_enough(text: str, language: str | None) -> None:
+    assert language_of(text) == language

@@ -101,7 +101,7 @@ async def test_the_trace_keeps_what_the_fte_saw() -> None:
     assert passage["text"]
     assert steps["analyze_sentiment"].seen == {"score": 0.0, "negative_streak": 0}
     assert (steps["policy"].result, steps["policy"].seen) == ("no rule matched", {})
-    assert steps["guardrails"].seen == {"kept": True}
+    assert steps["guardrails"].seen == {"kept": True, "support": 1.0}
     # It goes into the database as JSON, where a number that is none has no place.
     json.dumps([asdict(call) for call in decision.trace], allow_nan=False)
 
@@ -122,7 +122,8 @@ async def test_the_model_is_given_the_steps_as_completed_tool_calls() -> None:
     model = scripted(says(GOOD))
     await run_turn(context("How do I export a project?"), services(model=model))
     items = model.calls[0].input
-    assert items[0] == {"role": "user", "content": "How do I export a project?"}
+    assert items[0]["role"] == "user"
+    assert items[0]["content"] == "<customer_message>\nHow do I export a project?\n</customer_message>"
     calls = {item["call_id"]: item["name"] for item in items if item.get("type") == "function_call"}
     outputs = {calls[i["call_id"]]: json.loads(i["output"]) for i in items if i.get("type") == "function_call_output"}
     assert outputs["create_ticket"]["ticket_id"] == "TF-20260302-0001"

@@ -136,6 +136,7 @@ function searchView(step, seen) {
   return html`
     <p class="evidence" dir="auto">${step.arguments.query}</p>
     <p class="soft">${seen.matched ? "Matched" : "Nothing is close enough"}; needs ${seen.similarity_needed.toFixed(2)}</p>
+    ${seen.withheld ? html`<p class="evidence">Withheld, for they talk to a model: ${seen.withheld.join(", ")}</p>` : nothing}
     <ol class="passages">
       ${seen.passages.map((passage) => {
         const close = passage.similarity !== null && passage.similarity >= seen.similarity_needed;

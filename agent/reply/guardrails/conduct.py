@@ -1,0 +1,42 @@
+"""What no employee writes to a customer: insults, admissions of liability, requests for their secrets. Folded texts."""
+
+from __future__ import annotations
+
+from agent.reply.guardrails.gates import Gate
+
+_INSULTS = Gate.of(
+    "idiot|stupid|moron|dumb|shut up|fuck|shit|bitch|bastard|asshole|damn|crap|loser|hate you|arsch|scheiss|dumm"
+    "|connard|merde"
+    "|imbecile|estupid|mierda|gilipoll|idiota|burro|merda|غبي|احمق",
+    r"\b(?:idiots?|stupid|morons?|dumb|shut up|fuck\w*|shit\w*|bitch\w*|bastards?|assholes?|damn|crap|losers?"
+    r"|(?:i )?hate you"
+    r"|arschloch\w*|scheiss\w*|dumm|dummkopf|connards?|merde|imbeciles?|estupid[oa]s?|mierda|gilipollas|idiotas?"
+    r"|merda)\b",
+    "غبي|احمق",
+)
+_LIABILITY = Gate.of(
+    "liab|responsib|fault|negligen|breach|haft|schuld|culpa|responsab",
+    r"\bwe (?:\w+ )?(?:accept|admit|acknowledge|assume|take) (?:\w+ ){0,2}(?:liability|responsibility|fault"
+    r"|negligence|breach)\b"
+    r"|\bwe (?:are|were) (?:\w+ )?(?:liable|legally responsible|at fault|negligent|to blame)\b|\b(?:it is|this is"
+    r"|was) our fault\b"
+    r"|\bwir haften\b|\bunsere schuld\b|\bes culpa nuestra\b|\bc'est notre faute\b",
+)
+_SECRETS = Gate.of(
+    "password|passwort|contrasena|senha|mot de passe|card number|cvv|pin|code|digits|token|كلمة",
+    r"\b(?:send|tell|give|share|e-?mail|message|text|provide|reply with|write)(?: it| this| that)? (?:to )?(?:me"
+    r"|us) (?:with )?"
+    r"(?:your |the )?(?:\w+ ){0,3}(?:password|passphrase|pin|cvv|card number|(?:recovery|security|one-time"
+    r"|verification|six-digit) "
+    r"codes?|six digits|api token|token)\b"
+    r"|\b(?:what is|confirm|reply with|i need) your (?:\w+ )?(?:password|pin|cvv|card number)\b"
+    r"|\b(?:schicken|senden|nennen|teilen) sie (?:mir|uns) (?:\w+ ){0,3}(?:passwort|kennwort|pin)\b"
+    r"|\b(?:envoyez|donnez|indiquez)[ -](?:moi|nous) (?:\w+ ){0,3}mot de passe\b"
+    r"|\b(?:envieme|envienos|digame|diganos|mandeme) (?:\w+ ){0,3}contrasena\b|\b(?:envie|mande|diga)-?(?:me"
+    r"|nos) (?:\w+ ){0,3}senha\b",
+)
+
+
+def misconduct(text: str) -> list[str]:
+    """The words of a folded text that no employee writes."""
+    return [said for gate in (_INSULTS, _LIABILITY, _SECRETS) for said in gate.find(text)]

@@ -1,0 +1,154 @@
+"""What a reply may repeat, taken apart once: the passages found, the facts of the ticket, and what was said."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from agent.records import Author, Passage, TurnContext
+from agent.reply.brand import Brand
+from agent.reply.guardrails import amounts, dates, links
+from agent.reply.guardrails.amounts import Amount
+from agent.reply.guardrails.dates import DateSaid
+from agent.reply.guardrails.vocabulary import concepts
+from agent.text.visible import folded, visible
+from agent.text.words import words
+
+_SAID_CHARS = 12_000
+_MARKS = re.compile(r"\*\*|[*_`]")
+_BOLD = re.compile(r"\*\*([^*\n]{1,120})\*\*")
+_SPACES = re.compile(r"[ \t]+")
+
+
+def without_marks(text: str) -> str:
+    """Without Markdown's marks of emphasis and code."""
+    return _MARKS.sub("", text)
+
+
+class Text:
+    """One text, read as far as some rule asks. Not changed after it is made."""
+
+    def __init__(self, text: str) -> None:
+        self.text = visible(text)
+
+    @cached_property
+    def folded(self) -> str:
+        """For matching: without marks of Markdown, so that `**Settings > Security**` is 'settings > security'."""
+        return _SPACES.sub(" ", without_marks(folded(self.text)).replace("→", ">").replace("›", ">"))
+
+    @cached_property
+    def unmarked(self) -> str:
+        """As it is written, without marks of Markdown."""
+        return without_marks(self.text)
+
+    @cached_property
+    def _names(self) -> tuple[tuple[str, ...], ...]:
+        """The words of the names in bold: of a path each step is one."""
+        marked = (step for match in _BOLD.finditer(self.text) for step in match[1].split(">"))
+        return tuple(tuple(folded(step).split()) for step in marked if step.strip())
+
+    @cached_property
+    def name_starts(self) -> frozenset[str]:
+        return frozenset(name[0] for name in self._names)
+
+    @cached_property
+    def name_ends(self) -> frozenset[str]:
+        return frozenset(name[-1] for name in self._names)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        return frozenset(words(self.text))
+
+    @cached_property
+    def concepts(self) -> frozenset[str]:
+        return concepts(self.text)
+
+    @cached_property
+    def dates(self) -> tuple[DateSaid, ...]:
+        return tuple(dates.dates_in(self.folded))
+
+    @cached_property
+    def amounts(self) -> tuple[Amount, ...]:
+        return tuple(amounts.amounts_in(self.folded))
+
+    @cached_property
+    def pages(self) -> tuple[str, ...]:
+        return tuple(links.pages_in(self.folded))
+
+    @cached_property
+    def mailboxes(self) -> tuple[str, ...]:
+        return tuple(links.mailboxes_in(self.folded))
+
+    @cached_property
+    def phones(self) -> tuple[str, ...]:
+        return tuple(links.phones_in(self.folded))
+
+
+@lru_cache(maxsize=1024)
+def article_text(title: str, heading_path: str, body: str, url: str) -> Text:
+    """A passage's text. Kept over turns: the same ones are found again and again, and articles are nobody's secret."""
+    return Text(f"{title}.\n{heading_path}.\n{body}\n{url}")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """`articles` in the order of the passages; `facts` of the turn's own ticket; `said` by either side."""
+
+    passages: tuple[Passage, ...]
+    articles: tuple[Text, ...]
+    facts: Text
+    said: Text
+    ours: Text
+    """What we wrote before, and whom we write to."""
+    note: Text
+    """What a colleague wrote for the FTE: its matter may be passed on."""
+
+    @property
+    def own(self) -> tuple[Text, ...]:
+        return (*self.articles, self.facts)
+
+    @cached_property
+    def own_folded(self) -> str:
+        return "\n".join(text.folded for text in self.own)
+
+    @cached_property
+    def domain(self) -> frozenset[str]:
+        """The concepts of the articles."""
+        return frozenset().union(*(text.concepts for text in self.articles)) if self.articles else frozenset()
+
+    @cached_property
+    def heard(self) -> frozenset[str]:
+        """The concepts of the conversation and the ticket."""
+        return self.said.concepts | self.note.concepts | self.facts.concepts
+
+    @cached_property
+    def noted(self) -> frozenset[str]:
+        """The concepts of a colleague's note and of the ticket, which are as good as an article's."""
+        return self.note.concepts | self.facts.concepts
+
+    @cached_property
+    def trusted_words(self) -> frozenset[str]:
+        """The words of the articles, of the ticket, of a colleague, and of what we wrote before."""
+        return frozenset().union(*(text.words for text in (*self.own, self.note, self.ours)))
+
+
+def gather_sources(context: TurnContext, passages: Sequence[Passage], brand: Brand) -> Sources:
+    ticket = context.ticket
+    facts = (
+        f"{ticket.ticket_id}\n{ticket.status.value.replace('_', ' ')}\n{context.plan}\n{ticket.created_at:%Y-%m-%d}\n"
+        f"{brand.company} {brand.product} {brand.assistant_name}"
+    )
+    # A subject and a name are whatever somebody typed: no facts of ours.
+    said = [message.body for message in (*context.history, *context.burst)] + [ticket.subject, context.customer_name]
+    return Sources(
+        passages=tuple(passages),
+        articles=tuple(article_text(p.title, p.heading_path, p.body, p.url) for p in passages),
+        facts=Text(facts),
+        said=Text("\n".join(body[:_SAID_CHARS] for body in said if body)),
+        ours=Text(
+            "\n".join([*(m.body for m in context.history if m.author is not Author.CUSTOMER), context.customer_name])
+        ),
+        note=Text(context.colleague_note),
+    )
