@@ -48,7 +48,7 @@ MATTER = frozenset(
     lowest matter matters miss missed misses missing mistake mistaken mistakes natural negative no
     number odd offline ok okay open opportunity outstanding overload panic password play please poor
     popular positive powerful prefer pressure prevent prevented prevents prison privacy problem problems
-    promote protect protected protest ready refuse refused reject rejected rejects remote removed
+    progress promote protect protected protest ready refuse refused reject rejected rejects remote removed
     retreat reward treat treated treats rich risk risks risky safe safely save saved security severe severity share
     shared
     shares sharing shoot shortage shot sick slow smart solid solution solve sorry stall stalled stop
@@ -164,7 +164,7 @@ _STRONG = (
     r"(a lot|a bunch|so much|for that)(?=[.! ]*$)",
     r"\b(my|our) patience (has|is|was|'s)? ?(now |just |really |finally )?(run|running|worn|wearing|gone"
     r"|exhausted|at an end|over|finished)\b",
-    r"\b(i'm|im|i am|we're|we are) (so |absolutely |totally |just |completely )*done\b(?! (with (the|my|it|that"
+    r"\b(i'm|im|i am|we're|we are) (so |absolutely |totally |just |completely )+done\b(?! (with (the|my|it|that"
     r"|this) (task|step|form|set|set-up|import|part|list)|now|when|in))(?=[.! ]*$)",
     r"\b(is|are|was)(n't| not) what (i|we) ('ve |have )?(pay|paid|sign|signed|ask|asked|expect|expected|order"
     r"|ordered)\b",
@@ -183,7 +183,8 @@ _STRONG = (
     r"\bas (if|though) (i|we) (had|have|would|did)(n't| not)\b|\b(gone|lost|broken|down) because of (you|your)\b",
     r"\bbecause of your (stupid |broken |latest )?(bugs?|mistakes?|update|incompetence|error|failure|mess"
     r"|negligence)\b",
-    r"\b(ignored|ignoring|ghosted|ghosting|stonewalled|fobbed off) (me|us|my|our|all)?\b|\b(left|leave|leaving"
+    r"\b(ignored|ignoring|ghosted|ghosting|stonewalled|fobbed off) (me|us|my (mails?|e-?mails?|messages?|tickets?"
+    r"|questions?)|our (mails?|messages?|tickets?|questions?))\b|\b(left|leave|leaving"
     r"|keep|kept|keeping) (me|us) (hanging|in the dark|stranded|waiting)\b",
     r"\b(never|not) (ever )?(using|buying|trusting|recommending|touching) (this|you|it|your)\b|\b(biggest"
     r"|huge) mistake (was|to|i|we)\b",
@@ -264,7 +265,8 @@ _COMPLAINT = (
     r"|bug|thing) (again|every|as always|as usual|all over)\b",
     r"\bfix (it|this|that|your|the) (\w+ )?(now|already|immediately|asap|finally|for good|at last)\b"
     r"|\bjust (fix it|make it work)\b|\bfinally (fix|do something)\b",
-    r"\b(dragging|drags) on\b|\b(no|not a single|without any) (progress|improvement|explanation|apology)\b"
+    r"\b(dragging|drags) on\b|\b(no|not a single|without any) (improvement|explanation|apology|progress (so far"
+    r"|at all|yet))\b"
     r"|\bwhat (on earth|in the world)\b",
     r"\b(i|we)('m| am|'re| are) (getting |so |really |very |quite |rather |extremely )*(cross|annoyed|irked"
     r"|miffed|peeved|unimpressed|disheartened|disillusioned|gutted|stressed|desperate)\b",

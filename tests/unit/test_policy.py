@@ -219,6 +219,28 @@ def test_a_message_of_one_sentence_has_no_parts() -> None:
     assert split_parts("How do I create a board?") == ()
 
 
+def test_each_wish_of_a_sentence_is_a_part() -> None:
+    two = "How do I put a checklist on every card, and what would we pay for ten more people?"
+    assert split_parts(two) == ("How do I put a checklist on every card", "what would we pay for ten more people?")
+    listed = "1) where do I change my avatar please 2) you charged me after I downgraded to Free"
+    assert split_parts(listed) == (
+        "1) where do I change my avatar please",
+        "2) you charged me after I downgraded to Free",
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What are the limits and how do we back off?",
+        "I moved the card, and what now?",
+        "Lists and boards and what we do",
+    ],
+)
+def test_a_few_words_more_are_no_wish_of_their_own(text: str) -> None:
+    assert split_parts(text) == ()
+
+
 def test_parts_leave_nothing_out_and_are_few() -> None:
     mail = " ".join(f"This is sentence number {n}." for n in range(100))
     parts = split_parts(mail)

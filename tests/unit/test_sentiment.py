@@ -51,6 +51,45 @@ def test_the_matter_is_not_a_mood(sentiment: LexiconSentiment, text: str) -> Non
     assert UPSET <= sentiment.score_text(text) <= 0.3
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Oh great, it crashed again.",
+        "Well, that's just perfect. Two hours lost.",
+        "Brilliant. Down again.",
+        "🤬",
+        "slow clap",
+    ],
+)
+def test_praise_of_a_fault_is_anger(sentiment: LexiconSentiment, text: str) -> None:
+    assert sentiment.score_text(text) < UPSET
+
+
+@pytest.mark.parametrize(
+    "text", ["Nice, it works again", "Great, the error is gone", "Wow, that was fast!", "Oh great, that worked, thanks"]
+)
+def test_praise_that_is_meant_is_none(sentiment: LexiconSentiment, text: str) -> None:
+    assert sentiment.score_text(text) > 0.3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The import shows ignored rows",
+        "no progress bar is shown",
+        "ok i'm done",
+        "My bad, wrong file",
+        "HTTP 400 bad request",
+    ],
+)
+def test_words_that_anger_uses_too_are_none(sentiment: LexiconSentiment, text: str) -> None:
+    assert sentiment.score_text(text) >= UPSET
+
+
+def test_a_negation_ends_with_its_clause(sentiment: LexiconSentiment) -> None:
+    assert sentiment.score_text("your fix did nothing, i'm furious") < UPSET
+
+
 @pytest.mark.parametrize("text", ["Thank you!", "ok that worked, u r the best", "It works now, thank you", "thx!!"])
 def test_thanks_are_no_anger(sentiment: LexiconSentiment, text: str) -> None:
     assert sentiment.score_text(text) > 0.3
