@@ -12,6 +12,7 @@ from agents.model_settings import ModelSettings
 from agents.models.interface import Model
 
 from agent.times import Times
+from models.api_client import without_walk
 from models.offline import OfflineModel
 from models.remote_model import RemoteModel, refuse_what_is_not_json
 
@@ -58,7 +59,8 @@ def make_model(
         ),
     )
     by_responses = api is ModelApi.RESPONSES or (api is ModelApi.AUTO and official)
-    inner: Model = OpenAIResponsesModel(name, client) if by_responses else OpenAIChatCompletionsModel(name, client)
+    asked = without_walk(client)
+    inner: Model = OpenAIResponsesModel(name, asked) if by_responses else OpenAIChatCompletionsModel(name, asked)
     # OpenAI's newer models take no `max_tokens` in Chat Completions, and other servers know nothing else.
     renamed = official and not by_responses
     settings = ModelSettings(
