@@ -56,7 +56,7 @@ class Weights:
 
 
 _WEIGHTS = {
-    SearchMode.HYBRID: Weights(words=0.25, second_chunk=0.3, title=0.15, length=0.02, expired=0.06, unverified=0.02),
+    SearchMode.HYBRID: Weights(words=0.25, second_chunk=0.3, title=0.15, length=0.02, expired=0.04, unverified=0.02),
     SearchMode.DENSE: Weights(words=0.0),
     SearchMode.TEXT: Weights(words=1.0),
 }

@@ -349,7 +349,7 @@ async def test_both_indexes_serve_the_search_when_the_base_is_large(database: Da
         plan = "\n".join(
             row[0]
             for row in await connection.fetch(
-                "EXPLAIN " + sql, "word7 common", rows[0], 5, 0.4, 0.3, 0.2, 0.02, 0.06, 0.02, 365
+                "EXPLAIN " + sql, "word7 common", rows[0], 5, 0.4, 0.3, 0.2, 0.02, 0.04, 0.02, 365
             )
         )
     assert f"{table}_hnsw" in plan
