@@ -15,7 +15,9 @@ from agent.records import ReasonCode, Severity, Team
 
 Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 
-UNRULED = frozenset({ReasonCode.TAKEN_OVER, ReasonCode.UNHAPPY_SILENCE, ReasonCode.NOT_SOLVED})
+UNRULED = frozenset(
+    {ReasonCode.TAKEN_OVER, ReasonCode.UNHAPPY_SILENCE, ReasonCode.NOT_SOLVED, ReasonCode.UNPROVEN_SENDER}
+)
 
 
 class _Strict(BaseModel):

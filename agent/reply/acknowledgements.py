@@ -21,6 +21,7 @@ _WHY = {
     ReasonCode.TAKEN_OVER: "A colleague has taken over",
     ReasonCode.UNHAPPY_SILENCE: "A colleague looks whether my answer has helped you",
     ReasonCode.NOT_SOLVED: "This is not solved yet, so a colleague will take it from here",
+    ReasonCode.UNPROVEN_SENDER: "A colleague reads your message",
 }
 _SORRY = frozenset(
     {
