@@ -22,6 +22,7 @@ _WHY = {
     ReasonCode.UNHAPPY_SILENCE: "A colleague looks whether my answer has helped you",
     ReasonCode.UNPROVEN_SENDER: "A colleague reads your message",
     ReasonCode.NOT_SOLVED: "This is not solved yet, so a colleague will take it from here",
+    ReasonCode.UNPROVEN_SENDER: "A colleague reads your message",
 }
 _SORRY = frozenset(
     {
