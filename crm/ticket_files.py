@@ -8,24 +8,10 @@ import asyncpg
 
 from agent.errors import NotFound
 from agent.mcp.ports import CustomerFile, TicketFile
-from agent.records import (
-    Author,
-    Category,
-    Channel,
-    ConversationId,
-    ConversationState,
-    CustomerId,
-    IdentifierKind,
-    Identity,
-    Priority,
-    Ticket,
-    TicketId,
-    TicketStatus,
-    TurnContext,
-)
+from agent.records import Author, ConversationId, CustomerId, TicketId
 from crm.database import Database
 from crm.queries import load_queries
-from crm.turns import HISTORY_LIMIT, to_stored_message
+from crm.turns import HISTORY_LIMIT, to_context, to_stored_message
 
 _QUERIES = load_queries("ticket_files")
 _TURN_QUERIES = load_queries("turns")
@@ -79,35 +65,11 @@ def _to_file(row: asyncpg.Record, rows: Sequence[asyncpg.Record], elsewhere: Seq
     conversation_id = ConversationId(row["conversation_id"])
     others = [to_stored_message(each) for each in elsewhere if each["conversation_id"] != conversation_id]
     history = sorted([*others, *said[:begin]], key=lambda message: message.created_at)
-    context = TurnContext(
-        customer_id=CustomerId(row["customer_id"]),
-        conversation_id=conversation_id,
-        channel=Channel(row["channel"]),
-        state=ConversationState(row["state"]),
-        owner_epoch=row["owner_epoch"],
-        identity=Identity(
-            IdentifierKind(row["identifier_kind"]),
-            row["identifier_value"],
-            row["verified_at"] is not None,
-            row["customer_name"],
-        ),
-        customer_name=row["customer_name"],
-        plan=row["plan"],
-        ticket=Ticket(
-            ticket_id=TicketId(row["ticket_id"]),
-            status=TicketStatus(row["ticket_status"]),
-            category=Category(row["category"]),
-            priority=Priority(row["priority"]),
-            subject=row["subject"],
-            created_at=row["ticket_created_at"],
-        ),
-        burst=tuple(said[begin:end]),
-        history=tuple(history[-HISTORY_LIMIT:]),
-        negative_streak=row["negative_streak"],
-        gap_streak=row["gap_streak"],
-        held_notice_sent=row["held_notice_at"] is not None,
-        opted_out=row["opted_out_at"] is not None,
-        colleague_note=row["handed_back_note"] or "",
+    context = to_context(
+        CustomerId(row["customer_id"]),
+        row,
+        said[begin:end],
+        history[-HISTORY_LIMIT:],
         burst_began_at=said[begin].created_at,
     )
     answered = any(each["is_answer"] for each in rows[end:])

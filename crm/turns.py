@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 import secrets
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -194,37 +195,57 @@ def _to_context(claim: Claim, rows: list[asyncpg.Record], history: list[asyncpg.
                 seq=row["seq"],
             )
         )
-    return TurnContext(
-        customer_id=claim.customer_id,
-        conversation_id=ConversationId(first["conversation_id"]),
-        channel=Channel(first["channel"]),
-        state=ConversationState(first["state"]),
-        owner_epoch=first["owner_epoch"],
-        identity=Identity(
-            IdentifierKind(first["identifier_kind"]),
-            first["identifier_value"],
-            first["verified_at"] is not None,
-            first["customer_name"],
-        ),
-        customer_name=first["customer_name"],
-        plan=first["plan"],
-        ticket=Ticket(
-            ticket_id=TicketId(first["ticket_id"]),
-            status=TicketStatus(first["ticket_status"]),
-            category=Category(first["category"]),
-            priority=Priority(first["priority"]),
-            subject=first["subject"],
-            created_at=first["ticket_created_at"],
-        ),
-        burst=tuple(burst),
-        history=tuple(to_stored_message(row) for row in history),
-        negative_streak=first["negative_streak"],
-        gap_streak=first["gap_streak"],
-        held_notice_sent=first["held_notice_at"] is not None,
-        opted_out=first["opted_out_at"] is not None,
-        colleague_note=first["handed_back_note"] or "",
+    return to_context(
+        claim.customer_id,
+        first,
+        burst,
+        [to_stored_message(row) for row in history],
         burst_began_at=first["burst_began_at"],
         queue_wait_ms=max(0.0, (claim.claimed_at - burst[0].created_at).total_seconds() * 1000),
+    )
+
+
+def to_context(
+    customer_id: CustomerId,
+    row: asyncpg.Record,
+    burst: Sequence[StoredMessage],
+    history: Sequence[StoredMessage],
+    *,
+    burst_began_at: datetime,
+    queue_wait_ms: float = 0.0,
+) -> TurnContext:
+    """`row` has the conversation, its identity, its customer's name and plan, and its ticket."""
+    return TurnContext(
+        customer_id=customer_id,
+        conversation_id=ConversationId(row["conversation_id"]),
+        channel=Channel(row["channel"]),
+        state=ConversationState(row["state"]),
+        owner_epoch=row["owner_epoch"],
+        identity=Identity(
+            IdentifierKind(row["identifier_kind"]),
+            row["identifier_value"],
+            row["verified_at"] is not None,
+            row["customer_name"],
+        ),
+        customer_name=row["customer_name"],
+        plan=row["plan"],
+        ticket=Ticket(
+            ticket_id=TicketId(row["ticket_id"]),
+            status=TicketStatus(row["ticket_status"]),
+            category=Category(row["category"]),
+            priority=Priority(row["priority"]),
+            subject=row["subject"],
+            created_at=row["ticket_created_at"],
+        ),
+        burst=tuple(burst),
+        history=tuple(history),
+        negative_streak=row["negative_streak"],
+        gap_streak=row["gap_streak"],
+        held_notice_sent=row["held_notice_at"] is not None,
+        opted_out=row["opted_out_at"] is not None,
+        colleague_note=row["handed_back_note"] or "",
+        burst_began_at=burst_began_at,
+        queue_wait_ms=queue_wait_ms,
     )
 
 

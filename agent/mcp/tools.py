@@ -10,7 +10,6 @@ message, or whose last word is ours, is not answered by mistake: nobody gets two
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -37,6 +36,7 @@ from agent.reply.draft import ReplyIntent, ReplyKind
 from agent.reply.formatting import EMAIL_WORDS, WEB_FORM_WORDS, WHATSAPP_CHARS, format_reply, without_markdown
 from agent.reply.guardrails import check_reply
 from agent.text.query import conversation_query, fit_tokens
+from agent.turn import tools as turn_tools
 
 Answer = dict[str, Any]
 
@@ -220,15 +220,7 @@ class SupportTools:
 
 
 def passage_as_json(passage: Passage) -> Answer:
-    similarity = None if math.isnan(passage.similarity) else round(passage.similarity, 3)
-    return {
-        "article": passage.slug,
-        "title": passage.title,
-        "section": passage.heading_path,
-        "similarity": similarity,
-        "url": passage.url,
-        "text": passage.body,
-    }
+    return {**turn_tools.passage_as_json(passage), "url": passage.url}
 
 
 def _describe(file: TicketFile) -> Answer:

@@ -146,7 +146,7 @@ async def search_with(state: TurnState, query: str, reworded: str, embeddings: E
         matched=found.matched,
         similarity_needed=state.services.policy.match_threshold(embeddings.model_id),
         searches_left=MAX_SEARCHES - state.searches_begun,
-        passages=[_passage(passage) for passage in passages],
+        passages=[passage_as_json(passage) for passage in passages],
     )
     slugs = ", ".join(f"{p.slug} {p.similarity:.2f}" for p in passages)
     seen: dict[str, Any] = {
@@ -221,7 +221,7 @@ def _as_material(passages: Sequence[Passage]) -> tuple[list[Passage], list[str]]
     return kept, withheld
 
 
-def _passage(passage: Passage) -> dict[str, Any]:
+def passage_as_json(passage: Passage) -> dict[str, Any]:
     similarity = None if math.isnan(passage.similarity) else round(passage.similarity, 3)
     return {
         "article": passage.slug,
