@@ -26,13 +26,12 @@ check: $(STAMP) ## Format, lint, types, layers, rendered files, unit tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m serve_app.render --check
-	$(BIN)/pytest -q tests/unit
+	$(BIN)/pytest -q -n 2 tests/unit
 
 test: check ## Check, then integration, serve and end-to-end tests
 	@$(MAKE) --no-print-directory .venv/browser
-	$(BIN)/pytest -q tests/integration -n 2 --dist loadfile
+	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/eval tests/integration tests/e2e
 	$(BIN)/pytest -q tests/serve
-	$(BIN)/pytest -q tests/eval tests/e2e
 
 test-llm: $(STAMP) .venv/llm ## Drive the pipeline with a real small language model
 	$(BIN)/pytest -q -rs -s tests/llm
