@@ -27,6 +27,7 @@ class Report:
 
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,9}")
 _LOCAL_ADDRESS: Final = re.compile(r"^[ \t]*<([^<>\s@]+@[^<>\s@]+)>", re.MULTILINE)
+_ALONE: Final = re.compile(rf"^[ \t]*<?({_ADDRESS.pattern})>?[ \t]*:?[ \t]*$", re.MULTILINE)
 _LONGEST_PROSE: Final = 20_000
 _STATED_RECIPIENT: Final = re.compile(
     r"^(?:final|original)-recipient:\s*rfc822;\s*<?([^<>\s@]+@[^<>\s@]+)>?", re.MULTILINE | re.IGNORECASE
@@ -60,7 +61,19 @@ _FAILED_SUBJECT: Final = re.compile(
     r"nie można dostarczyć|niedostarczon|zwrot wiadomości|nedoručiteln|nedoručen|kézbesíthetetlen|"
     r"nelivrat|imposibil de livrat|не(?:\s?удается|\s?удалось)?\s?достав|недоставлен|не доставлено|"
     r"teslim edilemedi|iletilemedi|配信不能|配信できません|配達不能|未配信|送信エラー|未送達|无法送达|"
-    r"无法投递|退信|投递失败|傳送失敗|배달되지 않음|전송 실패|반송)",
+    r"无法投递|(?:系统)?退信|投递失败|傳送失敗|배달되지 않음|(?:메일 )?전송 실패|반송|"
+    r"olevererbart|oleveransbart|kan inte levereras|kunne ikke leveres|meddelelsen kunne ikke|"
+    r"toimittamaton|viestiä ei voi|zprávu nelze doručit|nelze doručit|zprávu se nepodařilo|"
+    r"správu sa nepodarilo|nemožno doručiť|nedoručiteľn|kézbesítés sikertelen|sikertelen kézbesítés|"
+    r"nem kézbesíthető|nelivrabil|nu a putut fi livrat|nie udało się dostarczyć|"
+    r"wiadomość nie została dostarczona|δεν (?:ήταν δυνατή|παραδόθηκε)|αδύνατη η παράδοση|"
+    r"не вдалося доставити|недоставлено|недоставим|не може да бъде доставен|неиспоручен|"
+    r"nije (?:isporučen|moguće isporučiti)|neisporučiv|ni mogoče dostaviti|nedostavljiv|"
+    r"nepristatyt|nepavyko pristatyti|nepiegādā|nevarēja piegādāt|edastamatu|kohale ?toimetamine|"
+    r"gönderilemedi|(?:ileti|mesaj) (?:teslim|iletil)|تعذر (?:ال)?تسليم|لم يتم (?:ال)?تسليم|غير قابل للتسليم|"
+    r"לא ניתן (?:למסירה|למסור)|ההודעה לא נמסרה|ส่งไม่(?:ได้|สำเร็จ)|ไม่สามารถ(?:นำ)?ส่ง|"
+    r"không (?:thể )?(?:gửi|phân phối|chuyển)|gagal (?:terkirim|dikirim|mengirim)|tidak (?:dapat )?(?:ter|di)kirim|"
+    r"配信エラー|送信できません|送信失敗|エラーメール|不達)",
     re.IGNORECASE,
 )
 _FAILED_TEXT: Final = re.compile(
@@ -140,9 +153,9 @@ def _unstructured(message: Message, sender: Mailbox, subject: str, parts: Parts,
     about = f"{subject}\n{said}"
     late = _LATE.search(about) is not None and not re.search(r"permanent|giving up|gave up", about, re.IGNORECASE)
     failed = failed_recipients or _FAILED_SUBJECT.match(subject) or _says_failed(message, sender, parts, said)
-    if not (failed or late):
-        return None
     recipient = failed_recipients[0] if failed_recipients else _recipient_in(said, message)
+    if not (failed or late or (recipient and _can_only_be_a_bounce(message, sender, said))):
+        return None
     return Report(Reason.DELAY if late else Reason.BOUNCE, recipient, _message_id(message, parts, text))
 
 
@@ -154,6 +167,15 @@ def _says_failed(message: Message, sender: Mailbox, parts: Parts, said: str) -> 
     local = sender.address.partition("@")[0]
     answers_nobody = is_no_reply(sender) and bool(parts.returned)
     return is_daemon(sender) or answers_nobody or (proven and _SERVER_ADDRESS.match(local) is not None)
+
+
+def _can_only_be_a_bounce(message: Message, sender: Mailbox, said: str) -> bool:
+    """In whatever language: a mail server's own account, to which nobody answers, names somebody else's address."""
+    named_alone = _LOCAL_ADDRESS.search(said) is not None or _ALONE.search(said) is not None
+    if not named_alone:
+        return False
+    local = sender.address.partition("@")[0]
+    return is_daemon(sender) or (has_null_sender(message) and _SERVER_ADDRESS.match(local) is not None)
 
 
 def _failed_recipients(message: Message) -> list[str]:
@@ -234,7 +256,7 @@ def _recipient_in(text: str, message: Message) -> str:
     ours = {base_address(box.address) for name in ("To", "From", "Delivered-To") for box in mailboxes(message, name)}
     stated = [match[1] for match in _STATED_RECIPIENT.finditer(text)]
     listed = [*stated, *(match[1] for match in _LOCAL_ADDRESS.finditer(text))]
-    alone = [match[1] for match in re.finditer(rf"^[ \t]*<?({_ADDRESS.pattern})>?[ \t]*:?[ \t]*$", text, re.MULTILINE)]
+    alone = [match[1] for match in _ALONE.finditer(text)]
     anywhere = [match[0] for match in _ADDRESS.finditer(text)]
     for address in [*listed, *alone, *anywhere]:
         local = address.partition("@")[0].lower()

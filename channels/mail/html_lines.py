@@ -67,8 +67,12 @@ _OUTLOOK_RULE: Final = re.compile(
     re.IGNORECASE,
 )
 _HIDDEN: Final = re.compile(
-    r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all)", re.IGNORECASE
+    r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|opacity\s*:\s*0(?:\.0*)?\s*(?:;|!|$))",
+    re.IGNORECASE,
 )
+_NO_SIZE: Final = re.compile(r"(?:^|;)\s*font-size\s*:\s*0(?:\.0*)?(?:px|pt|em|rem|%)?\s*(?:;|!|$)", re.IGNORECASE)
+_SIZE: Final = re.compile(r"(?:^|;)\s*font(?:-size)?\s*:", re.IGNORECASE)
+_LOOKED_INTO: Final = 200
 _WEB: Final = re.compile(r"^\s*https?://", re.IGNORECASE)
 _RUN: Final = re.compile(r"[ \t\n\f\r\u00a0]+")
 
@@ -177,8 +181,25 @@ def _is_skipped(element: Any, *, hidden_too: bool) -> bool:
     if element.name.startswith(("#comment", "!", "?")) or element.name in _SKIPPED:
         return True
     attributes = element.attrs or {}
-    hidden = "hidden" in attributes or bool(_HIDDEN.search(attributes.get("style") or ""))
+    style = attributes.get("style") or ""
+    hidden = "hidden" in attributes or bool(_HIDDEN.search(style)) or _has_no_size(element, style)
     return hidden and not hidden_too
+
+
+def _has_no_size(element: Any, style: str) -> bool:
+    """Letters of no size; not the cells around columns, in which the letters have a size of their own."""
+    if not _NO_SIZE.search(style):
+        return False
+    waiting = list(element.children or ())
+    for _ in range(_LOOKED_INTO):
+        if not waiting:
+            return True
+        inner = waiting.pop()
+        attributes = getattr(inner, "attrs", None) or {}
+        if "size" in attributes or _SIZE.search(attributes.get("style") or ""):
+            return False
+        waiting.extend(getattr(inner, "children", None) or ())
+    return False
 
 
 def _enter(page: _Page, element: Any) -> None:

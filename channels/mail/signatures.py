@@ -108,7 +108,7 @@ def without_signature(run: Sequence[Line], *, alone: bool = True) -> list[Line]:
     while True:
         shorter = _without_last_line(_without_legal(kept))
         if len(shorter) == len(kept):
-            return shorter
+            return _without_delimited(shorter, alone=alone)
         kept = shorter
 
 
