@@ -58,7 +58,7 @@ _SIGNATURE: Final = re.compile(
 _SIGNATURE_ID: Final = re.compile(
     r"^(?:x_)*(?:ms-outlook-mobile-signature|AppleMailSignature|lineBreakAtBeginningOfSignature|"
     r"bloop_sign|"
-    r"composer_signature|protonmail_mobile_signature_block)",
+    r"composer_signature|protonmail_mobile_signature_block|Signature$)",
     re.IGNORECASE,
 )
 _OUTLOOK_RULE: Final = re.compile(
@@ -72,6 +72,7 @@ _HIDDEN: Final = re.compile(
 )
 _NO_SIZE: Final = re.compile(r"(?:^|;)\s*font-size\s*:\s*0(?:\.0*)?(?:px|pt|em|rem|%)?\s*(?:;|!|$)", re.IGNORECASE)
 _SIZE: Final = re.compile(r"(?:^|;)\s*font(?:-size)?\s*:", re.IGNORECASE)
+_NUMBER: Final = re.compile(r"\d{1,6}", re.ASCII)
 _LOOKED_INTO: Final = 200
 _WEB: Final = re.compile(r"^\s*https?://", re.IGNORECASE)
 _RUN: Final = re.compile(r"[ \t\n\f\r\u00a0]+")
@@ -251,7 +252,9 @@ def _state_in(page: _Page, element: Any) -> _State:
 def _own_mark(attributes: dict[str, str | None], classes: str, ident: str) -> Mark | None:
     if _ATTRIBUTION_CLASS.search(classes):
         return Mark.ATTRIBUTION
-    stated = attributes.get("data-smartmail") == "gmail_signature"
+    stated = (
+        attributes.get("data-smartmail") == "gmail_signature" or attributes.get("name") == "messageSignatureSection"
+    )
     return Mark.SIGNATURE if stated or _SIGNATURE.search(classes) or _SIGNATURE_ID.search(ident) else None
 
 
@@ -278,7 +281,9 @@ def _bullet(page: _Page, element: Any) -> str:
     parent = element.parent
     if parent is None or parent.name != "ol":
         return "- "
-    page.numbers[id(parent)] = number = page.numbers.get(id(parent), 0) + 1
+    start = str((parent.attrs or {}).get("start") or "1")
+    before = page.numbers.get(id(parent), int(start) - 1 if _NUMBER.fullmatch(start) else 0)
+    page.numbers[id(parent)] = number = before + 1
     return f"{number}. "
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from channels.mail.lines import Line, Mark, has_words, join_lines
-from channels.mail.separators import Kind, find_separator, is_angled_attribution
+from channels.mail.separators import Kind, find_separator, is_angled_attribution, names_other_subject
 from channels.mail.signatures import without_signature
 
 _WRAPPED_AT: Final = 60
@@ -117,6 +117,9 @@ def _past_separator(lines: Sequence[Line], index: int, circumstances: Circumstan
     if separator.kind is Kind.FORWARD or (circumstances.forward and separator.kind in {Kind.HEADERS, Kind.ORIGINAL}):
         return None, True
     after = index + separator.length
+    pasted = separator.kind is Kind.HEADERS and not circumstances.reply and _is_announced(lines, index)
+    if pasted and names_other_subject(lines[index:after], circumstances.subject):
+        return None, True
     follows = next((line for line in lines[after:] if not line.blank), None)
     if follows is None or follows.depth or follows.mark is Mark.ATTRIBUTION:
         return after, True
@@ -125,6 +128,12 @@ def _past_separator(lines: Sequence[Line], index: int, circumstances: Circumstan
     if separator.kind is Kind.ATTRIBUTION and not separator.sure:
         return None, False
     return len(lines), True
+
+
+def _is_announced(lines: Sequence[Line], index: int) -> bool:
+    """Whether the words above say that something is shown: 'I get this mail:'."""
+    above = next((line.text for line in reversed(lines[:index]) if not line.blank), "")
+    return above.rstrip().endswith((":", "："))
 
 
 def _after_rule(lines: Sequence[Line], index: int) -> bool:

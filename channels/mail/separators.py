@@ -136,6 +136,14 @@ def find_separator(lines: Sequence[Line], index: int, *, after_rule: bool, subje
     return _attribution_at(lines, index)
 
 
+def names_other_subject(lines: Sequence[Line], subject: str) -> bool:
+    """Whether a block of headers is of a mail about something else: pasted, as a log or somebody's question."""
+    stated = next(
+        (match for line in lines if label_of(line.text) == "subject" and (match := _LABEL.match(line.text))), None
+    )
+    return stated is not None and bool(subject) and _without_marks(stated["value"]) != _without_marks(subject)
+
+
 def is_angled_attribution(line: Line) -> bool:
     """GroupWise's '>>> Ada Sample <ada@example.com> 05.05.2025 10:12 >>>', which is no quote itself."""
     if line.depth != _ANGLES or not line.text:

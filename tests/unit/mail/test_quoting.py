@@ -205,6 +205,15 @@ def test_words_under_a_quote_that_ends_so_deep_are_the_customers() -> None:
     assert read_mail(mail(f"{quote}\n\n{QUESTION}\n")).text == QUESTION
 
 
+def test_a_mail_that_is_pasted_into_a_first_mail_about_something_else_is_the_customers() -> None:
+    log = "Date: 2025-05-05\nFrom: exporter@example.com\nTo: admin@example.com\nSubject: Export failed"
+    text = f"I get this mail:\n\n{log}\n\nTraceback\n\nWhat is wrong?"
+    assert read_mail(mail(text, subject="Strange mails", reply=False)).text == text
+    assert read_mail(mail(text, subject="Export failed", reply=False)).text == "I get this mail:"
+    assert read_mail(mail(text, subject="Re: Strange mails")).text == "I get this mail:"
+    assert read_mail(mail(f"Hello\n\n{log}\n\nTraceback", subject="Strange mails", reply=False)).text == "Hello"
+
+
 def test_labelled_lines_that_repeat_no_subject_are_the_customers() -> None:
     text = "Contact: ada@example.com\nWhen: 5 May 2025 10:12\nWhere: Berlin\nWhat: Boards\n\nIs that possible?"
     assert read_mail(mail(text)).text == text
@@ -310,6 +319,13 @@ SIGNATURES = {
     "iphone-japanese": "iPhoneから送信",
     "iphone-chinese": "发自我的 iPhone",
     "iphone-korean": "나의 iPhone에서 보냄",
+    "iphone-finnish": "Lähetetty iPhonesta",
+    "iphone-hungarian": "Elküldve az iPhone-omról",
+    "iphone-czech": "Odesláno z iPhonu",
+    "iphone-lithuanian": "Išsiųsta iš mano „iPhone“",
+    "iphone-hindi": "मेरे iPhone से भेजा गया",
+    "samsung-finnish": "Lähetetty Samsung Galaxy -älypuhelimesta",
+    "environment": "Please consider the environment before printing this email.",
     "android": "Sent from my Samsung Galaxy smartphone.",
     "outlook-ios": "Get Outlook for iOS<https://aka.ms/o0ukef>",
     "outlook-german": "Holen Sie sich Outlook für Android",
@@ -421,6 +437,8 @@ def test_the_signature_elements_of_clients_are_taken_off() -> None:
     for signature in (
         '<div class="gmail_signature">Ada<br>Example Ltd</div>',
         '<div id="ms-outlook-mobile-signature">Get Outlook</div>',
+        '<div id="Signature"><div>Ada Sample</div><div>CTO</div></div>',
+        '<div name="messageSignatureSection"><div>Ada Sample</div></div>',
         '<pre class="moz-signature">-- <br>Ada</pre>',
     ):
         assert read_mail(html(f"{OWN_HTML}{signature}")).text == QUESTION

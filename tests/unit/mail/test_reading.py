@@ -189,6 +189,11 @@ def test_a_table_of_no_size_around_words_that_have_one_hides_nothing() -> None:
     assert read_mail(html(f"<table><tr>{body}</tr></table>")).text == "Please help"
 
 
+def test_a_list_goes_on_from_the_number_that_it_names() -> None:
+    assert read_mail(html('<ol start="3"><li>one</li><li>two</li></ol>')).text == "3. one\n4. two"
+    assert read_mail(html('<ol start="x"><li>one</li></ol>')).text == "1. one"
+
+
 def test_broken_and_deep_html_is_read() -> None:
     assert read_mail(html("<p>one<p>two<table><td>three</p><b><i>four</b>")).text.split() == [
         "one",
