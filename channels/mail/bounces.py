@@ -27,6 +27,7 @@ class Report:
 
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,9}")
 _LOCAL_ADDRESS: Final = re.compile(r"^[ \t]*<([^<>\s@]+@[^<>\s@]+)>", re.MULTILINE)
+_CODE: Final = re.compile(r"(?<![\d.])([245])\.\d{1,3}\.\d{1,3}(?![\d.])|(?<![\d.])([45])\d\d[ -](?=[\d<A-Z])")
 _ALONE: Final = re.compile(rf"^[ \t]*<?({_ADDRESS.pattern})>?[ \t]*:?[ \t]*$", re.MULTILINE)
 _LONGEST_PROSE: Final = 20_000
 _STATED_RECIPIENT: Final = re.compile(
@@ -98,9 +99,13 @@ _LATE: Final = re.compile(
     r"delivery incomplete|"
     r"temporar(?:y|ily) (?:problem|error|failure|suspended|undeliverable).{0,200}(?:retry|try again|"
     r"trying)|this is a warning message only|you do not need to resend|"
-    r"no action is required on your part|zustellung.{0,20}verzögert|verzögerung bei der zustellung|"
-    r"remise différée|remise retardée|retraso en la entrega|ritardo nella consegna|atraso na entrega|"
-    r"vertraging bij",
+    r"no action is required on your part|(?:zustellung|nachricht).{0,40}verzögert|verzögerung bei der zustellung|"
+    r"weiter(?:hin|e)? zustellversuch|bisher nicht zugestellt|"
+    r"remise différée|remise retardée|de nouvelles tentatives|n['’]a pas encore (?:pu être|été)|retraso en la entrega|"
+    r"se seguirá intentando|entrega retrasada|ritardo nella consegna|ulteriori tentativi|consegna ritardata|"
+    r"atraso na entrega|entrega atrasada|continuará tentando|vertraging bij|levering vertraagd|försenad|forsinket|"
+    r"opóźnion|zpožděn|odložen[aoé]|késleltet|întârziat|gecik(?:ti|me)|отложен|задерж|будет повтор|затримк|"
+    r"配信が遅延|遅延しています|再送を試み|投递延迟|延迟投递|傳送延遲|배달이 지연|지연되었",
     re.IGNORECASE | re.DOTALL,
 )
 _COPY_BEGINS: Final = re.compile(
@@ -151,10 +156,13 @@ def _unstructured(message: Message, sender: Mailbox, subject: str, parts: Parts,
     failed_recipients = _failed_recipients(message)
     said = _before_copy(text)
     about = f"{subject}\n{said}"
-    late = _LATE.search(about) is not None and not re.search(r"permanent|giving up|gave up", about, re.IGNORECASE)
-    failed = failed_recipients or _FAILED_SUBJECT.match(subject) or _says_failed(message, sender, parts, said)
+    given_up = failed_recipients or _FAILED_SUBJECT.match(subject)
+    names_somebody = _can_only_be_a_report(message, sender, said)
+    late = _LATE.search(about) is not None or (names_somebody and not given_up and _is_for_now(said))
+    late = late and not re.search(r"permanent|giving up|gave up", about, re.IGNORECASE)
+    failed = given_up or _says_failed(message, sender, parts, said)
     recipient = failed_recipients[0] if failed_recipients else _recipient_in(said, message)
-    if not (failed or late or (recipient and _can_only_be_a_bounce(message, sender, said))):
+    if not (failed or late or (recipient and names_somebody)):
         return None
     return Report(Reason.DELAY if late else Reason.BOUNCE, recipient, _message_id(message, parts, text))
 
@@ -169,7 +177,13 @@ def _says_failed(message: Message, sender: Mailbox, parts: Parts, said: str) -> 
     return is_daemon(sender) or answers_nobody or (proven and _SERVER_ADDRESS.match(local) is not None)
 
 
-def _can_only_be_a_bounce(message: Message, sender: Mailbox, said: str) -> bool:
+def _is_for_now(said: str) -> bool:
+    """Whether the codes that are named say that it is tried again (RFC 3463, 3.1), and none that it is not."""
+    codes = {match[1] or match[2] for match in _CODE.finditer(said)}
+    return codes == {"4"}
+
+
+def _can_only_be_a_report(message: Message, sender: Mailbox, said: str) -> bool:
     """In whatever language: a mail server's own account, to which nobody answers, names somebody else's address."""
     named_alone = _LOCAL_ADDRESS.search(said) is not None or _ALONE.search(said) is not None
     if not named_alone:

@@ -160,10 +160,32 @@ def test_a_servers_own_account_that_names_an_address_tells_of_a_bounce_in_whatev
     assert (read.bounce, read.bounced_recipient, read.bounced_message_id) == (True, "ada@example.com", OURS)
 
 
+@pytest.mark.parametrize(
+    ("subject", "body"),
+    [
+        ("Warnung: Nachricht seit 24 Stunden verzögert", "Bisher nicht zugestellt an:\n\n  ada@example.com\n"),
+        ("Retraso", "Se seguirá intentando la entrega a:\n\n<ada@example.com>\n"),
+        ("Neges", "Heb ei danfon eto:\n\n<ada@example.com>: host mx.example[192.0.2.1] said: 451 4.7.1 Greylisted\n"),
+    ],
+)
+def test_what_is_only_late_is_no_bounce_in_whatever_language(subject: str, body: str) -> None:
+    read = read_mail(mail(body, subject=subject, sender=DAEMON, reply=False))
+    assert (read.bounce, read.delayed, read.bounced_recipient) == (False, True, "ada@example.com")
+
+
+def test_a_server_that_gave_up_on_what_was_late_tells_of_a_bounce() -> None:
+    body = "<ada@example.com>: connect to mx.example[192.0.2.1]:25: 451 4.4.1 timed out\n"
+    read = read_mail(mail(body, subject="Undelivered Mail Returned to Sender", sender=DAEMON, reply=False))
+    assert (read.bounce, read.bounced_recipient) == (True, "ada@example.com")
+
+
 @pytest.mark.parametrize("sender", ["postmaster@mx.example", "Mail Administrator <grace@example.com>"])
 def test_a_persons_mail_with_an_address_in_it_is_no_bounce(sender: str) -> None:
-    read = read_mail(mail("Please add this address to my board:\n\nada@example.com", sender=sender, reply=False))
-    assert not read.bounce
+    for text in (
+        "Please add this address to my board:\n\nada@example.com",
+        "We got 451 4.7.1 from you:\n\nada@example.com",
+    ):
+        assert not read_mail(mail(text, sender=sender, reply=False)).automatic
 
 
 def test_the_header_of_failed_recipients_is_proof() -> None:

@@ -127,6 +127,11 @@ def test_a_charset_named_rightly_wrongly_or_not_at_all(charset: str, codec: str,
     assert read_mail(raw).text == text
 
 
+def test_windows_dashes_and_quotes_under_the_name_of_another_charset_are_kept() -> None:
+    raw = mail("", content_type="text/plain; charset=ISO-8859-15") + b"Preis: 10 \xa4 \x96 \x84ok\x93"
+    assert read_mail(raw).text == "Preis: 10 € – „ok“"
+
+
 def test_a_byte_that_its_charset_does_not_know_costs_no_word() -> None:
     raw = mail("BODY").replace(b"BODY", "Größe → ".encode() + b"\x96 done")
     assert read_mail(raw).text == "Größe → – done"
