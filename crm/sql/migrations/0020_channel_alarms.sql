@@ -88,6 +88,12 @@ BEGIN
         UPDATE outbox SET remembered_by = v_remembered WHERE outbox_id = NEW.outbox_id;
         RETURN NULL;
     END IF;
+    -- Whose first answers left on the word of an earlier confirmation was not written to yet.
+    IF v_confirmation IS NULL AND v.channel = 'email' THEN
+        SELECT a.confirmation_id INTO v_confirmation FROM confirmations a
+            WHERE a.identifier_id = (v.identifier).identifier_id AND a.state = 'asked'
+              AND NOT EXISTS (SELECT FROM outbox o WHERE o.confirmation_id = a.confirmation_id);
+    END IF;
     IF v_confirmation IS NOT NULL THEN
         INSERT INTO outbox (conversation_id, kind, confirmation_id, author, owner_epoch, send_token)
             VALUES (NEW.conversation_id, 'confirmation', v_confirmation, 'fte', NEW.owner_epoch, mail_token());
