@@ -73,12 +73,14 @@ BEGIN
             VALUES (NEW.conversation_id, 'copy', NEW.outbox_id, NEW.author, NEW.owner_epoch, mail_token());
         RETURN NULL;
     END IF;
+    v_confirmation := ask_to_confirm(v.identifier, NEW.conversation_id);
     IF v.channel = 'email' THEN
+        -- Whoever answers the request just now does so before this is written, or after, and then sees it.
+        PERFORM FROM confirmations WHERE identifier_id = (v.identifier).identifier_id FOR SHARE;
         v_path := path_of_conversation(NEW.conversation_id);
         v_remembered := confirmation_of_path((v.identifier).key, v_path);
+        UPDATE confirmations SET sender_path = v_path WHERE confirmation_id = v_confirmation AND v_path <> '';
     END IF;
-    v_confirmation := ask_to_confirm(v.identifier, NEW.conversation_id);
-    UPDATE confirmations SET sender_path = v_path WHERE confirmation_id = v_confirmation AND v_path <> '';
     -- What is held already keeps its place before this one.
     IF v_remembered IS NOT NULL AND EXISTS (
         SELECT FROM confirmations WHERE identifier_id = (v.identifier).identifier_id AND state = 'asked'
