@@ -21,6 +21,45 @@ class ChannelMode(StrEnum):
     """The provider no longer takes the credentials; a person must sign in again."""
 
 
+class AlarmKind(StrEnum):
+    """What an operator must see to in a channel. Each has its row in docs/howto/operate.md."""
+
+    NEEDS_REAUTH = "needs_reauth"
+    """The provider refuses the credentials; nothing comes or goes until somebody signs in."""
+    WATCH_REFUSED = "watch_refused"
+    """The provider was asked to tell of new mail and would not; the safety poll still finds it."""
+    WATCH_NOT_RENEWED = "watch_not_renewed"
+    """The provider stops telling of new mail soon, or has stopped: what renews that each day did not."""
+    PUSHES_MISSING = "pushes_missing"
+    """The safety poll found mail, again and again, of which no push told."""
+    SENDS_NOT_FOUND = "sends_not_found"
+    """Of sends without an answer, search after search at the provider finds nothing."""
+
+
+WHAT_TO_DO: Mapping[AlarmKind, str] = {
+    AlarmKind.NEEDS_REAUTH: "Put new credentials into the file; they are found within seconds.",
+    AlarmKind.WATCH_REFUSED: "Let Gmail publish to the topic, then run `fte channels check email`.",
+    AlarmKind.WATCH_NOT_RENEWED: "Look whether the Courier reads the mailbox, then run `fte channels check email`.",
+    AlarmKind.PUSHES_MISSING: "Look at the push subscription and its address, then run `fte channels check email`.",
+    AlarmKind.SENDS_NOT_FOUND: "Look at the provider's status page and list of messages: a reply may arrive twice.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """`since` is when it began, None where nobody knows; `detail` a sentence without personal data."""
+
+    channel: Channel
+    kind: AlarmKind
+    detail: str
+    since: datetime | None = None
+
+    @property
+    def sentence(self) -> str:
+        """For a list of problems."""
+        return f"{self.channel.value}: {self.detail}"
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelState:
     """One channel as the database and the settings show it.
@@ -28,7 +67,8 @@ class ChannelState:
     `credentials` maps the name of each setting that the channel needs to whether it is set; values are never kept
     here. `watch_expires_at` is when a provider stops to notify (Gmail), `open_windows` how many customers may be
     written to freely now (WhatsApp); both None where a channel has no such thing. `last_error` is the latest failed
-    send or sync in a sentence without personal data, empty when the latest went well.
+    send or sync in a sentence without personal data, empty when the latest went well. `alarms` are what an operator
+    must see to now.
     """
 
     channel: Channel
@@ -40,6 +80,7 @@ class ChannelState:
     last_error: str = ""
     last_error_at: datetime | None = None
     open_windows: int | None = None
+    alarms: Sequence[Alarm] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,10 @@ class NeedsReauth(ProviderBusy):
         super().__init__(message, pause_s)
 
 
+class ChannelTroubled(FteError):
+    """A channel works in part, or not for long, until an operator sees to it."""
+
+
 class SendAmbiguous(FteError):
     """A send whose request may have reached the provider: look it up, never simply retry."""
 

@@ -42,6 +42,8 @@ class SeenMail:
     raw: bytes
     ours: bool = False
     """Found among what was sent from the mailbox."""
+    sender_path: str = ""
+    """The network from which a mail of a domain without SPF and DKIM came, empty for all other mail."""
 
 
 @dataclass(frozen=True, slots=True)

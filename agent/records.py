@@ -226,7 +226,8 @@ class InboundMessage:
 
     `provider_message_id` is the deduplication key within `channel`; `thread_key` names the conversation at the
     provider (a mail thread, a WhatsApp sender, one form submission). `request_hash` is the SHA-256 of the
-    request where the sender may repeat a key with another body.
+    request where the sender may repeat a key with another body. `user_id` is the channel's own id of the sender, where
+    it names one beside the address.
     """
 
     channel: Channel
@@ -242,6 +243,7 @@ class InboundMessage:
     screening: Screening | None = None
     media: tuple[MediaReference, ...] = ()
     consent: ConsentChange | None = None
+    user_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

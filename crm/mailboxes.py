@@ -62,9 +62,12 @@ class Mailboxes:
             kept = await connection.fetchval(_QUERIES["advance_cursor"], claim.mailbox, claim.fence, str(cursor))
         _check_kept(kept)
 
-    async def finish(self, claim: MailboxClaim) -> None:
+    async def finish(self, claim: MailboxClaim, *, found_late: bool = False) -> None:
+        """End a sync. `found_late`: it found mail that the provider should have told of before."""
         async with self._database.connection() as connection:
-            await connection.execute(_QUERIES["finish_sync"], claim.mailbox, claim.fence, self._poll, self._gap)
+            await connection.execute(
+                _QUERIES["finish_sync"], claim.mailbox, claim.fence, self._poll, self._gap, found_late
+            )
 
     async def fetch_failures(self, mailbox: str) -> int:
         """How many syncs failed since the last good one."""

@@ -52,6 +52,7 @@ class Mails:
                 mail.subject,
                 mail.thread_index,
                 mail.raw,
+                mail.sender_path,
             )
 
     async def record_handled(self, provider_key: str, fate: MailFate, reason: str = "") -> None:

@@ -14,6 +14,8 @@ from uuid import UUID
 
 import asyncpg
 
+from agent.channel_health import Alarm
+from crm.channel_alarms import ChannelAlarms
 from crm.database import Connection, Database
 from crm.metrics import Queue
 from crm.queries import load_queries
@@ -54,12 +56,14 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class SystemFigures:
-    """One reading: totals, and what is now. Escalation keys are (team, status), those of reminders (team,)."""
+    """One reading: totals, and what is now. Escalation keys are (team, status), those of reminders (team,); `alarms`
+    are the channels'."""
 
     totals: Totals
     queue: Queue
     escalations: Mapping[Key, int]
     reminders: Mapping[Key, int]
+    alarms: Sequence[Alarm] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +77,15 @@ class _Horizon:
 class SystemTotals:
     """Reads the figures; readings of one process take turns. No transaction takes as long as `settled_after`."""
 
-    def __init__(self, database: Database, settled_after: timedelta = timedelta(minutes=1)) -> None:
+    def __init__(
+        self,
+        database: Database,
+        settled_after: timedelta = timedelta(minutes=1),
+        *,
+        alarms: ChannelAlarms | None = None,
+    ) -> None:
         self._database = database
+        self._alarms = alarms
         self._settled_after = settled_after
         self._reopen = timedelta(seconds=database.times.reopen_s)
         self._final = Totals()
@@ -98,11 +109,13 @@ class SystemTotals:
             escalations = await connection.fetch(_QUERIES["count_escalations"])
             self._final, self._horizon = self._final + final, horizon
         assert queue is not None, "an aggregate has one row"
+        alarms = await self._alarms.fetch() if self._alarms else []
         return SystemFigures(
             totals=self._final + open_,
             queue=Queue(**queue),
             escalations={(row["team"], row["status"]): row["count"] for row in escalations},
             reminders=_sum_reminders(escalations),
+            alarms=alarms,
         )
 
     async def _count(self, connection: Connection, until: _Horizon) -> tuple[Totals, Totals]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from agent.channel_health import ChannelMode, ChannelState
 from agent.records import Channel
+from crm.channel_alarms import ChannelAlarms, alarms_of
 from crm.channel_states import fetch_traffic
 from crm.database import Database
 
@@ -28,21 +29,24 @@ OFFLINE: Mapping[str, bool] = {"credentials": False}
 
 
 class ChannelStates:
-    """Reads all channels in one query, and then what each adds."""
+    """Reads all channels in one query, what must be seen to in another, and then what each adds."""
 
     def __init__(
         self,
         database: Database,
         facts: Mapping[Channel, ChannelFacts],
         readers: Mapping[Channel, StateReader] | None = None,
+        alarms: ChannelAlarms | None = None,
     ) -> None:
         self._database = database
+        self._alarms = alarms
         self._facts = facts
         self._readers = readers or {}
 
     async def fetch(self) -> list[ChannelState]:
         """In the channels' own order. Raises DatabaseAway."""
         traffic = await fetch_traffic(self._database)
+        alarms = await self._alarms.fetch() if self._alarms else []
         states = []
         for channel, facts in self._facts.items():
             seen = traffic[channel]
@@ -55,6 +59,7 @@ class ChannelStates:
                 last_error=seen.last_error,
                 last_error_at=seen.last_error_at,
                 open_windows=seen.wrote_within_window,
+                alarms=alarms_of(channel, alarms),
             )
             reader = self._readers.get(channel)
             states.append(state if reader is None else await reader(state))

@@ -41,7 +41,7 @@ class Courier:
         tokens = ConfirmationTokens(settings.token_secret)
         mails = ConfirmationMails(tokens, settings.base_url, settings.times.confirmation_s)
         senders = dict(self._providers.senders)
-        senders[Channel.EMAIL] = ConfirmingSender(senders[Channel.EMAIL], mails.write)
+        senders[Channel.EMAIL] = ConfirmingSender(senders[Channel.EMAIL], mails)
         delivery = DeliveryLoop(
             Outbox(self._database, self._providers.rates),
             senders,

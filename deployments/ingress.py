@@ -12,7 +12,7 @@ from channels.whatsapp.signature import WebhookDoor
 from crm.database import Database
 from crm.mailboxes import Mailboxes
 from deployments.channel_states import facts_of
-from deployments.mail_state import mail_state_reader, mailbox_probe
+from deployments.mail_state import alarm_probe, alarms_over, mail_state_reader, mailbox_probe
 from deployments.measures import ReplicaMeasures, of_database
 from deployments.model_state import LanguageModelProbe
 from deployments.priority import take_a_session
@@ -40,6 +40,7 @@ class Ingress:
         take_a_session()
         self._database = Database(settings.dsn(), settings.times, "fte-ingress")
         mailbox = Mailboxes(self._database), address_of(settings.gmail_mailbox)
+        alarms = alarms_over(settings, self._database)
         self._services = connect_services(
             self._database,
             operator_key=settings.operator_key,
@@ -51,10 +52,12 @@ class Ingress:
             base_url=settings.base_url,
             channel_facts=facts_of(gmail=settings.gmail_credentials, twilio=settings.twilio_credentials),
             channel_readers={Channel.EMAIL: mail_state_reader(*mailbox)},
+            channel_alarms=alarms,
             whatsapp=WebhookDoor(settings.twilio_auth_token, settings.base_url),
             probes={
                 **make_probes(embedding, dispatcher, settings.lock_shards, settings.times),
                 "mailbox": mailbox_probe(*mailbox),
+                "channels": alarm_probe(alarms),
                 "language_model": LanguageModelProbe(settings, self._database),
             },
         )

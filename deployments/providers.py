@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from agent.ports import Sender
 from agent.records import Channel, MissedReport, SendRate
+from agent.workers.channel_watch import ChannelWatch
 from agent.workers.media import MediaLoop
 from agent.workers.reconcile import ReconcileLoop
 from channels.stored import StoredSender
@@ -24,6 +25,7 @@ from crm.outbox import Outbox
 from crm.work import WorkQueue
 from deployments.background import Loop
 from deployments.mail_channel import open_mail_channel
+from deployments.mail_state import alarms_over
 from deployments.startup import ReplicaSettings
 
 # WhatsApp takes about one message in six seconds to one recipient, and a few dozen at once; Twilio's 63018 says so.
@@ -54,7 +56,11 @@ def connect_providers(settings: ReplicaSettings, database: Database, queue: Work
         | {Channel.EMAIL: mail.sender}
         | dict(whatsapp.senders),
         rates=whatsapp.rates,
-        loops={**whatsapp.loops, "mailbox": mail.loop},
+        loops={
+            **whatsapp.loops,
+            "mailbox": mail.loop,
+            "channel watch": ChannelWatch(alarms_over(settings, database), settings.times),
+        },
         closers=(*whatsapp.closers, mail.close),
     )
 

@@ -118,6 +118,7 @@ class MailIntake:
             thread_index=_storable(mail.thread_index),
             raw=found.raw,
             ours=is_sent,
+            sender_path=mail.authentication.path,
         )
         if seen.ours:
             return await self._take_in_sent(seen, mail)

@@ -67,8 +67,8 @@ class MailboxLoop(WakingLoop):
         if claim is None:
             return self._at_most_poll_s(await self._store.seconds_until_due(self._mailbox))
         try:
-            await self._sync.run(claim)
-            await self._store.finish(claim)
+            found_late = await self._sync.run(claim)
+            await self._store.finish(claim, found_late=found_late)
         except DatabaseAway:
             self._left = claim
             raise

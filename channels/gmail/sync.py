@@ -16,12 +16,14 @@ from agent.log_fields import log_extra, log_fields
 from agent.mail_records import MailboxClaim
 from agent.records import Channel
 from channels.gmail.intake import MailIntake, take_in_unread
-from channels.gmail.mailbox import FoundMail, HistoryGone, Mailbox
+from channels.gmail.mailbox import INBOX, FoundMail, HistoryGone, Mailbox
 from channels.gmail.stores import MailboxStore, MailStore, MessageInbox
 
 _LOG = logging.getLogger(__name__)
 _WATCH_EVERY = timedelta(days=1)
 _WATCH_AGAIN_S = 3600.0
+# A push comes within seconds; Gmail keeps those back that would be more than one a second.
+_PUSH_TAKES = timedelta(seconds=60)
 # How far a resync reaches back beyond the last good sync, and how far Gmail's clock and ours may be apart.
 _OVERLAP = timedelta(days=1)
 _CLOCKS_APART = timedelta(minutes=10)
@@ -61,11 +63,16 @@ class MailboxSync:
         self._renewed_at = 0.0
         self._watch_again_at = 0.0
         self._is_ours = False
+        self._found_late = False
 
-    async def run(self, claim: MailboxClaim) -> None:
-        """Raises ProviderAway and its kinds, DatabaseAway, FenceLost; what was stored by then stays, and so does the
-        cursor before what was not."""
+    async def run(self, claim: MailboxClaim) -> bool:
+        """Whether it found mail that has lain in the inbox for so long that a push should have told of it.
+
+        Raises ProviderAway and its kinds, DatabaseAway, FenceLost; what was stored by then stays, and so does the
+        cursor before what was not.
+        """
         self._renewed_at = time.monotonic()
+        self._found_late = False
         await self._check_mailbox(claim)
         await self._watch(claim)
         cursor = claim.cursor
@@ -78,6 +85,7 @@ class MailboxSync:
             _LOG.warning("the mailbox's history was forgotten; its mails are listed instead")
             await self._resync(claim)
         await self._tidy()
+        return self._found_late
 
     async def _check_mailbox(self, claim: MailboxClaim) -> None:
         """Once: the mails of another mailbox must not be answered as this one's. Raises NeedsReauth."""
@@ -122,6 +130,8 @@ class MailboxSync:
             # Gone, or from before we were asked to look after this mailbox.
             if found is not None and found.received_at >= _begin_of(claim):
                 await self._take_in(found)
+                is_late = claim.claimed_at - found.received_at >= _PUSH_TAKES
+                self._found_late = self._found_late or (is_late and INBOX in found.labels)
 
     async def _take_in(self, found: FoundMail) -> None:
         with log_fields(channel=Channel.EMAIL):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import Message
+from ipaddress import ip_address, ip_network
 from typing import Final
 
 from channels.mail.headers import raw_values
@@ -18,6 +19,12 @@ from channels.mail.records import Authentication, Mailbox, Verdict
 _REASON: Final = re.compile(r'\breason\s*=\s*(?:"[^"\\()]{0,500}"|[^\s;"()]+)', re.IGNORECASE)
 _METHOD: Final = re.compile(r"^([a-z0-9-]+)(?:\s*/\s*\d+)?\s*=\s*([a-z]+)(.*)$", re.IGNORECASE | re.DOTALL)
 _PROPERTY: Final = re.compile(r"([a-z-]+)\.([a-z0-9-]+)\s*=\s*([^\s;]+)", re.IGNORECASE)
+_ENVELOPE: Final = ("smtp.mailfrom", "smtp.mail")
+_FROM: Final = re.compile(r"\s*from\s", re.IGNORECASE)
+_HANDED_OVER: Final = re.compile(
+    r"from .*\[(?:IPv6:)?(?P<address>[0-9a-f:.]{3,45})\]\)? by (?P<by>[^\s;()]{1,255})(?:[\s;]|$)", re.IGNORECASE
+)
+_NETWORK_BITS: Final = {4: 24, 6: 64}
 _REFUSED: Final = {"fail", "permerror", "softfail", "policy"}
 
 
@@ -42,12 +49,42 @@ def judge_author(message: Message, authors: Sequence[Mailbox], authserv_id: str)
         return Authentication(Verdict.FAIL, "dmarc", domain)
     if dmarc and all(result.result == "pass" and _states(result, "header.from", domain) for result in dmarc):
         return Authentication(Verdict.PASS, "dmarc", domain)
-    return _judge_aligned(results, domain)
+    verdict = _judge_aligned(results, domain)
+    if verdict.verdict is Verdict.NONE and not dmarc and _publishes_nothing(results, domain):
+        return replace(verdict, path=_path_of(message, authserv_id))
+    return verdict
+
+
+def _publishes_nothing(results: list[_Result], domain: str) -> bool:
+    """Whether the envelope is of the author's own domain, and that says of no network whether it may send.
+
+    Gmail guesses where there is no record, and calls the guess neutral (RFC 7208, 2.6.2: to be treated as none).
+    """
+    spf = [result for result in results if result.method == "spf"]
+    aligned = [result for result in spf if _is_aligned(result, _ENVELOPE, domain)]
+    return bool(aligned) and all(result.result in {"none", "neutral"} for result in spf)
+
+
+def _path_of(message: Message, authserv_id: str) -> str:
+    """The network of whoever handed the mail to our receiving server, by the line that it wrote itself.
+
+    It is the topmost one that names somebody to have it from. Of two addresses in it the last was seen, the other said.
+    """
+    line = next((" ".join(value.split()) for value in raw_values(message, "Received") if _FROM.match(value)), "")
+    found = _HANDED_OVER.match(line)
+    if found is None or found["by"].lower() != authserv_id.strip().lower():
+        return ""
+    try:
+        address = ip_address(found["address"])
+    except ValueError:
+        return ""
+    bits = _NETWORK_BITS[address.version]
+    return str(ip_network(f"{address}/{bits}", strict=False))
 
 
 def _judge_aligned(results: list[_Result], domain: str) -> Authentication:
     """Without DMARC's own verdict: a signature or an envelope of the author's domain."""
-    for method, names in (("dkim", ("header.d", "header.i")), ("spf", ("smtp.mailfrom", "smtp.mail"))):
+    for method, names in (("dkim", ("header.d", "header.i")), ("spf", _ENVELOPE)):
         for result in results:
             if result.method == method and result.result == "pass" and _is_aligned(result, names, domain):
                 return Authentication(Verdict.PASS, method, domain)

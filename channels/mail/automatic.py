@@ -105,6 +105,7 @@ _AUTO_REPLY = (
 )
 _VACATION_SUBJECT: Final = re.compile(
     rf"^\W*(?:(?:{_AUTO_REPLY})\W*(?:[:：\]\)]|$|[-–—]\s|(?:{_NOTE}))"
+    rf"|(?:{_NOTE})[^:：?]{{0,40}}[:：\s-]\s*(?:re|aw|antw|sv|rif|res|odp|ynt)\s*[:：]"
     rf"|(?:{_NOTE})(?:\s+(?:auto\w*[\s-]?(?:reply|response)?|reply|response|notification|notice|message|"
     rf"note|alert|antwort|nachricht|automatique|autom[áa]tic[oa]))*\s*"
     r"(?:$|[:：\]\)!.]+\s*|[-–—(]\s*|(?:re|aw|sv|from|until|till|through|since|bis|vom|jusqu|du|hasta|"

@@ -27,6 +27,8 @@ class Report:
 
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,9}")
 _LOCAL_ADDRESS: Final = re.compile(r"^[ \t]*<([^<>\s@]+@[^<>\s@]+)>", re.MULTILINE)
+_CODE: Final = re.compile(r"(?<![\d.])([245])\.\d{1,3}\.\d{1,3}(?![\d.])|(?<![\d.])([45])\d\d[ -](?=[\d<A-Z])")
+_ALONE: Final = re.compile(rf"^[ \t]*<?({_ADDRESS.pattern})>?[ \t]*:?[ \t]*$", re.MULTILINE)
 _LONGEST_PROSE: Final = 20_000
 _STATED_RECIPIENT: Final = re.compile(
     r"^(?:final|original)-recipient:\s*rfc822;\s*<?([^<>\s@]+@[^<>\s@]+)>?", re.MULTILINE | re.IGNORECASE
@@ -60,7 +62,19 @@ _FAILED_SUBJECT: Final = re.compile(
     r"nie można dostarczyć|niedostarczon|zwrot wiadomości|nedoručiteln|nedoručen|kézbesíthetetlen|"
     r"nelivrat|imposibil de livrat|не(?:\s?удается|\s?удалось)?\s?достав|недоставлен|не доставлено|"
     r"teslim edilemedi|iletilemedi|配信不能|配信できません|配達不能|未配信|送信エラー|未送達|无法送达|"
-    r"无法投递|退信|投递失败|傳送失敗|배달되지 않음|전송 실패|반송)",
+    r"无法投递|(?:系统)?退信|投递失败|傳送失敗|배달되지 않음|(?:메일 )?전송 실패|반송|"
+    r"olevererbart|oleveransbart|kan inte levereras|kunne ikke leveres|meddelelsen kunne ikke|"
+    r"toimittamaton|viestiä ei voi|zprávu nelze doručit|nelze doručit|zprávu se nepodařilo|"
+    r"správu sa nepodarilo|nemožno doručiť|nedoručiteľn|kézbesítés sikertelen|sikertelen kézbesítés|"
+    r"nem kézbesíthető|nelivrabil|nu a putut fi livrat|nie udało się dostarczyć|"
+    r"wiadomość nie została dostarczona|δεν (?:ήταν δυνατή|παραδόθηκε)|αδύνατη η παράδοση|"
+    r"не вдалося доставити|недоставлено|недоставим|не може да бъде доставен|неиспоручен|"
+    r"nije (?:isporučen|moguće isporučiti)|neisporučiv|ni mogoče dostaviti|nedostavljiv|"
+    r"nepristatyt|nepavyko pristatyti|nepiegādā|nevarēja piegādāt|edastamatu|kohale ?toimetamine|"
+    r"gönderilemedi|(?:ileti|mesaj) (?:teslim|iletil)|تعذر (?:ال)?تسليم|لم يتم (?:ال)?تسليم|غير قابل للتسليم|"
+    r"לא ניתן (?:למסירה|למסור)|ההודעה לא נמסרה|ส่งไม่(?:ได้|สำเร็จ)|ไม่สามารถ(?:นำ)?ส่ง|"
+    r"không (?:thể )?(?:gửi|phân phối|chuyển)|gagal (?:terkirim|dikirim|mengirim)|tidak (?:dapat )?(?:ter|di)kirim|"
+    r"配信エラー|送信できません|送信失敗|エラーメール|不達)",
     re.IGNORECASE,
 )
 _FAILED_TEXT: Final = re.compile(
@@ -85,9 +99,13 @@ _LATE: Final = re.compile(
     r"delivery incomplete|"
     r"temporar(?:y|ily) (?:problem|error|failure|suspended|undeliverable).{0,200}(?:retry|try again|"
     r"trying)|this is a warning message only|you do not need to resend|"
-    r"no action is required on your part|zustellung.{0,20}verzögert|verzögerung bei der zustellung|"
-    r"remise différée|remise retardée|retraso en la entrega|ritardo nella consegna|atraso na entrega|"
-    r"vertraging bij",
+    r"no action is required on your part|(?:zustellung|nachricht).{0,40}verzögert|verzögerung bei der zustellung|"
+    r"weiter(?:hin|e)? zustellversuch|bisher nicht zugestellt|"
+    r"remise différée|remise retardée|de nouvelles tentatives|n['’]a pas encore (?:pu être|été)|retraso en la entrega|"
+    r"se seguirá intentando|entrega retrasada|ritardo nella consegna|ulteriori tentativi|consegna ritardata|"
+    r"atraso na entrega|entrega atrasada|continuará tentando|vertraging bij|levering vertraagd|försenad|forsinket|"
+    r"opóźnion|zpožděn|odložen[aoé]|késleltet|întârziat|gecik(?:ti|me)|отложен|задерж|будет повтор|затримк|"
+    r"配信が遅延|遅延しています|再送を試み|投递延迟|延迟投递|傳送延遲|배달이 지연|지연되었",
     re.IGNORECASE | re.DOTALL,
 )
 _COPY_BEGINS: Final = re.compile(
@@ -138,11 +156,14 @@ def _unstructured(message: Message, sender: Mailbox, subject: str, parts: Parts,
     failed_recipients = _failed_recipients(message)
     said = _before_copy(text)
     about = f"{subject}\n{said}"
-    late = _LATE.search(about) is not None and not re.search(r"permanent|giving up|gave up", about, re.IGNORECASE)
-    failed = failed_recipients or _FAILED_SUBJECT.match(subject) or _says_failed(message, sender, parts, said)
-    if not (failed or late):
-        return None
+    given_up = failed_recipients or _FAILED_SUBJECT.match(subject)
+    names_somebody = _can_only_be_a_report(message, sender, said)
+    late = _LATE.search(about) is not None or (names_somebody and not given_up and _is_for_now(said))
+    late = late and not re.search(r"permanent|giving up|gave up", about, re.IGNORECASE)
+    failed = given_up or _says_failed(message, sender, parts, said)
     recipient = failed_recipients[0] if failed_recipients else _recipient_in(said, message)
+    if not (failed or late or (recipient and names_somebody)):
+        return None
     return Report(Reason.DELAY if late else Reason.BOUNCE, recipient, _message_id(message, parts, text))
 
 
@@ -154,6 +175,21 @@ def _says_failed(message: Message, sender: Mailbox, parts: Parts, said: str) -> 
     local = sender.address.partition("@")[0]
     answers_nobody = is_no_reply(sender) and bool(parts.returned)
     return is_daemon(sender) or answers_nobody or (proven and _SERVER_ADDRESS.match(local) is not None)
+
+
+def _is_for_now(said: str) -> bool:
+    """Whether the codes that are named say that it is tried again (RFC 3463, 3.1), and none that it is not."""
+    codes = {match[1] or match[2] for match in _CODE.finditer(said)}
+    return codes == {"4"}
+
+
+def _can_only_be_a_report(message: Message, sender: Mailbox, said: str) -> bool:
+    """In whatever language: a mail server's own account, to which nobody answers, names somebody else's address."""
+    named_alone = _LOCAL_ADDRESS.search(said) is not None or _ALONE.search(said) is not None
+    if not named_alone:
+        return False
+    local = sender.address.partition("@")[0]
+    return is_daemon(sender) or (has_null_sender(message) and _SERVER_ADDRESS.match(local) is not None)
 
 
 def _failed_recipients(message: Message) -> list[str]:
@@ -234,7 +270,7 @@ def _recipient_in(text: str, message: Message) -> str:
     ours = {base_address(box.address) for name in ("To", "From", "Delivered-To") for box in mailboxes(message, name)}
     stated = [match[1] for match in _STATED_RECIPIENT.finditer(text)]
     listed = [*stated, *(match[1] for match in _LOCAL_ADDRESS.finditer(text))]
-    alone = [match[1] for match in re.finditer(rf"^[ \t]*<?({_ADDRESS.pattern})>?[ \t]*:?[ \t]*$", text, re.MULTILINE)]
+    alone = [match[1] for match in _ALONE.finditer(text)]
     anywhere = [match[0] for match in _ADDRESS.finditer(text)]
     for address in [*listed, *alone, *anywhere]:
         local = address.partition("@")[0].lower()

@@ -74,7 +74,7 @@ def decode_text(content: bytes, charset: str = "") -> str:
             return utf_8
     decoded = _decode_strictly(content, codec)
     if decoded is not None:
-        return decoded
+        return _without_controls(decoded) if codec.startswith("iso8859") else decoded
     if codec != "utf-8" and not _SINGLE_BYTE.match(codec):
         utf_8 = _decode_strictly(content, "utf-8")
         if utf_8 is not None:
@@ -82,6 +82,16 @@ def decode_text(content: bytes, charset: str = "") -> str:
     if codec == "utf-8" and not _has_utf_8(content):
         return _decode_unlabelled(content)
     return content.decode(codec, errors=_KEEP)
+
+
+def _without_controls(text: str) -> str:
+    """What ISO 8859 has controls for, which nobody writes, are Windows' dashes and quotation marks."""
+    return text.translate(_CONTROLS)
+
+
+_CONTROLS: Final = {
+    number: letter for number in range(0x80, 0xA0) if (letter := bytes([number]).decode("cp1252", errors="ignore"))
+}
 
 
 def find_codec(charset: str) -> str | None:

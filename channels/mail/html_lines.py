@@ -58,7 +58,7 @@ _SIGNATURE: Final = re.compile(
 _SIGNATURE_ID: Final = re.compile(
     r"^(?:x_)*(?:ms-outlook-mobile-signature|AppleMailSignature|lineBreakAtBeginningOfSignature|"
     r"bloop_sign|"
-    r"composer_signature|protonmail_mobile_signature_block)",
+    r"composer_signature|protonmail_mobile_signature_block|Signature$)",
     re.IGNORECASE,
 )
 _OUTLOOK_RULE: Final = re.compile(
@@ -67,8 +67,13 @@ _OUTLOOK_RULE: Final = re.compile(
     re.IGNORECASE,
 )
 _HIDDEN: Final = re.compile(
-    r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all)", re.IGNORECASE
+    r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|opacity\s*:\s*0(?:\.0*)?\s*(?:;|!|$))",
+    re.IGNORECASE,
 )
+_NO_SIZE: Final = re.compile(r"(?:^|;)\s*font-size\s*:\s*0(?:\.0*)?(?:px|pt|em|rem|%)?\s*(?:;|!|$)", re.IGNORECASE)
+_SIZE: Final = re.compile(r"(?:^|;)\s*font(?:-size)?\s*:", re.IGNORECASE)
+_NUMBER: Final = re.compile(r"\d{1,6}", re.ASCII)
+_LOOKED_INTO: Final = 200
 _WEB: Final = re.compile(r"^\s*https?://", re.IGNORECASE)
 _RUN: Final = re.compile(r"[ \t\n\f\r\u00a0]+")
 
@@ -177,8 +182,25 @@ def _is_skipped(element: Any, *, hidden_too: bool) -> bool:
     if element.name.startswith(("#comment", "!", "?")) or element.name in _SKIPPED:
         return True
     attributes = element.attrs or {}
-    hidden = "hidden" in attributes or bool(_HIDDEN.search(attributes.get("style") or ""))
+    style = attributes.get("style") or ""
+    hidden = "hidden" in attributes or bool(_HIDDEN.search(style)) or _has_no_size(element, style)
     return hidden and not hidden_too
+
+
+def _has_no_size(element: Any, style: str) -> bool:
+    """Letters of no size; not the cells around columns, in which the letters have a size of their own."""
+    if not _NO_SIZE.search(style):
+        return False
+    waiting = list(element.children or ())
+    for _ in range(_LOOKED_INTO):
+        if not waiting:
+            return True
+        inner = waiting.pop()
+        attributes = getattr(inner, "attrs", None) or {}
+        if "size" in attributes or _SIZE.search(attributes.get("style") or ""):
+            return False
+        waiting.extend(getattr(inner, "children", None) or ())
+    return False
 
 
 def _enter(page: _Page, element: Any) -> None:
@@ -230,7 +252,9 @@ def _state_in(page: _Page, element: Any) -> _State:
 def _own_mark(attributes: dict[str, str | None], classes: str, ident: str) -> Mark | None:
     if _ATTRIBUTION_CLASS.search(classes):
         return Mark.ATTRIBUTION
-    stated = attributes.get("data-smartmail") == "gmail_signature"
+    stated = (
+        attributes.get("data-smartmail") == "gmail_signature" or attributes.get("name") == "messageSignatureSection"
+    )
     return Mark.SIGNATURE if stated or _SIGNATURE.search(classes) or _SIGNATURE_ID.search(ident) else None
 
 
@@ -257,7 +281,9 @@ def _bullet(page: _Page, element: Any) -> str:
     parent = element.parent
     if parent is None or parent.name != "ol":
         return "- "
-    page.numbers[id(parent)] = number = page.numbers.get(id(parent), 0) + 1
+    start = str((parent.attrs or {}).get("start") or "1")
+    before = page.numbers.get(id(parent), int(start) - 1 if _NUMBER.fullmatch(start) else 0)
+    page.numbers[id(parent)] = number = before + 1
     return f"{number}. "
 
 

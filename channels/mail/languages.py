@@ -15,7 +15,8 @@ FROM: Final = (
     "Pošiljatelj", "Pošiljalac", "Nuo", "No", "Saatja", "Sūtītājs", "Siuntėjas", "Sendandi", "Frá", "Remitente",
     "Mittente", "Remetente", "Expéditeur", "Absender", "Afzender", "Avsändare", "Afsender", "Avsender", "Nadawca",
     "Odesílatel", "Odosielateľ", "Отправитель", "Подател", "Відправник", "فرستنده", "از", "प्रेषक", "Mula kay",
-    "Kepada dari", "Nga", "Kimdən", "Кімнен", "Igorlea", "Nork",
+    "Kepada dari", "Nga", "Kimdən", "Кімнен", "Igorlea", "Nork", "Шаље", "Daripada", "Mula kina", "Kutoka", "প্রেরক",
+    "থেকে", "Մեկնարկողը", "Ումից", "გამომგზავნი", "ვისგან", "Ó", "Испраќач",
 )  # fmt: skip
 
 DATE: Final = (
@@ -30,6 +31,9 @@ DATE: Final = (
     "Gửi", "Ngày", "Đã gửi", "Ngày gửi", "ส่ง", "วันที่", "Dikirim", "Terkirim", "Tanggal", "Tarikh", "Poslano",
     "Poslato", "Išsiųsta", "Nosūtīts", "Saadetud", "Kuupäev", "Sent at", "Received", "Sendt den", "Verzonden op",
     "Verstuurd", "Dags", "Sent on", "भेजा गया", "दिनांक", "Datum i vrijeme", "Data e orës",
+    "Жіберілді", "Dihantar", "Göndərilib",
+    "Ipinadala", "Ilitumwa", "পাঠানো হয়েছে", "প্রেরিত", "Ուղարկվել է",
+    "გაგზავნილია", "Испратено", "Εστάλη", "ارسال شده",
 )  # fmt: skip
 
 TO: Final = (
@@ -38,7 +42,7 @@ TO: Final = (
     "الى", "به", "گیرنده", "宛先", "收件人", "收件者", "받는 사람", "받는사람", "수신", "Đến", "Tới", "ถึง",
     "Kepada", "Ke", "Prima", "Za", "Primatelj", "Kam", "Saaja", "Kellele", "Gavėjas", "Kiekvienam", "Destinatario",
     "Destinataire", "Empfänger", "Ontvanger", "Mottagare", "Odbiorca", "Adresát", "Kuo", "Per a", "Nori", "प्रति",
-    "Për",
+    "Për", "Кімге", "Kimə", "Primalac", "Прималац", "Adressaat", "Kwa", "প্রতি", "Ում", "ვის", "Примач",
 )  # fmt: skip
 
 SUBJECT: Final = (
@@ -46,7 +50,7 @@ SUBJECT: Final = (
     "Temat", "Předmět", "Predmet", "Tárgy", "Subiect", "Тема", "Относно", "Предмет", "Θέμα", "Konu", "נושא",
     "الموضوع", "موضوع", "件名", "主题", "主旨", "標題", "主題", "标题", "제목", "Chủ đề", "Tiêu đề", "เรื่อง",
     "หัวเรื่อง", "Perihal", "Subjek", "Tema", "Zadeva", "Naslov", "Teema", "Assumpte", "Efni", "Gaia", "विषय",
-    "Mövzu", "Subyekt", "Subjekt", "Темa",
+    "Mövzu", "Subyekt", "Subjekt", "Темa", "Тақырып", "Paksa", "Mada", "বিষয়", "Թեմա", "თემა", "Tēma", "Наслов",
 )  # fmt: skip
 
 OTHER: Final = (

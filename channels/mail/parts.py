@@ -13,6 +13,7 @@ from channels.mail.charsets import decode_text
 from channels.mail.headers import header_text, raw_values
 from channels.mail.parameters import parameter, safe_name
 from channels.mail.records import MailAttachment
+from channels.mail.signed import open_signed, without_pgp_armor
 from channels.mail.tnef import read_tnef
 
 _DEEPEST: Final = 40
@@ -20,6 +21,7 @@ _MOST_PARTS: Final = 1_000
 _REPORTS: Final = {"message/delivery-status", "message/disposition-notification", "message/global-delivery-status",
                    "message/feedback-report", "message/global-disposition-notification"}  # fmt: skip
 _TNEF: Final = {"application/ms-tnef", "application/vnd.ms-tnef"}
+_SIGNED: Final = {"application/pkcs7-mime", "application/x-pkcs7-mime"}
 _EXTENSIONS: Final = {
     "application/pdf": ".pdf", "image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "text/calendar": ".ics",
     "text/plain": ".txt", "text/html": ".html", "text/csv": ".csv", "message/rfc822": ".eml", "application/zip": ".zip",
@@ -123,6 +125,8 @@ def _walk(message: Message, parts: Parts, depth: int) -> None:
         _take_message(message, parts, kind)
     elif kind in _TNEF or (kind == "application/octet-stream" and _name(message).lower() == "winmail.dat"):
         _take_tnef(message, parts, kind)
+    elif kind in _SIGNED:
+        _take_signed(message, parts, kind, depth)
     else:
         _take_leaf(message, parts, kind)
 
@@ -206,6 +210,7 @@ def _body(message: Message, kind: str, content: bytes) -> Body:
         text = re.sub(r"</?[A-Za-z-]{1,60}>", "", text.replace("<<", "<"))
     elif re.match(r"\s*(?:<!doctype html|<html\b)", text, re.IGNORECASE):
         return Body(html=[text])  # HTML that says it is plain
+    text = without_pgp_armor(text)
     return Body(
         plain=[
             TextPart(
@@ -244,6 +249,15 @@ def _take_tnef(message: Message, parts: Parts, kind: str) -> None:
         parts.attachments.append(
             MailAttachment(safe_name(name) or f"attachment-{number}", "application/octet-stream", inner)
         )
+
+
+def _take_signed(message: Message, parts: Parts, kind: str, depth: int) -> None:
+    """The mail that the signature is wrapped around; what is encrypted stays a file."""
+    inner = open_signed(_content(message))
+    if inner is None:
+        _take_leaf(message, parts, kind)
+    else:
+        _walk(parse_message(inner), parts, depth + 1)
 
 
 def _attachment(message: Message, parts: Parts, kind: str, content: bytes) -> MailAttachment:
@@ -292,5 +306,5 @@ def _declared_in(content: bytes) -> str:
 
 def _calendar_method(message: Message, content: bytes) -> str:
     stated = parameter(message, "content-type", "method")
-    found = re.search(rb"^METHOD:([A-Z-]+)", content, re.MULTILINE)
+    found = re.search(rb"^METHOD:([A-Z-]+)", content, re.MULTILINE | re.IGNORECASE)
     return (stated or (found[1].decode("ascii") if found else "")).upper()

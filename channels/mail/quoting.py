@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from channels.mail.lines import Line, Mark, has_words, join_lines
-from channels.mail.separators import Kind, find_separator
+from channels.mail.separators import Kind, find_separator, is_angled_attribution, names_other_subject
 from channels.mail.signatures import without_signature
 
 _WRAPPED_AT: Final = 60
@@ -36,6 +36,7 @@ class Circumstances:
 
     reply: bool = False
     forward: bool = False
+    subject: str = ""
 
 
 def find_new_words(lines: Sequence[Line], circumstances: Circumstances) -> NewWords:
@@ -70,6 +71,9 @@ def _own(lines: Sequence[Line], circumstances: Circumstances) -> tuple[list[bool
     index = 0
     while index < min(len(lines), _MOST_LINES):
         line = lines[index]
+        if _begins_unmarked(lines, index, circumstances):
+            own[index:] = [False] * (len(lines) - index)
+            return own, True
         if line.depth:
             own[index] = False
             marked = True
@@ -96,14 +100,26 @@ def _own(lines: Sequence[Line], circumstances: Circumstances) -> tuple[list[bool
     return own, marked
 
 
+def _begins_unmarked(lines: Sequence[Line], index: int, circumstances: Circumstances) -> bool:
+    """Whether GroupWise's line over a quote stands here, under the customer's words, over what nothing marks."""
+    if circumstances.forward or not is_angled_attribution(lines[index]):
+        return False
+    before = next((line for line in reversed(lines[:index]) if not line.blank), None)
+    follows = next((line for line in lines[index + 1 :] if not line.blank), None)
+    return before is not None and not before.depth and follows is not None and not follows.depth
+
+
 def _past_separator(lines: Sequence[Line], index: int, circumstances: Circumstances) -> tuple[int | None, bool]:
     """Where the quote ends that is introduced here, None for no quote; and whether anything is introduced."""
-    separator = find_separator(lines, index, after_rule=_after_rule(lines, index))
+    separator = find_separator(lines, index, after_rule=_after_rule(lines, index), subject=circumstances.subject)
     if separator is None:
         return None, False
     if separator.kind is Kind.FORWARD or (circumstances.forward and separator.kind in {Kind.HEADERS, Kind.ORIGINAL}):
         return None, True
     after = index + separator.length
+    pasted = separator.kind is Kind.HEADERS and not circumstances.reply and _is_announced(lines, index)
+    if pasted and names_other_subject(lines[index:after], circumstances.subject):
+        return None, True
     follows = next((line for line in lines[after:] if not line.blank), None)
     if follows is None or follows.depth or follows.mark is Mark.ATTRIBUTION:
         return after, True
@@ -112,6 +128,12 @@ def _past_separator(lines: Sequence[Line], index: int, circumstances: Circumstan
     if separator.kind is Kind.ATTRIBUTION and not separator.sure:
         return None, False
     return len(lines), True
+
+
+def _is_announced(lines: Sequence[Line], index: int) -> bool:
+    """Whether the words above say that something is shown: 'I get this mail:'."""
+    above = next((line.text for line in reversed(lines[:index]) if not line.blank), "")
+    return above.rstrip().endswith((":", "："))
 
 
 def _after_rule(lines: Sequence[Line], index: int) -> bool:

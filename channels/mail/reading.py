@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from email.message import Message
 from typing import Final
 
+from channels.mail.absence import reads_as_absence_note
 from channels.mail.authentication import judge_author
 from channels.mail.automatic import automatic_reason
 from channels.mail.bounces import Report, find_report
@@ -74,9 +75,12 @@ def _read(message: Message, own_addresses: frozenset[str], authserv_id: str) -> 
     subject = header_text(message, "Subject")
     authors = mailboxes(message, "From") or mailboxes(message, "Sender")
     sender = authors[0] if authors else Mailbox()
-    text = _read_text(parts, _circumstances(message, subject))
+    circumstances = _circumstances(message, subject)
+    text = _read_text(parts, circumstances)
     report = find_report(message, sender, subject, parts, text.full)
     reason = report.reason if report else automatic_reason(message, sender, subject, parts, own_addresses)
+    if reason is None and circumstances.reply and reads_as_absence_note(text.new.text):
+        reason = Reason.VACATION
     reply_to = mailboxes(message, "Reply-To")
     return ReadMail(
         sender=sender,
@@ -113,7 +117,7 @@ def _circumstances(message: Message, subject: str) -> Circumstances:
     reply = bool(_REPLY_SUBJECT.match(subject))
     forward = not reply and bool(_FORWARD_SUBJECT.match(subject))
     answers = bool(message_ids(message, "In-Reply-To") or message_ids(message, "References"))
-    return Circumstances(reply=reply or (answers and not forward), forward=forward)
+    return Circumstances(reply=reply or (answers and not forward), forward=forward, subject=subject)
 
 
 def _read_text(parts: Parts, circumstances: Circumstances) -> _Text:

@@ -65,11 +65,16 @@ class MailAttachment:
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """The verdict on `domain`, the author's, and what it rests on: `dmarc`, or an aligned `dkim` or `spf`."""
+    """The verdict on `domain`, the author's, and what it rests on: `dmarc`, or an aligned `dkim` or `spf`.
+
+    `path` is the network (CIDR) from which our receiving server took a mail of a domain that publishes nothing by which
+    its mail could be known; empty for all other mail, and where that cannot be told.
+    """
 
     verdict: Verdict = Verdict.NONE
     method: str = ""
     domain: str = ""
+    path: str = ""
 
     @property
     def passed(self) -> bool:

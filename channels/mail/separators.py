@@ -7,6 +7,7 @@ writes ("On Monday I called: nobody answered", "From: Berlin") has none, or too 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -100,11 +101,17 @@ _QUOTING: Final = re.compile(
     re.IGNORECASE,
 )
 _HEADER_LINES: Final = 16
+_FOREIGN_LINES: Final = 4
+_ANGLES: Final = 3
+_ANSWER_MARK: Final = re.compile(r"^(?:[^\W\d_]{1,12}\s*(?:\[\d+\]|\(\d+\))?\s*[:：]\s*)+")
 _CONTINUATIONS: Final = 4
 
 
-def find_separator(lines: Sequence[Line], index: int, *, after_rule: bool) -> Separator | None:
-    """The separator that begins at this line, at the depth of the line; None for a line of somebody's text."""
+def find_separator(lines: Sequence[Line], index: int, *, after_rule: bool, subject: str = "") -> Separator | None:
+    """The separator that begins at this line, at the depth of the line; None for a line of somebody's text.
+
+    `subject` is the mail's own: a block of headers in a language that is not known here repeats it.
+    """
     text = lines[index].text.strip()
     if not text or len(text) > _ATTRIBUTION_LONGEST:
         return None
@@ -123,10 +130,27 @@ def find_separator(lines: Sequence[Line], index: int, *, after_rule: bool) -> Se
         headers = _headers_at(lines, follows, after_rule=True) if follows is not None else 0
         if follows is not None and headers:
             return Separator(Kind.HEADERS, follows - index + headers)
-    headers = _headers_at(lines, index, after_rule=after_rule)
+    headers = _headers_at(lines, index, after_rule=after_rule) or _foreign_headers_at(lines, index, subject)
     if headers:
         return Separator(Kind.HEADERS, headers)
     return _attribution_at(lines, index)
+
+
+def names_other_subject(lines: Sequence[Line], subject: str) -> bool:
+    """Whether a block of headers is of a mail about something else: pasted, as a log or somebody's question."""
+    stated = next(
+        (match for line in lines if label_of(line.text) == "subject" and (match := _LABEL.match(line.text))), None
+    )
+    return stated is not None and bool(subject) and _without_marks(stated["value"]) != _without_marks(subject)
+
+
+def is_angled_attribution(line: Line) -> bool:
+    """GroupWise's '>>> Ada Sample <ada@example.com> 05.05.2025 10:12 >>>', which is no quote itself."""
+    if line.depth != _ANGLES or not line.text:
+        return False
+    text = _plain(line.text.rstrip("> "))
+    dated = bool(_YEAR.search(text) or _DAY.search(text)) and bool(_TIME.search(text))
+    return dated and bool(_MARKED_ADDRESS.search(text)) and line.text.rstrip()[-1:] in {">", ":"}
 
 
 def label_of(text: str) -> str | None:
@@ -169,6 +193,33 @@ def _headers_at(lines: Sequence[Line], index: int, *, after_rule: bool) -> int:
     if "from" in found and proven and (len(others) >= 2 or (after_rule and others)):
         return end - index
     return 0
+
+
+def _foreign_headers_at(lines: Sequence[Line], index: int, subject: str) -> int:
+    """How many lines a block of headers takes in a language that nobody listed; 0 for none.
+
+    Four labelled lines one after another, an address in the first, a time in another, and the mail's own subject.
+    """
+    if not subject or not _ADDRESS.search(lines[index].text):
+        return 0
+    wanted = _without_marks(subject)
+    if not wanted:
+        return 0
+    end, timed, repeated = index, False, False
+    while end < len(lines) and end - index < _HEADER_LINES and lines[end].depth == lines[index].depth:
+        label = _LABEL.match(lines[end].text)
+        if label is None:
+            break
+        value = _ascii_digits(label["value"])
+        timed = timed or bool(_TIME.search(value))
+        repeated = repeated or (end > index and _without_marks(label["value"]) == wanted)
+        end += 1
+    return end - index if timed and repeated and end - index >= _FOREIGN_LINES else 0
+
+
+def _without_marks(subject: str) -> str:
+    """A subject as it was before anybody answered."""
+    return " ".join(_ANSWER_MARK.sub("", subject.strip(" *_")).split()).casefold()
 
 
 def _attribution_at(lines: Sequence[Line], index: int) -> Separator | None:
@@ -252,7 +303,14 @@ _AFTER_VERB: Final = 90
 
 def _plain(text: str) -> str:
     """Without the emphasis that HTML leaves behind in plain text."""
-    return re.sub(r"[*_]{1,2}(?=\S)|(?<=\S)[*_]{1,2}", "", text).strip()
+    return _ascii_digits(re.sub(r"[*_]{1,2}(?=\S)|(?<=\S)[*_]{1,2}", "", text).strip())
+
+
+def _ascii_digits(text: str) -> str:
+    """The digits of every script as those of dates that are looked for."""
+    if text.isascii():
+        return text
+    return "".join(str(unicodedata.digit(letter, letter)) if letter.isdecimal() else letter for letter in text)
 
 
 def _next_text(lines: Sequence[Line], index: int) -> int | None:

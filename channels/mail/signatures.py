@@ -40,6 +40,12 @@ _SENT_FROM: Final = re.compile(
     r"|iPhoneから送信|iPadから送信|私のiPhoneから送信|.{0,20}から送信(?:されました)?|"
     r"发自我的\s?\w.{0,30}|从我的\s?.{1,20}发送|發自我的\s?\w.{0,30}|從我的\s?.{1,20}傳送|"
     r"来自\s?\w.{0,20}手机.{0,10}|나의\s?iPhone에서\s?보냄|내\s?.{1,20}에서\s?보냄|.{1,20}에서\s?보냄"
+    r"|(?:lähetetty|saadetud|nosūtīts|išsiųsta|elküldve|küldve|odesl[aá]no|odoslané|poslano|trimis)\s+"
+    r"(?:minu\s+|no\s+mana\s+|iš\s+mano\s+|az?\s+|z\s+(?:m[eé]ho\s+|mojega\s+)?|"
+    r"s\s+mog\s+|sa\s+mog\s+|de\s+pe\s+)?"
+    r"[„\"]?(?:iphon|ipad|android|samsung|huawei|xiaomi)[\w'’“”-]*(?:\s+[\w-]{1,20}){0,3}"
+    r"|(?:az?\s+)?(?:iphone|ipad|android)[\w'’-]*\s+küldve|मेरे\s+.{1,20}\s+से\s+भेजा\s+गया"
+    r"|dihantar\s+dari\s+.{1,30}|enviat\s+des\s+del\s+meu\s+.{1,20}"
     r"|iPhone['’]umdan gönderildi|iPad['’]imden gönderildi|.{1,30}\s(?:cihazımdan|"
     r"telefonumdan)\s+gönderildi|.{1,20}['’](?:d[ae]n|t[ae]n)\s+gönderildi|נשלח\s+מה.{1,20}|"
     r"أُ?رسلت\s+من\s+.{1,30}|أرسل\s+من\s+.{1,30}|تم الإرسال من\s+.{1,30}|được\s+gửi\s+từ\s+.{1,30}|"
@@ -64,6 +70,10 @@ _SEPARATOR: Final = re.compile(r"^(?:[-_=*~#+·•–—─━]{2,}|[ᐧ·•])$
 _SCANNED: Final = re.compile(
     r"^\W*(?:(?:this|the) (?:e-?mail|message)(?: and any attachments?)? (?:has been|was) (?:scanned|checked)|"
     r"(?:diese e-mail|diese nachricht) wurde (?:von|auf viren)|scanned by|virus-free\b|virenfrei\b|"
+    r"(?:please )?(?:consider the environment|think (?:(?:of|about) the environment )?before)\b.{0,40}\bprint|"
+    r"(?:bitte )?denken sie an die umwelt\b.{0,40}\b(?:aus)?drucken|"
+    r"(?:pensez|merci de penser) à l['’]environnement\b.{0,40}\bimprimer|"
+    r"antes de imprimir este (?:correo|mensaje|e-?mail)|"
     r"l['’]absence de virus dans ce courrier|questa e-mail è stata controllata|este (?:correo|mensaje) .{0,40}virus)",
     re.IGNORECASE,
 )
@@ -108,7 +118,7 @@ def without_signature(run: Sequence[Line], *, alone: bool = True) -> list[Line]:
     while True:
         shorter = _without_last_line(_without_legal(kept))
         if len(shorter) == len(kept):
-            return shorter
+            return _without_delimited(shorter, alone=alone)
         kept = shorter
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 
 from agent.errors import BadInput
-from agent.records import Channel, Identity, InboundMessage, MediaReference
-from channels.whatsapp.addresses import parse_address, thread_of
+from agent.records import Channel, IdentifierKind, Identity, InboundMessage, MediaReference
+from channels.whatsapp.addresses import parse_address, parse_user_id, thread_of, to_address
 from channels.whatsapp.consent import consent_of
 from channels.whatsapp.signature import Form
 
@@ -40,7 +40,8 @@ def parse_inbound(form: Form) -> InboundMessage:
     media = _media_of(form)
     return to_inbound(
         sid=sid,
-        sender=form.get("From"),
+        sender=form.get("From") or _address_of(form.get("ExternalUserId")),
+        user_id=form.get("ExternalUserId"),
         ours=form.get("To"),
         body=_words_of(form),
         media=media,
@@ -58,8 +59,11 @@ def to_inbound(
     media: tuple[MediaReference, ...] = (),
     name: str = "",
     opt_out_type: str = "",
+    user_id: str = "",
 ) -> InboundMessage:
     """What a webhook and the list of messages have in common. A WhatsApp sender is proved by WhatsApp.
+
+    The number is the identity where there is one: it is what replies are known to reach. `user_id` comes beside it.
 
     Raises BadInput naming the field.
     """
@@ -78,7 +82,13 @@ def to_inbound(
         body="\n".join(part for part in (words, *notes) if part) or "[The customer sent a message without text.]",
         media=() if consent else media,
         consent=consent,
+        user_id=parse_user_id(user_id) if kind is IdentifierKind.PHONE else "",
     )
+
+
+def _address_of(user_id: str) -> str:
+    found = parse_user_id(user_id)
+    return to_address(found) if found else ""
 
 
 def _words_of(form: Form) -> str:

@@ -19,7 +19,7 @@ CREDENTIALS = frozenset({20003, 20005, 20006})
 """The account refuses us: nothing about a message, and every other send fails alike until an operator acts."""
 
 _MEANINGS = {
-    21211: "the number cannot be written to",
+    21211: "the number, or the user id in its place, cannot be written to",
     21408: "the account may not write to that country",
     21610: "the recipient has opted out",
     21614: "the number cannot get messages",

@@ -280,8 +280,9 @@ FROM outbox b JOIN confirmations a ON a.confirmation_id = b.confirmation_id
 WHERE a.state = 'limited' OR a.conversation_id <> b.conversation_id
 
 -- name: find_unproven_mail
--- The FTE's own words went, or are to go, by mail to an address that nobody has proved. A merge that was undone took its
--- proof back; before the migration nothing was held.
+-- The FTE's own words went, or are to go, by mail to an address that nobody has proved, and no confirmation of the thirty
+-- days before speaks for all mail of the conversation. A merge that was undone took its proof back; before the migration
+-- nothing was held.
 SELECT format('outbox row %s of conversation %s is %s, and nobody proved the address that it goes to', b.outbox_id, b.conversation_id, b.state) AS finding
 FROM outbox b
 JOIN conversations c ON c.conversation_id = b.conversation_id AND c.channel = 'email'
@@ -289,6 +290,18 @@ JOIN customer_identifiers i ON i.identifier_id = c.identifier_id AND i.verified_
 JOIN messages m ON m.message_id = b.message_id AND NOT m.synthetic
 WHERE b.author = 'fte' AND b.state IN ('pending', 'sending', 'unknown', 'sent') AND NOT EXISTS (
     SELECT FROM confirmations a WHERE a.identifier_id = i.identifier_id AND a.state = 'revoked')
+  AND NOT EXISTS (
+    SELECT FROM confirmations r
+    WHERE r.confirmation_id = b.remembered_by AND r.key = i.key AND r.state IN ('confirmed', 'revoked') AND r.sender_path <> ''
+      AND r.ended_at BETWEEN b.created_at - interval '30 days 1 minute' AND b.created_at
+      AND NOT EXISTS (
+        SELECT FROM messages x LEFT JOIN mails f ON f.provider_key = x.provider_message_id
+        WHERE x.conversation_id = b.conversation_id AND x.direction = 'inbound' AND x.created_at < b.created_at
+          AND f.sender_path IS DISTINCT FROM r.sender_path)
+      AND NOT EXISTS (
+        SELECT FROM confirmations d
+        WHERE d.key = r.key AND d.state = 'declined'
+          AND d.ended_at BETWEEN b.created_at - interval '30 days' AND b.created_at - interval '1 minute'))
   AND b.created_at > (SELECT applied_at FROM migrations WHERE name = '0017_unproven_mail.sql')
 
 -- name: find_silent_hold

@@ -20,7 +20,11 @@ WHERE mailbox = $1 AND hinted_at IS NULL
 -- Leases a mailbox that is due under a new fence; no row when it is not due or another holds it.
 -- $1 text: mailbox
 -- $2 interval: the lease
-UPDATE mailboxes SET fence = fence + 1, lease_until = clock_timestamp() + $2, hinted_at = NULL
+UPDATE mailboxes SET
+    fence = fence + 1, lease_until = clock_timestamp() + $2, hinted_at = NULL, sync_hinted = hinted_at IS NOT NULL,
+    pushed_at = coalesce(hinted_at, pushed_at),
+    unpushed = CASE WHEN hinted_at IS NULL THEN unpushed ELSE 0 END,
+    unpushed_since = CASE WHEN hinted_at IS NULL THEN unpushed_since END
 WHERE mailbox = $1 AND due_at <= clock_timestamp()
   AND (not_before IS NULL OR not_before <= clock_timestamp())
   AND (lease_until IS NULL OR lease_until <= clock_timestamp())
@@ -48,7 +52,11 @@ RETURNING fence
 -- $2 bigint: fence
 -- $3 interval: the safety poll
 -- $4 interval: the least time between two syncs
+-- $5 boolean: whether it found mail that a push should have told of before
 UPDATE mailboxes SET
+    unpushed = unpushed + ($5 AND NOT sync_hinted AND hinted_at IS NULL)::integer,
+    unpushed_since = CASE WHEN $5 AND NOT sync_hinted AND hinted_at IS NULL
+        THEN coalesce(unpushed_since, clock_timestamp()) ELSE unpushed_since END,
     lease_until = NULL, synced_at = clock_timestamp(), failures = 0, not_before = NULL, error = '', mode = CASE mode
         WHEN 'needs_reauth' THEN 'live' ELSE mode END,
     due_at = clock_timestamp() + CASE WHEN hinted_at IS NULL THEN $3::interval ELSE $4::interval END

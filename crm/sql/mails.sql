@@ -45,9 +45,10 @@ ORDER BY k.rank, k.age
 -- $8 text: subject
 -- $9 text: Thread-Index
 -- $10 bytea: the mail
+-- $11 text: the sender's path, empty for none
 WITH made AS (SELECT uuidv7() AS mail_id)
-INSERT INTO mails (mail_id, mailbox, direction, provider_key, provider_thread, message_id, reference_ids, root_id, subject, thread_index, raw)
-SELECT mail_id, $1, $2, $3, $4, $5, $6, coalesce($7, mail_id), $8, $9, $10 FROM made
+INSERT INTO mails (mail_id, mailbox, direction, provider_key, provider_thread, message_id, reference_ids, root_id, subject, thread_index, raw, sender_path)
+SELECT mail_id, $1, $2, $3, $4, $5, $6, coalesce($7, mail_id), $8, $9, $10, $11 FROM made
 ON CONFLICT (provider_key) DO NOTHING
 
 -- name: record_handled

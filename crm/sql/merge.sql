@@ -23,3 +23,9 @@ JOIN customers t ON t.customer_id = g.target_id
 WHERE $1::uuid IS NULL OR g.source_id = $1 OR g.target_id = $1
 ORDER BY g.merge_id DESC
 LIMIT $2
+
+-- name: learn_whatsapp_user
+-- Keeps WhatsApp's id of a sender beside the number: 'known', 'learned', 'merged', 'another', 'moved'.
+-- $1 uuid: customer
+-- $2 text: the id
+SELECT learn_whatsapp_user($1, $2)

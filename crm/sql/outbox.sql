@@ -61,7 +61,11 @@ SELECT l.outbox_id, l.conversation_id, l.send_token, l.attempts, l.lease, l.was 
        extract(epoch FROM clock_timestamp() - (
            SELECT max(x.last_message_at) FROM conversations x WHERE x.channel = c.channel AND x.thread_key = c.thread_key
        ))::double precision AS since_inbound_s,
-       l.kind, l.confirmation_id, CASE l.kind WHEN 'confirmation' THEN l.created_at END AS asked_at,
+       l.kind,
+       CASE WHEN l.remembered_by IS NULL THEN l.confirmation_id ELSE (
+           SELECT a.confirmation_id FROM confirmations a WHERE a.identifier_id = c.identifier_id AND a.state = 'asked'
+       ) END AS confirmation_id,
+       CASE WHEN l.kind = 'confirmation' OR l.remembered_by IS NOT NULL THEN l.created_at END AS asked_at,
        CASE l.kind WHEN 'message' THEN c.channel ELSE 'email' END AS channel,
        c.thread_key, i.kind AS identifier_kind, i.value AS identifier_value, i.verified_at,
        CASE l.kind WHEN 'confirmation' THEN '' ELSE u.name END AS customer_name, t.ticket_id,
@@ -229,7 +233,8 @@ WHERE outbox_id = $1 AND lease = $2 AND state = 'sending'
 UPDATE outbox SET
     state = CASE WHEN lookups >= 1 THEN 'pending' ELSE 'unknown' END,
     lookups = CASE WHEN lookups >= 1 THEN 0 ELSE lookups + 1 END,
-    due_at = clock_timestamp() + CASE WHEN lookups >= 1 THEN interval '0' ELSE $3 END
+    due_at = clock_timestamp() + CASE WHEN lookups >= 1 THEN interval '0' ELSE $3 END,
+    vain_lookups = vain_lookups + 1, vain_at = clock_timestamp()
 WHERE outbox_id = $1 AND lease = $2 AND state = 'unknown' AND (lookups = 0 OR attempts < $4)
 RETURNING outbox_id
 

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.errors import DatabaseAway, FteError
+from agent.errors import ChannelTroubled, DatabaseAway, FteError, NeedsReauth
 from agent.records import ConversationId, MessageId, OutboxState, OutcomeKind, TicketId
 from channels.texts import MessageText
 from channels.web_form.submission import Submission, to_inbound
@@ -197,5 +197,7 @@ async def _ask(probe: HealthProbe) -> Mapping[str, Any]:
         return await asyncio.wait_for(probe(), _PROBE_TIMEOUT_S)
     except TimeoutError:
         return {"problem": f"no answer within {_PROBE_TIMEOUT_S:g} s"}
+    except (ChannelTroubled, NeedsReauth) as error:
+        return {"problem": str(error)}
     except Exception as error:  # whatever part it is, its trouble must not hide the others
         return {"problem": type(error).__name__}

@@ -65,6 +65,8 @@ async def receive(request: Request) -> Response:
     services.wake_dispatcher()
     if message.consent is not None:
         services.wake_courier()
+    if message.user_id:
+        await services.user_ids.learn(accepted.customer_id, message.user_id)
     ms = (time.perf_counter() - began) * 1000
     services.acks.record(Channel.WHATSAPP, ms)
     log_accepted(accepted, Channel.WHATSAPP, ms)

@@ -14,7 +14,8 @@ from prometheus_client.core import (
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from agent.records import OutboxState
+from agent.channel_health import AlarmKind
+from agent.records import Channel, OutboxState
 from crm.totals import LATENCY_BOUNDS_MS, SystemFigures
 
 # Metric and help text by the kind and the measure of the rows that it counts.
@@ -25,6 +26,8 @@ _HISTOGRAMS = {
     ("deliver", "total"): ("fte_delivery_seconds", "From the commit of a reply to its delivery"),
     ("deliver", "end_to_end"): ("fte_end_to_end_seconds", "From the first message of a burst to its delivered reply"),
 }
+# Those that there may be, so that an alert finds its series before it fires.
+_ALARMS = {*((Channel.EMAIL, kind) for kind in AlarmKind), (Channel.WHATSAPP, AlarmKind.SENDS_NOT_FOUND)}
 _BOUNDS = [f"{bound / 1000:g}" for bound in LATENCY_BOUNDS_MS]
 
 
@@ -60,6 +63,11 @@ class _FiguresCollector(Collector):
         for labels, count in sorted(self._figures.escalations.items()):
             escalations.add_metric(labels, count)
         yield escalations
+        raised = {(each.channel, each.kind) for each in self._figures.alarms}
+        alarms = GaugeMetricFamily("fte_channel_alarm", "1 while it needs a look", labels=["channel", "alarm"])
+        for channel, kind in sorted({*_ALARMS, *raised}):
+            alarms.add_metric([channel.value, kind.value], (channel, kind) in raised)
+        yield alarms
         totals = self._figures.totals
         # Gauges: what is assumed may be confirmed or reopened later, and who answered may change it.
         yield _gauge("fte_resolutions", "Ends of conversations", ["channel", "kind"], totals.resolutions)

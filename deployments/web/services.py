@@ -15,6 +15,7 @@ from channels.web_form.confirmation_mail import ConfirmationMails
 from channels.web_form.tokens import ConfirmationTokens, TicketTokens
 from channels.whatsapp.signature import WebhookDoor
 from crm.attachments import Attachments
+from crm.channel_alarms import ChannelAlarms
 from crm.confirmations import Confirmations
 from crm.customer_views import CustomerViews
 from crm.database import Database
@@ -31,6 +32,7 @@ from crm.quarantine import Quarantine
 from crm.resolutions import Surveys
 from crm.service_rules import RememberedRules, ServiceRulesStore
 from crm.totals import SystemTotals
+from crm.user_ids import WhatsAppUserIds
 from crm.views import TicketViews
 from crm.work import DESK_CHANNEL, OUTBOX_CHANNEL, WorkQueue
 from deployments.channel_states import OFFLINE, ChannelFacts, ChannelStates, StateReader, facts_of
@@ -62,6 +64,7 @@ class IngressServices:
 
     inbox: Inbox
     outbox: Outbox
+    user_ids: WhatsAppUserIds
     whatsapp: WebhookDoor
     desk: Desk
     tickets: TicketViews
@@ -118,6 +121,7 @@ def connect_services(
     base_url: str = "http://127.0.0.1:8000",
     channel_facts: Mapping[Channel, ChannelFacts] | None = None,
     channel_readers: Mapping[Channel, StateReader] | None = None,
+    channel_alarms: ChannelAlarms | None = None,
     whatsapp: WebhookDoor = CLOSED_DOOR,
     probes: Mapping[str, HealthProbe] | None = None,
 ) -> IngressServices:
@@ -132,6 +136,7 @@ def connect_services(
     return IngressServices(
         inbox=Inbox(database),
         outbox=Outbox(database),
+        user_ids=WhatsAppUserIds(database),
         whatsapp=whatsapp,
         desk=Desk(database),
         tickets=tickets,
@@ -144,10 +149,10 @@ def connect_services(
         attachments=Attachments(database),
         confirmations=Confirmations(database),
         merges=Merges(database),
-        channel_states=ChannelStates(database, facts, channel_readers),
+        channel_states=ChannelStates(database, facts, channel_readers, channel_alarms),
         escalations=escalations,
         metrics=metrics,
-        totals=SystemTotals(database),
+        totals=SystemTotals(database, alarms=channel_alarms),
         streams=ReplyStreams(tickets, queue),
         desk_streams=DeskStreams(escalations, queue),
         sessions=DeskSessions(operator_key),

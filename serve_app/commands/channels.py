@@ -40,10 +40,17 @@ def show(
     from rich.console import Console
     from rich.table import Table
 
+    from agent.channel_health import WHAT_TO_DO, AlarmKind
+
     table = Table(*_HEADINGS, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*_to_cells(row, datetime.now(UTC)))
-    Console().print(table, highlight=False)
+    console = Console()
+    console.print(table, highlight=False)
+    for alarm in (alarm for row in rows for alarm in row["alarms"]):
+        since = f" (for {_ago(alarm['since'], datetime.now(UTC)).removesuffix(' ago')})" if alarm["since"] else ""
+        console.print(f"\n! {alarm['channel']}: {alarm['detail']}{since}", style="red", highlight=False, markup=False)
+        console.print(f"  {WHAT_TO_DO[AlarmKind(alarm['kind'])]}", highlight=False, markup=False)
 
 
 def check(

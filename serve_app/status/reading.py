@@ -12,6 +12,7 @@ import httpx
 from agent.errors import ConfigurationInvalid, DependencyAway
 from crm.database import Database
 from crm.metrics import Metrics
+from deployments.mail_state import alarms_over
 from deployments.model_state import LanguageModelProbe
 from serve_app.options import APP_NAME
 from serve_app.settings import Settings
@@ -87,6 +88,7 @@ class StatusReader:
                 escalations=await metrics.fetch_live_escalations(),
                 channels=await metrics.fetch_channels(window),
                 language_model=await LanguageModelProbe(self._settings, self._database)(),
+                alarms=await alarms_over(self._settings, self._database).fetch(),
             )
         except (DependencyAway, ConfigurationInvalid):
             return None

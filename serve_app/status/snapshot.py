@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from agent.channel_health import Alarm
 from agent.records import OutboxState
 from crm.metrics import Activity, ChannelMetrics, HealthFigures, LiveEscalations
 
@@ -37,6 +38,8 @@ class Figures:
     channels: Sequence[ChannelMetrics]
     language_model: Mapping[str, Any] = field(default_factory=dict)
     """As `GET /health/detailed` tells it."""
+    alarms: Sequence[Alarm] = ()
+    """Of the channels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,9 @@ class Snapshot:
         plain = asdict(self)
         plain.update(running=self.running, problems=self.problems, taken_at=self.taken_at.isoformat())
         if self.figures is not None:
+            plain["figures"]["alarms"] = [
+                {**asdict(each), "since": each.since and each.since.isoformat()} for each in self.figures.alarms
+            ]
             plain["figures"]["channels"] = {each.channel.value: asdict(each) for each in self.figures.channels}
         return plain
 
@@ -97,6 +103,7 @@ class Snapshot:
             yield f"nobody has taken an escalation for {in_words(escalations.oldest_open_s)}"
         if "problem" in self.figures.language_model:
             yield f"the language model: {self.figures.language_model['problem']}"
+        yield from (each.sentence for each in self.figures.alarms)
         if health.articles == 0:
             yield "the knowledge base is empty; load one with `fte kb sync DIR`"
 

@@ -101,10 +101,10 @@ class FakeGmail:
 
     # What a test does.
 
-    def deliver(self, raw: bytes, labels: tuple[str, ...] = ("INBOX", "UNREAD")) -> str:
-        """A mail arrives, or is written in Gmail's own page with the label SENT; its id."""
+    def deliver(self, raw: bytes, labels: tuple[str, ...] = ("INBOX", "UNREAD"), age_s: float = 0.0) -> str:
+        """A mail arrives, or is written in Gmail's own page with the label SENT; its id. It did so `age_s` ago."""
         with self._lock:
-            return self._add(raw, set(labels), self._thread_of(raw)).mail_id
+            return self._add(raw, set(labels), self._thread_of(raw), age_s).mail_id
 
     def label(self, mail_id: str, label: str) -> None:
         """A person gives a mail a label."""
@@ -142,10 +142,10 @@ class FakeGmail:
 
     # What Gmail does.
 
-    def _add(self, raw: bytes, labels: set[str], thread_id: str) -> Mail:
+    def _add(self, raw: bytes, labels: set[str], thread_id: str, age_s: float = 0.0) -> Mail:
         self._numbers += 1
         mail_id = f"{self._numbers:x}"
-        mail = Mail(mail_id, thread_id or mail_id, labels, raw, int(time.time() * 1000))
+        mail = Mail(mail_id, thread_id or mail_id, labels, raw, int((time.time() - age_s) * 1000))
         self.mails[mail_id] = mail
         self._note({"messagesAdded": [{"message": {**self._brief(mail_id), "labelIds": sorted(labels)}}]})
         return mail

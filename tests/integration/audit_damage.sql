@@ -330,6 +330,15 @@ INSERT INTO outbox (conversation_id, kind, confirmation_id, author, owner_epoch,
 -- finding: is sent, and nobody proved the address that it goes to
 UPDATE customer_identifiers SET verified_at = NULL WHERE value = 'dora@example.com';
 
+-- block: find_unproven_mail
+-- finding: is sent, and nobody proved the address that it goes to
+UPDATE customer_identifiers SET verified_at = NULL WHERE value = 'dora@example.com';
+INSERT INTO confirmations (identifier_id, conversation_id, key, state, sender_path, created_at, ended_at)
+    SELECT identifier_id, conversation_id, 'dora@example.com', 'confirmed', '203.0.113.0/24', now() - interval '9 days',
+        now() - interval '9 days' FROM conversations WHERE conversation_id = thread('dead');
+-- The mails that it answers came by no path at all.
+UPDATE outbox SET remembered_by = (SELECT confirmation_id FROM confirmations LIMIT 1) WHERE conversation_id = thread('dead');
+
 -- block: find_silent_hold
 -- finding: is held, and its address is proved
 UPDATE outbox SET state = 'held', finished_at = NULL WHERE conversation_id = thread('dead');

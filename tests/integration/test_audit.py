@@ -206,6 +206,8 @@ async def test_damage_is_found(healthy: Healthy, block: str, finding: str, damag
         assert any(re.search(finding, sentence) for sentence in found), found
         report = await audit(InTransaction(connection, times), sent, settled=True)
         assert set(found) <= set(report.findings)
+        together = await audit(InTransaction(connection, times), sent, settled=True, together=True)
+        assert sorted(together.findings) == sorted(report.findings)
         if block.startswith("settled_"):
             unsettled = await audit(InTransaction(connection, times), sent, settled=False)
             assert not set(found) & set(unsettled.findings)

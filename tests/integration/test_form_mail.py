@@ -46,7 +46,7 @@ class FormAndMail:
     async def answer_and_deliver(self) -> None:
         await self.system.answer()
         senders = {channel: StoredSender(channel.value) for channel in Channel}
-        mail = ConfirmingSender(self.system.sender, MAILS.write)
+        mail = ConfirmingSender(self.system.sender, MAILS)
 
         async def listen(*_: object) -> None:
             return None

@@ -10,10 +10,13 @@ import pytest
 
 from agent.records import Accepted, Channel, IdentifierKind, Identity, InboundMessage
 from channels.addresses import mailbox_key
+from crm.audit import audit
 from crm.customer_views import CustomerViews
 from crm.database import Database
 from crm.inbox import Inbox
+from crm.merge import Merges
 from crm.migrations import SQL_FOLDER
+from crm.user_ids import WhatsAppUserIds
 from tests.integration.spine import form_message, mail_message, reply_to, whatsapp_message
 from tests.integration.test_turns import begin, fetch_value
 
@@ -137,6 +140,64 @@ async def test_sender_without_a_phone_number_is_a_customer_of_its_own(database: 
     turns, claim, context = await begin(database, first.customer_id)
     assert context.identity == Identity(IdentifierKind.WHATSAPP_USER, user.value, verified=True)
     await turns.commit(claim, context, reply_to(context), allow_rerun=False)
+
+
+USER = "US.13491208655302741918"
+
+
+async def by_user_id(database: Database, key: str, user: str = USER) -> Accepted:
+    """A message of a sender who hides the number."""
+    identity = Identity(IdentifierKind.WHATSAPP_USER, user, verified=True)
+    return await Inbox(database).accept(InboundMessage(Channel.WHATSAPP, key, user, identity, "hi"))
+
+
+async def test_who_hides_the_number_later_stays_the_same_customer_and_is_answered_where_they_wrote(
+    database: Database,
+) -> None:
+    shown = await Inbox(database).accept(whatsapp_message("+15550100123"))
+    ids = WhatsAppUserIds(database)
+    for _ in range(2):
+        await ids.learn(shown.customer_id, USER)
+    hidden = await by_user_id(database, "SM9")
+    assert hidden.customer_id == shown.customer_id
+    assert hidden.conversation_id != shown.conversation_id
+    _, _, context = await begin(database, shown.customer_id)
+    assert context.identity.kind is IdentifierKind.PHONE
+    report = await audit(database, [], settled=False)
+    assert report.clean, str(report)
+
+
+async def test_who_hid_the_number_and_shows_it_becomes_one_customer(database: Database) -> None:
+    hidden = await by_user_id(database, "SM1")
+    shown = await Inbox(database).accept(whatsapp_message("+15550100123"))
+    assert hidden.customer_id != shown.customer_id
+    await WhatsAppUserIds(database).learn(shown.customer_id, USER)
+    [merge] = await Merges(database).fetch()
+    assert (merge.source_id, merge.target_id) == (hidden.customer_id, shown.customer_id)
+    assert (await by_user_id(database, "SM2")).customer_id == shown.customer_id
+    report = await audit(database, [], settled=False)
+    assert report.clean, str(report)
+    # And what was found so is taken back as any link.
+    await Merges(database).undo(merge.merge_id, "grace")
+    assert (await by_user_id(database, "SM3")).customer_id == hidden.customer_id
+
+
+async def test_a_number_that_comes_with_another_user_id_links_nothing(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may have changed hands: the newcomer must not find the first one's history once the number is hidden."""
+    shown = await Inbox(database).accept(whatsapp_message("+15550100123"))
+    await WhatsAppUserIds(database).learn(shown.customer_id, USER)
+    await WhatsAppUserIds(database).learn(shown.customer_id, "US.999")
+    assert "changed hands" in caplog.text
+    assert (await by_user_id(database, "SM9", "US.999")).customer_id != shown.customer_id
+
+
+async def test_a_user_id_learned_twenty_times_at_once_is_one_identifier(database: Database) -> None:
+    shown = await Inbox(database).accept(whatsapp_message("+15550100123"))
+    await asyncio.gather(*(WhatsAppUserIds(database).learn(shown.customer_id, USER) for _ in range(20)))
+    async with database.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM customer_identifiers WHERE kind = 'whatsapp_user'") == 1
 
 
 async def test_stored_rows_get_their_keys_and_who_was_stored_twice_becomes_one(

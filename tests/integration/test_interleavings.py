@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.integration.machine.cast import KINDS, Cast
+from tests.integration.machine.channels import FIRST_UNPROVEN
 from tests.integration.machine.faults import Cut, When
 from tests.integration.machine.world import World
 
@@ -140,6 +141,26 @@ def asked_to_confirm(cast: Cast) -> None:
     cast.claim_and_gather(1)
 
 
+def held_for_its_owner(cast: Cast) -> None:
+    """Nobody vouches for who wrote: the answer waits for the owner of the address, and they write on."""
+    cast.world.play(cast.channels.accept(FIRST_UNPROVEN))
+    cast.claim_and_gather(-1)
+    cast.world.play(cast.workers.commit(-1, escalating=False, allow_rerun=False))
+    cast.world.play(cast.channels.accept(FIRST_UNPROVEN))
+    cast.claim_and_gather(-1)
+
+
+def remembered(cast: Cast) -> None:
+    """The owner of the address has confirmed one conversation, and the answer of another leaves on the word of that."""
+    held_for_its_owner(cast)
+    cast.world.play(cast.owners.confirm(-1))
+    cast.world.play(cast.channels.accept(FIRST_UNPROVEN + 1))
+    cast.claim_and_gather(-1)
+    cast.world.play(cast.workers.commit(-1, escalating=False, allow_rerun=False))
+    (row,) = cast.world.side_statement("SELECT count(*) FROM outbox WHERE remembered_by IS NOT NULL")
+    assert row[0] == 1
+
+
 MEETINGS = (running_turn, idle_claim, taken_over, reply_on_its_way)
 SITUATIONS = (
     *MEETINGS,
@@ -150,6 +171,8 @@ SITUATIONS = (
     ended,
     merged,
     asked_to_confirm,
+    held_for_its_owner,
+    remembered,
 )
 
 
@@ -193,7 +216,14 @@ def test_aftercare_meets_whoever_else_is_at_work(world: World, kind: str) -> Non
 
 @pytest.mark.parametrize("kind", [*LOCKING, *LINKS])
 def test_links_meet_whoever_else_is_at_work(world: World, kind: str) -> None:
-    for situation, link in ((merged, "unmerge"), (asked_to_confirm, "confirm"), (asked_to_confirm, "decline")):
+    for situation, link in (
+        (merged, "unmerge"),
+        (asked_to_confirm, "confirm"),
+        (asked_to_confirm, "decline"),
+        (held_for_its_owner, "confirm"),
+        (held_for_its_owner, "decline"),
+        (remembered, "decline"),
+    ):
         for one, other in ((link, kind), (kind, link)):
             cast = begin(world, situation)
             world.race(cast.operation(one, 0, 1), cast.operation(other, 0, 1), skip=0)

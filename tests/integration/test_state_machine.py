@@ -1,5 +1,5 @@
-"""Accept, claim, commit, quarantine, takeover, confirmation, merge and its end, send and aftercare: one state machine,
-with a fault at every await.
+"""Accept, claim, commit, quarantine, takeover, holding, confirmation and refusal, merge and its end, send and
+aftercare: one state machine, with a fault at every await.
 
 Run new seeds with `pytest tests/integration/test_state_machine.py --hypothesis-profile=deep`; repeat one with
 `--hypothesis-seed=N`.
@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from agent.records import FailureCause
 from tests.integration.machine.cast import KINDS, Cast
+from tests.integration.machine.channels import FIRST_UNPROVEN
 from tests.integration.machine.faults import Cut, When
 from tests.integration.machine.model import Operation
 from tests.integration.machine.world import World
@@ -36,7 +37,7 @@ class SpineMachine(RuleBasedStateMachine):
         super().__init__()
         self.world.begin_example()
 
-    @initialize(threads=st.lists(st.integers(0, 8), min_size=1, max_size=3, unique=True), messages=st.integers(1, 4))
+    @initialize(threads=st.lists(st.integers(0, 11), min_size=1, max_size=3, unique=True), messages=st.integers(1, 4))
     def customers_write(self, threads: list[int], messages: int) -> None:
         self.cast = Cast(self.world, threads)
         for number in range(messages):
@@ -76,7 +77,8 @@ class SpineMachine(RuleBasedStateMachine):
 
     @rule(pick=picks, escalating=flags, cut=cuts)
     def whole_turn(self, pick: int, escalating: bool, cut: Cut | None) -> None:
-        self.cast.claim_and_gather(pick)
+        with self.world.unaudited():
+            self.cast.claim_and_gather(pick)
         self.world.play(self.cast.workers.commit(-1, escalating=escalating, allow_rerun=False), cut)
 
     @rule(pick=picks, variant=st.integers(0, 2), cut=cuts)
@@ -138,7 +140,8 @@ class SpineMachine(RuleBasedStateMachine):
 
     @rule(pick=picks, variant=picks)
     def close_after_everything_was_sent(self, pick: int, variant: int) -> None:
-        self.cast.finish(pick)
+        with self.world.unaudited():
+            self.cast.finish(pick)
         self.world.play(self.cast.carers.close(pick, easily_upset=variant % 3 == 0))
 
     @rule(pick=picks, cut=cuts)
@@ -151,7 +154,8 @@ class SpineMachine(RuleBasedStateMachine):
 
     @rule(other=kinds, pick=picks, variant=picks, waits=flags)
     def race_with_a_close(self, other: str, pick: int, variant: int, waits: bool) -> None:
-        self.cast.finish(pick)
+        with self.world.unaudited():
+            self.cast.finish(pick)
         close = self.cast.carers.close(pick, easily_upset=variant % 3 == 0)
         self._race(close, self.cast.operation(other, pick, variant), waits)
 
@@ -178,6 +182,34 @@ class SpineMachine(RuleBasedStateMachine):
     @rule(pick=picks, cut=cuts)
     def decline(self, pick: int, cut: Cut | None) -> None:
         self.world.play(self.cast.owners.decline(pick), cut)
+
+    @rule(pick=picks, which=st.integers(0, 2), cut=cuts)
+    def answer_mail_that_nobody_vouches_for(self, pick: int, which: int, cut: Cut | None) -> None:
+        """What the FTE writes is held, or leaves on the word of an earlier confirmation."""
+        self.world.play(self.cast.channels.accept(FIRST_UNPROVEN + which), cut)
+        with self.world.unaudited():
+            self.cast.claim_and_gather(-1 - pick % 3)
+        self.world.play(self.cast.workers.commit(-1, escalating=False, allow_rerun=False), cut)
+
+    @rule(pick=picks, other=kinds, variant=picks, refusing=flags, waits=flags)
+    def race_with_the_owner_of_held_mail(
+        self, pick: int, other: str, variant: int, refusing: bool, waits: bool
+    ) -> None:
+        with self.world.unaudited():
+            self.world.play(self.cast.channels.accept(FIRST_UNPROVEN + pick % 3))
+            self.cast.claim_and_gather(-1)
+            self.world.play(self.cast.workers.commit(-1, escalating=False, allow_rerun=False))
+        owners = self.cast.owners
+        answer = owners.decline(-1) if refusing else owners.confirm(-1)
+        self._race(answer, self.cast.operation(other, pick, variant), waits)
+
+    @rule()
+    def requests_to_confirm_expire(self) -> None:
+        self.cast.expire_requests()
+
+    @rule()
+    def remembered_paths_expire(self) -> None:
+        self.cast.forget_paths()
 
     @rule(pick=picks, other=kinds, variant=picks, waits=flags)
     def race_with_a_confirmation(self, pick: int, other: str, variant: int, waits: bool) -> None:
@@ -235,7 +267,8 @@ class SpineMachine(RuleBasedStateMachine):
 
     @rule(other=kinds, pick=picks, variant=picks, waits=flags)
     def race_with_a_commit(self, other: str, pick: int, variant: int, waits: bool) -> None:
-        self.cast.claim_and_gather(pick)
+        with self.world.unaudited():
+            self.cast.claim_and_gather(pick)
         commit = self.cast.workers.commit(-1, escalating=variant % 5 == 0, allow_rerun=variant % 2 == 0)
         self._race(commit, self.cast.operation(other, pick, variant), waits)
 

@@ -54,7 +54,7 @@ class Mailroom:
         async def listen(*_: object) -> None:
             return None
 
-        senders = {Channel.EMAIL: ConfirmingSender(self.system.sender, MAILS.write)}
+        senders = {Channel.EMAIL: ConfirmingSender(self.system.sender, MAILS)}
         outbox, times = Outbox(self.system.database), self.system.database.times
         loop = DeliveryLoop(outbox, senders, listen, lambda: None, times)  # type: ignore[arg-type]
         for _ in range(4):
@@ -374,3 +374,147 @@ async def test_mails_that_arrive_while_their_link_is_opened_are_all_answered(roo
     states = {state for kind, state in await room.states() if kind == "message"}
     assert states == {"sent"}
     await room.system.check()
+
+
+# A domain that publishes nothing by which its mail could be known, and where its mail comes from.
+NETWORK, ELSEWHERE = "203.0.113.7", "198.51.100.9"
+
+
+def by_path(address: str = NETWORK, spf: str = "none") -> dict[str, str]:
+    return {
+        "Authentication_Results": f"mx.google.com; spf={spf} smtp.mailfrom=ada@customer.example",
+        "Received": f"from mail.customer.example (mail.customer.example. [{address}]) by mx.google.com with ESMTP",
+    }
+
+
+async def confirmed_once(room: Mailroom) -> None:
+    """The owner of the address has said that a mail of the path was theirs."""
+    await room.get("How do I create a board?", subject="Boards", **by_path())
+    await room.answer()
+    assert await room.answers.confirm(room.asked()) is Answer.CONFIRMED
+    await room.deliver()
+    assert len(room.sent()) == 2
+
+
+async def test_who_confirmed_once_is_answered_at_once_in_the_next_thread_and_still_sees_no_history(
+    room: Mailroom,
+) -> None:
+    await confirmed_once(room)
+    seen: list[tuple[int, bool]] = []
+
+    def look(context: TurnContext) -> TurnDecision:
+        seen.append((len(context.history), context.identity.verified))
+        return reply_to(context)
+
+    await room.get("And how do I export it?", subject="Export", message_id="<second@customer.example>", **by_path())
+    await room.answer(look)
+    assert seen == [(0, False)]
+    reply = room.sent()[-1]
+    assert len(room.sent()) == 3
+    assert (reply["To"], reply["Subject"]) == ("Ada Example <ada@customer.example>", "Re: Export")
+    assert "please tell us" in reply.text()
+    await room.system.check()
+    # It goes on in that thread, and only in that.
+    await room.get("Thanks!", subject="Re: Export", in_reply_to=reply["Message-ID"], **by_path())
+    await room.answer(look)
+    assert seen[1][1] is False
+    assert await room.system.value("SELECT count(*) FROM conversations") == 2
+    assert len(room.sent()) == 4
+    await room.system.check()
+
+
+async def test_the_link_under_a_remembered_answer_makes_the_thread_the_customers_own(room: Mailroom) -> None:
+    await confirmed_once(room)
+    await room.get("And how do I export it?", subject="Export", **by_path())
+    await room.answer()
+    assert await room.answers.confirm(room.asked()) is Answer.CONFIRMED
+    owners = await room.system.rows("SELECT DISTINCT customer_id FROM conversations")
+    assert len(owners) == 1
+    await room.system.check()
+
+
+async def test_who_says_under_a_remembered_answer_that_they_did_not_ask_is_not_written_to_again(room: Mailroom) -> None:
+    await confirmed_once(room)
+    await room.get(SECRET, **by_path())
+    await room.answer()
+    assert await room.answers.decline(room.asked()) is Answer.DECLINED
+    await room.get("once more", **by_path())
+    await room.answer()
+    assert len(room.sent()) == 3
+    assert await room.system.value("SELECT reason_code FROM escalations") == "unproven_sender"
+    await room.system.check()
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        pytest.param(by_path(ELSEWHERE), id="by another network"),
+        pytest.param(by_path(spf="softfail"), id="of a domain that now says who may send"),
+        pytest.param(by_path() | {"Received": ""}, id="by a way that is not known"),
+        pytest.param(by_path() | {"sender": "bob@customer.example"}, id="in another name"),
+    ],
+)
+async def test_other_mail_that_nobody_vouches_for_is_asked_to_confirm_as_before(
+    room: Mailroom, mail: dict[str, str]
+) -> None:
+    await confirmed_once(room)
+    await room.get(SECRET, **mail)
+    await room.answer()
+    assert room.sent()[-1]["Subject"].endswith("please confirm your address")
+    assert (await room.states())[-2:] == [("message", "held"), ("confirmation", "sent")]
+    await room.system.check()
+
+
+async def test_a_path_is_remembered_for_thirty_days(room: Mailroom) -> None:
+    await confirmed_once(room)
+    for days, answered in ((29, True), (2, False)):
+        await room.system.rows(
+            "UPDATE confirmations SET created_at = created_at - $1::interval, ended_at = ended_at - $1::interval "
+            "RETURNING key",
+            timedelta(days=days),
+        )
+        await room.get("And how do I export it?", **by_path())
+        await room.system.answer()
+        rows = await room.system.rows("SELECT state FROM outbox WHERE kind = 'message' ORDER BY position DESC LIMIT 1")
+        assert (rows[0]["state"] == "pending") is answered
+
+
+async def test_a_mail_by_another_path_in_a_remembered_thread_is_held(room: Mailroom) -> None:
+    """Somebody who has seen a mail of ours knows its id, and nothing else of the customer's."""
+    await confirmed_once(room)
+    await room.get("And how do I export it?", subject="Export", **by_path())
+    await room.answer()
+    await room.get(SECRET, in_reply_to=room.sent()[-1]["Message-ID"], **by_path(ELSEWHERE))
+    await room.answer()
+    assert (await room.states())[-2:] == [("message", "held"), ("confirmation", "sent")]
+    assert room.sent()[-1]["Subject"].endswith("please confirm your address")
+    await room.system.check()
+
+
+async def test_a_form_that_was_confirmed_says_nothing_about_a_path_of_mail(room: Mailroom) -> None:
+    await room.get("How do I create a board?", **by_path())
+    await room.answer()
+    await room.system.rows("UPDATE confirmations SET sender_path = '' RETURNING key")
+    assert await room.answers.confirm(room.asked()) is Answer.CONFIRMED
+    await room.get("And how do I export it?", **by_path())
+    await room.answer()
+    assert room.sent()[-1]["Subject"].endswith("please confirm your address")
+
+
+async def test_a_merge_that_a_person_took_back_ends_what_its_confirmation_said_of_a_path(room: Mailroom) -> None:
+    await room.get("a question", authentic=True)
+    await room.answer()
+    await confirmed_once_more(room)
+    [merge] = await Merges(room.system.database).fetch()
+    await Merges(room.system.database).undo(merge.merge_id, "grace")
+    await room.get("And how do I export it?", **by_path())
+    await room.answer()
+    assert (await room.states())[-1] != ("message", "sent")
+    await room.system.check()
+
+
+async def confirmed_once_more(room: Mailroom) -> None:
+    await room.get("How do I create a board?", subject="Boards", **by_path())
+    await room.answer()
+    assert await room.answers.confirm(room.asked()) is Answer.CONFIRMED
+    await room.deliver()

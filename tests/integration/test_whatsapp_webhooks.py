@@ -145,6 +145,18 @@ async def test_a_customer_is_found_by_number(client: httpx.AsyncClient, database
     assert found.json()["verified"]["identifiers"][0]["value"] == CUSTOMER
 
 
+async def test_a_customer_who_hides_the_number_from_now_on_is_known_by_the_id_that_came_with_it(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    user = "US.13491208655302741918"
+    await post_signed(client, fields(ExternalUserId=user))
+    await post_signed(client, fields("Still there?", From=f"whatsapp:{user}", ExternalUserId=user))
+    async with database.connection() as connection:
+        rows = await connection.fetch("SELECT DISTINCT customer_id FROM conversations")
+    assert len(rows) == 1
+    await check(database)
+
+
 async def test_stop_is_recorded_without_a_turn_and_confirmed_once(
     client: httpx.AsyncClient, database: Database
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -92,7 +93,7 @@ def test_link_keeps_its_token_where_no_server_sees_it_and_ends_in_a_week() -> No
 
 async def test_nothing_of_the_form_is_echoed_to_an_address_that_is_not_confirmed() -> None:
     sender = Recording()
-    await ConfirmingSender(sender, MAILS.write).send(item(OutboxKind.CONFIRMATION))
+    await ConfirmingSender(sender, MAILS).send(item(OutboxKind.CONFIRMATION))
     (sent,) = sender.items
     assert "BUY NOW" not in sent.subject + sent.body
     assert (sent.subject, sent.body) == MAILS.write(CONFIRMATION, TICKET, ASKED_AT)
@@ -101,8 +102,26 @@ async def test_nothing_of_the_form_is_echoed_to_an_address_that_is_not_confirmed
 @pytest.mark.parametrize("kind", [OutboxKind.MESSAGE, OutboxKind.COPY])
 async def test_everything_else_leaves_as_it_is(kind: OutboxKind) -> None:
     sender = Recording()
-    assert await ConfirmingSender(sender, MAILS.write).send(item(kind)) == "email:token"
-    assert sender.items == [item(kind)]
+    plain = replace(item(kind), confirmation_id=None, asked_at=None)
+    assert await ConfirmingSender(sender, MAILS).send(plain) == "email:token"
+    assert sender.items == [plain]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("Open the menu and choose Export. It takes a minute, and then the file is there.", "please tell us:"),
+        ("Öffnen Sie das Menü und wählen Sie Export. Das dauert eine Minute, und dann ist die Datei da.", "uns bitte:"),
+        ("開いてください。", "please tell us:"),
+    ],
+)
+async def test_an_answer_on_the_word_of_an_earlier_confirmation_has_the_link_under_it(answer: str, said: str) -> None:
+    sender = Recording()
+    await ConfirmingSender(sender, MAILS).send(replace(item(OutboxKind.MESSAGE), body=answer))
+    (sent,) = sender.items
+    assert sent.subject == "BUY NOW"
+    assert sent.body.startswith(f"{answer}\n\n")
+    assert sent.body.endswith(f"{said}\n{MAILS.link(CONFIRMATION, TICKET, ASKED_AT)}")
 
 
 def test_mail_is_the_same_when_it_is_written_again() -> None:

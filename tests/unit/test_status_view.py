@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from agent.channel_health import Alarm, AlarmKind
 from agent.records import Channel, OutboxState
 from crm.metrics import (
     Activity,
@@ -70,6 +71,14 @@ WELL = Snapshot(
     application="RUNNING",
     deployments={"Ingress": Replicas(2, 2, 2, 3), "Agent": Replicas(1, 1, 1, 2)},
     figures=FIGURES,
+)
+
+
+ALARM = Alarm(
+    Channel.EMAIL,
+    AlarmKind.PUSHES_MISSING,
+    "the safety poll found mail 3 times of which no push had told",
+    datetime(2026, 1, 1, 11, tzinfo=UTC),
 )
 
 
@@ -135,6 +144,10 @@ def test_the_course_since_the_view_was_opened_is_a_line() -> None:
             "nobody has taken an escalation for 2 h",
         ),
         (
+            replace(WELL, figures=replace(FIGURES, alarms=[ALARM])),
+            "email: the safety poll found mail 3 times of which no push had told",
+        ),
+        (
             replace(WELL, figures=replace(FIGURES, health=replace(HEALTH, articles=0))),
             "the knowledge base is empty; load one with `fte kb sync DIR`",
         ),
@@ -144,6 +157,13 @@ def test_what_is_wrong_is_said_in_a_sentence(snapshot: Snapshot, problem: str) -
     assert snapshot.problems == [problem]
     assert problem in " ".join(shown(snapshot).split())
     assert "● needs a look" in shown(snapshot)
+
+
+def test_an_alarm_is_told_to_machines_too() -> None:
+    plain = json.loads(json.dumps(replace(WELL, figures=replace(FIGURES, alarms=[ALARM])).as_json()))
+    assert plain["problems"] == [ALARM.sentence]
+    [alarm] = plain["figures"]["alarms"]
+    assert (alarm["kind"], alarm["since"]) == ("pushes_missing", "2026-01-01T11:00:00+00:00")
 
 
 def test_a_copy_that_starts_is_told_from_one_that_is_ill() -> None:

@@ -51,6 +51,33 @@ def test_a_sender_without_a_number_is_its_user_id(user: str) -> None:
     assert message.thread_key != parse(From=f"whatsapp:{user}x", WaId=None).thread_key
 
 
+@pytest.mark.parametrize("named", ["US.13491208655302741918", "whatsapp:US.13491208655302741918"])
+def test_a_number_stays_the_sender_and_the_user_id_comes_beside_it(named: str) -> None:
+    message = parse(ExternalUserId=named, ParentExternalUserId="US.ENT.11815799212886844830", ProfileUsername="ada")
+    assert (message.identity.kind, message.identity.value) == (IdentifierKind.PHONE, "+15550100123")
+    assert message.user_id == "US.13491208655302741918"
+    assert message.thread_key == parse().thread_key
+
+
+def test_a_sender_whose_number_is_hidden_is_its_user_id_wherever_that_stands() -> None:
+    user = "US.13491208655302741918"
+    mirrored = parse(From=f"whatsapp:{user}", ExternalUserId=user, WaId=None)
+    alone = parse(From=None, ExternalUserId=f"whatsapp:{user}", WaId=None)
+    assert mirrored == alone
+    assert (alone.identity.kind, alone.identity.value) == (IdentifierKind.WHATSAPP_USER, user)
+    assert alone.user_id == ""
+
+
+@pytest.mark.parametrize("named", ["", "ada", "us.134", "whatsapp:+15550100123", "US.1 or 1=1", "US." + "9" * 600])
+def test_a_user_id_that_is_none_costs_no_message(named: str) -> None:
+    assert parse(ExternalUserId=named) == parse()
+
+
+def test_a_message_of_nobody_is_refused() -> None:
+    with pytest.raises(BadInput, match="From"):
+        parse(From=None, ExternalUserId="ada")
+
+
 def test_a_messaging_service_changes_nothing() -> None:
     assert parse(MessagingServiceSid="MG" + "2" * 32) == parse()
 

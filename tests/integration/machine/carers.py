@@ -20,7 +20,8 @@ SELECT FROM conversations c
 WHERE c.conversation_id = $1 AND c.state = 'open' AND c.answered_at IS NOT NULL
   AND NOT EXISTS (
       SELECT FROM messages m WHERE m.conversation_id = $1 AND m.direction = 'inbound' AND outcome_id IS NULL)
-  AND NOT EXISTS (SELECT FROM outbox o WHERE o.conversation_id = $1 AND o.finished_at IS NULL)
+  AND NOT EXISTS (
+      SELECT FROM outbox o WHERE o.conversation_id = $1 AND o.finished_at IS NULL AND o.state <> 'held')
 """
 _LAST_END = """
 SELECT r.solved, r.reopened_at IS NULL AND c.resolved_at > now() - interval '72 hours' AS stands

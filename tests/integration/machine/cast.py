@@ -121,6 +121,20 @@ class Cast:
             parcel.live = False
         self.world.side_statement("UPDATE outbox SET lease_until = clock_timestamp() WHERE lease_until IS NOT NULL")
 
+    def expire_requests(self) -> None:
+        """Nobody answered the requests to confirm for days."""
+        self.world.side_statement(
+            "UPDATE confirmations SET created_at = created_at - interval '4 days' WHERE state = 'asked'"
+        )
+
+    def forget_paths(self) -> None:
+        """What was confirmed is long ago; what already left on its word did so before."""
+        self.world.side_statement(
+            "UPDATE confirmations a SET created_at = created_at - interval '31 days', "
+            "ended_at = ended_at - interval '31 days' "
+            "WHERE state = 'confirmed' AND NOT EXISTS (SELECT FROM outbox o WHERE o.remembered_by = a.confirmation_id)"
+        )
+
     def make_sends_due(self) -> None:
         self.world.side_statement("UPDATE outbox SET due_at = clock_timestamp() WHERE finished_at IS NULL")
 
@@ -166,5 +180,7 @@ class Cast:
         self.make_sends_due()
         model.parcels.clear()
         self._deliver()
-        open_sends = self.world.side_statement("SELECT FROM outbox WHERE finished_at IS NULL LIMIT 1")
+        open_sends = self.world.side_statement(
+            "SELECT FROM outbox WHERE finished_at IS NULL AND state <> 'held' LIMIT 1"
+        )
         return bool(open_sends) or self.world.do(WorkQueue(self.world.clean).seconds_until_due()) is not None

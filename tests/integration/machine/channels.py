@@ -19,10 +19,16 @@ from crm.inbox import Inbox
 from tests.integration.machine.actor import Actor, choose
 from tests.integration.machine.model import ConversationModel, Operation, Outcome, WorkModel
 
+FIRST_UNPROVEN = 9
+"""From this thread on nobody vouches for who wrote."""
+
 
 class Channels(Actor):
     def accept(self, thread: int) -> Operation:
-        """A new message of a thread: three are WhatsApp senders, three mails of two people, three forms."""
+        """A new message of a thread: three are WhatsApp senders, three mails of two people, three forms, and three
+        mails in one name for which nobody vouches."""
+        if thread >= FIRST_UNPROVEN:
+            return self._accept_unproven(thread - FIRST_UNPROVEN)
         number = len(self.model.sent)
         channel = (Channel.WHATSAPP, Channel.EMAIL, Channel.WEB_FORM)[thread % 3]
         which = thread // 3 % 3
@@ -33,6 +39,18 @@ class Channels(Actor):
         }[channel]
         thread_key = identity.value if channel is Channel.WHATSAPP else f"thread-{which}"
         return self._accept(InboundMessage(channel, f"key-{number}", thread_key, identity, f"message {number}"))
+
+    def _accept_unproven(self, which: int) -> Operation:
+        """Two come by a path that may be remembered, one by none."""
+        key = f"key-{len(self.model.sent)}"
+        self._world.side_statement(
+            "INSERT INTO mails (mailbox, direction, provider_key, root_id, sender_path) "
+            "VALUES ('support@example.com', 'inbound', $1, uuidv7(), $2) ON CONFLICT DO NOTHING",
+            key,
+            "203.0.113.0/24" if which < 2 else "",
+        )
+        identity = Identity(IdentifierKind.EMAIL, "person0@example.com", verified=False)
+        return self._accept(InboundMessage(Channel.EMAIL, key, f"claimed-{which}", identity, f"message {key}"))
 
     def speak_of_consent(self, thread: int, *, opted_out: bool) -> Operation:
         """STOP or START of one of the WhatsApp senders: it ends at once, whoever has the conversation."""

@@ -16,6 +16,7 @@ _TABLES = (
     "agent_metrics",
     "events",
     "escalations",
+    "mails",
     "outbox",
     "confirmations",
     "messages",

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from agent.errors import FenceLost
-from agent.records import CommitStatus, FailureCause, OutcomeKind, TurnContext, TurnDecision
+from agent.records import CommitStatus, ConversationId, FailureCause, OutcomeKind, TurnContext, TurnDecision
 from crm.database import Database
 from crm.turns import PostgresTurns
 from tests.integration.machine.actor import Actor, choose
 from tests.integration.machine.model import Holder, Operation, Outcome, WorkModel
 from tests.integration.spine import escalate, hold, reply_to
+
+_LATEST_ANSWER = """
+SELECT o.state = 'held' AS held, EXISTS (
+    SELECT FROM confirmations a JOIN conversations c ON c.identifier_id = a.identifier_id
+    WHERE c.conversation_id = $1 AND a.state = 'asked' AND a.created_at > now() - interval '3 days'
+) AS asked
+FROM outbox o WHERE o.conversation_id = $1 AND o.kind = 'message' ORDER BY o.position DESC LIMIT 1
+"""
 
 
 class Workers(Actor):
@@ -96,7 +104,8 @@ class Workers(Actor):
                 return
             assert status is CommitStatus.COMMITTED
             self.model.work[context.customer_id].leased = False
-            if decision.escalation is not None:
+            written = decision.kind in (OutcomeKind.REPLY, OutcomeKind.ESCALATION)
+            if decision.escalation is not None or (written and self._is_held_for_nobody(context.conversation_id)):
                 self.model.conversations[context.conversation_id].state = "escalated"
 
         def absorb(status: Outcome) -> None:
@@ -146,6 +155,11 @@ class Workers(Actor):
     def _holds(self, holder: Holder) -> bool:
         work = self.model.work[holder.claim.customer_id]
         return bool(work.leased and work.fence == holder.claim.fence)
+
+    def _is_held_for_nobody(self, conversation_id: ConversationId) -> bool:
+        """Whether the latest answer waits for an owner who was not asked, or did not answer for days: people look."""
+        (row,) = self._world.side_statement(_LATEST_ANSWER, conversation_id)
+        return bool(row["held"] and not row["asked"])
 
     def _may_write(self, context: TurnContext, decision: TurnDecision) -> bool:
         """Nobody took over since, the customer did not opt out since, and no answer goes over a person's head."""

@@ -173,7 +173,7 @@ class World:
         sent = [
             SentMessage.of(message, acknowledged=acknowledged) for message, acknowledged in self.model.sent.values()
         ]
-        report = self.do(audit(self.clean, sent, settled=settled, complete=True))
+        report = self.do(audit(self.clean, sent, settled=settled, complete=True, together=True))
         assert report.clean, str(report)
         rows = self.side_statement("SELECT message_id, outcome_id FROM messages WHERE outcome_id IS NOT NULL")
         ended = {row["message_id"]: row["outcome_id"] for row in rows}

@@ -127,6 +127,67 @@ def test_a_bounce_in_prose_is_read(subject: str, body: str) -> None:
     assert read.bounced_message_id == OURS
 
 
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Olevererbart: Re: Export",
+        "Zprávu nelze doručit: Re: Export",
+        "Kézbesítés sikertelen",
+        "تعذر التسليم: Re: Export",
+        "ส่งไม่ได้: Re: Export",
+        "系统退信/The email is returned.",
+        "配信エラーのお知らせ",
+        "메일 전송 실패 안내",
+        "Wiadomość nie została dostarczona",
+        "Không thể gửi: Re: Export",
+        "Недоставлено: Re: Export",
+    ],
+)
+def test_the_subject_of_a_bounce_is_known_in_many_languages(subject: str) -> None:
+    read = read_mail(mail("ada@example.com", subject=subject, sender="Postmaster@mx.example", reply=False))
+    assert (read.bounce, read.bounced_recipient) == (True, "ada@example.com")
+
+
+@pytest.mark.parametrize(
+    ("sender", "header"),
+    [("MAILER-DAEMON@mx.example", "X-Some: thing"), ("postmaster@mx.example", "Return-Path: <>")],
+)
+def test_a_servers_own_account_that_names_an_address_tells_of_a_bounce_in_whatever_language(
+    sender: str, header: str
+) -> None:
+    body = f"Ni fu modd danfon eich neges at:\n\n<ada@example.com>\n\nMessage-ID: {OURS}\n"
+    read = read_mail(mail(body, header, subject="Neges heb ei danfon", sender=sender, reply=False))
+    assert (read.bounce, read.bounced_recipient, read.bounced_message_id) == (True, "ada@example.com", OURS)
+
+
+@pytest.mark.parametrize(
+    ("subject", "body"),
+    [
+        ("Warnung: Nachricht seit 24 Stunden verzögert", "Bisher nicht zugestellt an:\n\n  ada@example.com\n"),
+        ("Retraso", "Se seguirá intentando la entrega a:\n\n<ada@example.com>\n"),
+        ("Neges", "Heb ei danfon eto:\n\n<ada@example.com>: host mx.example[192.0.2.1] said: 451 4.7.1 Greylisted\n"),
+    ],
+)
+def test_what_is_only_late_is_no_bounce_in_whatever_language(subject: str, body: str) -> None:
+    read = read_mail(mail(body, subject=subject, sender=DAEMON, reply=False))
+    assert (read.bounce, read.delayed, read.bounced_recipient) == (False, True, "ada@example.com")
+
+
+def test_a_server_that_gave_up_on_what_was_late_tells_of_a_bounce() -> None:
+    body = "<ada@example.com>: connect to mx.example[192.0.2.1]:25: 451 4.4.1 timed out\n"
+    read = read_mail(mail(body, subject="Undelivered Mail Returned to Sender", sender=DAEMON, reply=False))
+    assert (read.bounce, read.bounced_recipient) == (True, "ada@example.com")
+
+
+@pytest.mark.parametrize("sender", ["postmaster@mx.example", "Mail Administrator <grace@example.com>"])
+def test_a_persons_mail_with_an_address_in_it_is_no_bounce(sender: str) -> None:
+    for text in (
+        "Please add this address to my board:\n\nada@example.com",
+        "We got 451 4.7.1 from you:\n\nada@example.com",
+    ):
+        assert not read_mail(mail(text, sender=sender, reply=False)).automatic
+
+
 def test_the_header_of_failed_recipients_is_proof() -> None:
     read = read_mail(
         mail("Could not be delivered.", "X-Failed-Recipients: ada@example.com", subject="Hm", sender="x@example.org")

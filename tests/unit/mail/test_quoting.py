@@ -62,6 +62,16 @@ ATTRIBUTIONS = {
     "163.com-chinese": '在 2025-05-05 10:12:00，"Support" <support@example.net> 写道：',
     "zoho": "---- On Mon, 05 May 2025 10:12:00 +0200 Support <support@example.net> wrote ----",
     "android-german": "---- Support schrieb ----",
+    "gmail-bengali": "সোম, ৫ মে, ২০২৫ তারিখে ১০:১২ AM টায় Support <support@example.net> লিখেছেন:",
+    "gmail-urdu": "پیر، 5 مئی 2025 کو 10:12 AM پر Support <support@example.net> نے لکھا:",
+    "gmail-tamil": "திங்., 5 மே, 2025, முற்பகல் 10:12 அன்று, Support <support@example.net> எழுதியது:",
+    "gmail-latvian": "pirmd., 2025. g. 5. maijs, plkst. 10:12 — lietotājs Support (<support@example.net>) rakstīja:",
+    "gmail-basque": "Support <support@example.net> igorleak hau idatzi du (2025(e)ko mai. 5(a), al. (10:12)):",
+    "gmail-filipino": "Noong Lun, Mayo 5, 2025 nang 10:12 AM, sinulat ni/ng Support <support@example.net>:",
+    "open-xchange": "Il 05/05/2025 10:12 CEST Support <support@example.net> ha scritto:",
+    "evolution-german": "Am Montag, dem 05.05.2025 um 10:12 +0200 schrieb Support:",
+    "claws": "On Mon, 5 May 2025 10:12:03 +0200\nSupport <support@example.net> wrote:",
+    "mutt": "* Support <support@example.net> [2025-05-05 10:12]:",
     "notes-like": "Support <support@example.net> wrote on 05/05/2025 10:12:00 AM:",
 }
 
@@ -93,6 +103,11 @@ HEADER_BLOCKS = {
     "foxmail": "发件人： Support\n发送时间： 2025-05-05 10:12\n收件人： ada\n主题： Re: Export",
     "taiwanese": "寄件者: Support <support@example.net>\n寄件日期: 2025年5月5日 上午 10:12\n收件者: Ada Sample\n主旨: RE: Export",
     "vietnamese": "Từ: Support <support@example.net>\nĐã gửi: Thứ Hai, 5 Tháng Năm, 2025 10:12\nĐến: Ada Sample\nChủ đề: RE: Export",
+    "serbian-cyrillic": "Шаље: Support <support@example.net>\nПослато: понедељак, 5. мај 2025. 10:12\nЗа: Ada Sample\nТема: Re: Export",
+    "malay": "Daripada: Support <support@example.net>\nDihantar: Isnin, 5 Mei 2025 10:12\nKepada: Ada Sample\nSubjek: Re: Export",
+    "kazakh": "Кімнен: Support <support@example.net>\nЖіберілді: 5 мамыр 2025 10:12\nКімге: Ada Sample\nТақырып: Re: Export",
+    "estonian": "Saatja: Support <support@example.net>\nSaadetud: esmaspäev, 5. mai 2025 10:12\nAdressaat: Ada Sample\nTeema: Re: Export",
+    "a language that nobody listed": "Oddi wrth: Support <support@example.net>\nAnfonwyd: 05 Mai 2025 10:12\nAt: Ada Sample\nPwnc: RE: Export",
     "under-a-rule": "________________________________\nFrom: Support <support@example.net>\nSent: Monday, May 5, 2025 10:12\nTo: Ada\nSubject: Re: Export",
     "date-first": "Date: Mon, 5 May 2025 10:12:00 +0200\nFrom: support@example.net\nTo: ada@example.com\nSubject: Re: Export",
     "wrapped": "From: Support <support@example.net>\nSent: Monday, May 5, 2025 10:12 AM\nTo: Ada Sample <ada@example.com>; Bob Sample <bob@example.com>;\n Carol Sample <carol@example.com>\nSubject: RE: Export",
@@ -171,6 +186,43 @@ def test_yahoos_line_that_runs_on_into_the_quote_takes_it_along() -> None:
     line = "  On Mon, 5 May 2025 at 10:12, Support<support@example.net> wrote:   Dear Ada, this is old."
     read = read_mail(mail(f"{ANSWER}\n\nSent from Yahoo Mail on Android\n \n{line}\nAnd so is this.\n"))
     assert (read.text, read.quoted_removed) == (ANSWER, True)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ">>> Support <support@example.net> 05.05.2025 10:12 >>>",
+        '>>> "Support" <support@example.net> schrieb am 5.5.2025 um 10:12 in Nachricht <abc@example.net>:',
+    ],
+)
+def test_groupwises_line_over_an_unmarked_quote_takes_it_along(line: str) -> None:
+    read = read_mail(mail(f"{QUESTION}\n\n{line}\n\n{ANSWER}\n"))
+    assert (read.text, read.quoted_removed) == (QUESTION, True)
+
+
+def test_words_under_a_quote_that_ends_so_deep_are_the_customers() -> None:
+    quote = "> > It works.\n>>> On Mon, 5 May 2025 10:12, Bob <bob@example.com> wrote:"
+    assert read_mail(mail(f"{quote}\n\n{QUESTION}\n")).text == QUESTION
+
+
+def test_a_mail_that_is_pasted_into_a_first_mail_about_something_else_is_the_customers() -> None:
+    log = "Date: 2025-05-05\nFrom: exporter@example.com\nTo: admin@example.com\nSubject: Export failed"
+    text = f"I get this mail:\n\n{log}\n\nTraceback\n\nWhat is wrong?"
+    assert read_mail(mail(text, subject="Strange mails", reply=False)).text == text
+    assert read_mail(mail(text, subject="Export failed", reply=False)).text == "I get this mail:"
+    assert read_mail(mail(text, subject="Re: Strange mails")).text == "I get this mail:"
+    assert read_mail(mail(f"Hello\n\n{log}\n\nTraceback", subject="Strange mails", reply=False)).text == "Hello"
+
+
+def test_labelled_lines_that_repeat_no_subject_are_the_customers() -> None:
+    text = "Contact: ada@example.com\nWhen: 5 May 2025 10:12\nWhere: Berlin\nWhat: Boards\n\nIs that possible?"
+    assert read_mail(mail(text)).text == text
+
+
+def test_a_signature_is_taken_off_with_the_notice_under_it() -> None:
+    notice = "\n".join(f"NOTICE: confidential, privileged, intended only, please delete it, line {n}" for n in range(9))
+    signature = "\n".join(["-- ", "Ada Sample", *(f"line {n}" for n in range(8))])
+    assert read_mail(mail(f"{QUESTION}\n{signature}\n\n{notice}", reply=False)).text == QUESTION
 
 
 def test_a_line_to_reply_above_ends_the_new_words() -> None:
@@ -267,6 +319,13 @@ SIGNATURES = {
     "iphone-japanese": "iPhoneから送信",
     "iphone-chinese": "发自我的 iPhone",
     "iphone-korean": "나의 iPhone에서 보냄",
+    "iphone-finnish": "Lähetetty iPhonesta",
+    "iphone-hungarian": "Elküldve az iPhone-omról",
+    "iphone-czech": "Odesláno z iPhonu",
+    "iphone-lithuanian": "Išsiųsta iš mano „iPhone“",
+    "iphone-hindi": "मेरे iPhone से भेजा गया",
+    "samsung-finnish": "Lähetetty Samsung Galaxy -älypuhelimesta",
+    "environment": "Please consider the environment before printing this email.",
     "android": "Sent from my Samsung Galaxy smartphone.",
     "outlook-ios": "Get Outlook for iOS<https://aka.ms/o0ukef>",
     "outlook-german": "Holen Sie sich Outlook für Android",
@@ -378,6 +437,8 @@ def test_the_signature_elements_of_clients_are_taken_off() -> None:
     for signature in (
         '<div class="gmail_signature">Ada<br>Example Ltd</div>',
         '<div id="ms-outlook-mobile-signature">Get Outlook</div>',
+        '<div id="Signature"><div>Ada Sample</div><div>CTO</div></div>',
+        '<div name="messageSignatureSection"><div>Ada Sample</div></div>',
         '<pre class="moz-signature">-- <br>Ada</pre>',
     ):
         assert read_mail(html(f"{OWN_HTML}{signature}")).text == QUESTION
