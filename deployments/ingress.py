@@ -7,6 +7,7 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from agent.records import Channel
+from agent.text.synonyms import Synonyms
 from channels.gmail.local import address_of
 from channels.whatsapp.signature import WebhookDoor
 from crm.database import Database
@@ -57,6 +58,8 @@ class Ingress:
                 "mailbox": mailbox_probe(*mailbox),
                 "language_model": LanguageModelProbe(settings, self._database),
             },
+            shows_articles=settings.help_pages,
+            synonyms=Synonyms.load(settings.knowledge_dir / "synonyms.yaml"),
         )
         self._measures = ReplicaMeasures(
             {

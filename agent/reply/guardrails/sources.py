@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from agent.article_pages import section_address
 from agent.records import Author, Passage, TurnContext
 from agent.reply.brand import Brand
 from agent.reply.guardrails import amounts, dates, links
@@ -28,10 +29,14 @@ def without_marks(text: str) -> str:
 
 
 class Text:
-    """One text, read as far as some rule asks. Not changed after it is made."""
+    """One text, read as far as some rule asks. Not changed after it is made.
 
-    def __init__(self, text: str) -> None:
+    `addresses` are pages that may be named with it; nothing else of them counts as said.
+    """
+
+    def __init__(self, text: str, addresses: Sequence[str] = ()) -> None:
         self.text = visible(text)
+        self._addresses = addresses
 
     @cached_property
     def folded(self) -> str:
@@ -75,7 +80,7 @@ class Text:
 
     @cached_property
     def pages(self) -> tuple[str, ...]:
-        return tuple(links.pages_in(self.folded))
+        return (*links.pages_in(self.folded), *(folded(address) for address in self._addresses))
 
     @cached_property
     def mailboxes(self) -> tuple[str, ...]:
@@ -86,10 +91,16 @@ class Text:
         return tuple(links.phones_in(self.folded))
 
 
+def passage_text(passage: Passage) -> Text:
+    """What a reply may repeat of a passage: its words, and the address of its article and of its section."""
+    return _text_of(passage.title, passage.heading_path, passage.body, passage.url, section_address(passage))
+
+
 @lru_cache(maxsize=1024)
-def article_text(title: str, heading_path: str, body: str, url: str) -> Text:
-    """A passage's text. Kept over turns: the same ones are found again and again, and articles are nobody's secret."""
-    return Text(f"{title}.\n{heading_path}.\n{body}\n{url}")
+def _text_of(title: str, heading_path: str, body: str, *addresses: str) -> Text:
+    """Kept over turns: the same passages are found again and again, and articles are nobody's secret."""
+    known = tuple(dict.fromkeys(address for address in addresses if address))
+    return Text(f"{title}.\n{heading_path}.\n{body}", known)
 
 
 @dataclass(frozen=True)
@@ -144,7 +155,7 @@ def gather_sources(context: TurnContext, passages: Sequence[Passage], brand: Bra
     said = [message.body for message in (*context.history, *context.burst)] + [ticket.subject, context.customer_name]
     return Sources(
         passages=tuple(passages),
-        articles=tuple(article_text(p.title, p.heading_path, p.body, p.url) for p in passages),
+        articles=tuple(passage_text(passage) for passage in passages),
         facts=Text(facts),
         said=Text("\n".join(body[:_SAID_CHARS] for body in said if body)),
         ours=Text(
