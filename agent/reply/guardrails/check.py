@@ -256,6 +256,12 @@ def _mannered(draft: _Draft, sources: Sources, context: TurnContext) -> Iterator
         yield Violation(Rule.MANNER, f"{len(draft.plain.split())} words of {draft.kind.value.replace('_', ' ')}")
 
 
+def _of_ones_own(draft: _Draft, sources: Sources, context: TurnContext) -> Iterator[Violation]:
+    """A reply that is the customer's own message over again does what the message says, and answers nothing."""
+    if found := conduct.parroted(draft.folded, folded(context.text[-_CHECKED_CHARS:]), sources.domain):
+        yield Violation(Rule.MANNER, found)
+
+
 def _in_the_customers_language(draft: _Draft, sources: Sources, context: TurnContext) -> Iterator[Violation]:
     if found := foreign_language(draft.plain, context.text, draft.kind):
         yield Violation(Rule.LANGUAGE, found)
@@ -271,7 +277,7 @@ _CHECKS: tuple[_Check, ...] = (
     _mannered,
     _in_the_customers_language,
 )
-_CHECKS_OF_OWN_WORDS: tuple[_Check, ...] = (_dated, _counted, _named)
+_CHECKS_OF_OWN_WORDS: tuple[_Check, ...] = (_of_ones_own, _dated, _counted, _named)
 
 
 def _sentence_at(text: str, at: int) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import pairwise
 
 from agent.article_pages import section_address
 from agent.records import Author, Passage, TurnContext
@@ -20,6 +21,7 @@ from agent.text.words import words
 _SAID_CHARS = 12_000
 _MARKS = re.compile(r"\*\*|[*_`]")
 _BOLD = re.compile(r"\*\*([^*\n]{1,120})\*\*")
+_LISTING = re.compile(r",? ?(?:(?:and|or) )?")
 _SPACES = re.compile(r"[ \t]+")
 
 
@@ -49,18 +51,23 @@ class Text:
         return without_marks(self.text)
 
     @cached_property
-    def _names(self) -> tuple[tuple[str, ...], ...]:
-        """The words of the names in bold: of a path each step is one."""
-        marked = (step for match in _BOLD.finditer(self.text) for step in match[1].split(">"))
-        return tuple(tuple(folded(step).split()) for step in marked if step.strip())
+    def name_steps(self) -> frozenset[tuple[str, str]]:
+        """The last word of each name in bold, and the first of a name that comes after it.
 
-    @cached_property
-    def name_starts(self) -> frozenset[str]:
-        return frozenset(name[0] for name in self._names)
-
-    @cached_property
-    def name_ends(self) -> frozenset[str]:
-        return frozenset(name[-1] for name in self._names)
+        Names beside each other in a list lead nowhere: 'use **Owner**, **Fields** or **Labels**'.
+        """
+        found = [(match.start(), match.end(), match[1].split(">")) for match in _BOLD.finditer(self.text)]
+        between = [self.text[one[1] : other[0]] for one, other in pairwise(found)]
+        listed = {index for index, joined_by in enumerate(between, start=1) if _LISTING.fullmatch(joined_by)}
+        steps: set[tuple[str, str]] = set()
+        for index, (_, _, path) in enumerate(found):
+            ends = [folded(step).split()[-1] for step in path if folded(step).split()]
+            for later in range(index + 1, len(found)):
+                if listed.issuperset(range(index + 1, later + 1)):
+                    continue
+                starts = [folded(step).split()[0] for step in found[later][2] if folded(step).split()]
+                steps.update((end, start) for end in ends for start in starts)
+        return frozenset(steps)
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -76,7 +83,7 @@ class Text:
 
     @cached_property
     def amounts(self) -> tuple[Amount, ...]:
-        return tuple(amounts.amounts_in(self.folded))
+        return tuple(amounts.amounts_in(amounts.in_figures(self.folded)))
 
     @cached_property
     def pages(self) -> tuple[str, ...]:
