@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import asyncpg
+
 from agent.article_pages import NO_PAGES, ArticlePages
 from agent.errors import NotFound
 from agent.records import Passage
@@ -50,7 +52,7 @@ class Articles:
         """Each article's slug, title and address, by slug."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(_QUERIES["fetch_article_list"])
-        return [dict(row) for row in rows]
+        return [{"slug": row["slug"], "title": row["title"], "url": self._address(row)} for row in rows]
 
     async def fetch(self, slugs: Sequence[str]) -> list[Passage]:
         """Whole articles in the order of `slugs`, as passages of no search. Raises NotFound naming one that is none."""
@@ -65,11 +67,14 @@ class Articles:
         return [
             Passage(
                 *(row["slug"], row["title"], row["title"], row["body"], math.nan, 0.0),
-                url=self._pages.address_of(row["slug"], row["url"], expired=row["expired"]),
+                url=self._address(row),
                 on_our_page=self._pages.is_ours(row["url"]) and not row["expired"],
             )
             for row in map(found.__getitem__, slugs)
         ]
+
+    def _address(self, row: asyncpg.Record) -> str:
+        return self._pages.address_of(row["slug"], row["url"], expired=row["expired"])
 
     async def fetch_current(self) -> list[ArticleEntry]:
         """What customers may read, by category and title; what has none comes last."""

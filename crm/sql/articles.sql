@@ -2,7 +2,7 @@
 
 -- name: fetch_article_list
 -- Every article.
-SELECT slug, title, url FROM knowledge_base ORDER BY slug
+SELECT slug, title, url, coalesce(valid_until < now(), false) AS expired FROM knowledge_base ORDER BY slug
 
 -- name: fetch_articles
 -- Whole articles.
