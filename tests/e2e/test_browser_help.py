@@ -33,6 +33,8 @@ async def test_a_customer_finds_an_article_by_searching_and_asks_about_it(
 ) -> None:
     page = seen.page
     await page.goto(site)
+    await expect(page.get_by_label("Your name")).to_be_visible()
+    await picture(seen, "form-with-help")
     await page.get_by_role("link", name="Help articles").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Help centre")
     await expect(page.get_by_role("heading", level=2, name="Plans and billing")).to_be_visible()
