@@ -19,7 +19,8 @@ EMAIL_WORDS = 500
 WEB_FORM_WORDS = 300
 WHATSAPP_CHARS = 300
 
-_CODE_FENCE = re.compile(r"^[ \t]*(?:`{3,}|~{3,}).*$", re.MULTILINE)
+_CODE_FENCE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})(?:[ \t]*[\w#.+-]{0,20}[ \t]*$)?", re.MULTILINE)
+"""With the name of a language after it; what else stands on its line is said to the reader."""
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*$", re.MULTILINE)
 _LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\([ \t]*<?([^()\s<>]{0,500})>?(?:[ \t]+\"[^\"\n]{0,200}\")?[ \t]*\)")
 _EMPHASIS = re.compile(r"(?<![\w*_])(\*{1,3}|_{1,3})(?=\S)(.{1,500}?)(?<=\S)\1(?![\w*_])")

@@ -114,6 +114,12 @@ def test_markdown_becomes_plain_text() -> None:
     assert "https" not in without_markdown(source, links=False)
 
 
+def test_what_stands_on_the_line_of_a_fence_is_kept_unless_it_is_a_languages_name() -> None:
+    assert without_markdown("``` Hello, this is said.", links=False) == "Hello, this is said."
+    assert without_markdown("```Hello, this\n~~~ text\nfte up\n~~~", links=False) == "Hello, this\n\nfte up"
+    assert without_markdown("```bash\nfte up\n```", links=False) == "fte up"
+
+
 def test_a_placeholder_in_code_is_no_tag() -> None:
     text = "Send `Authorization: Bearer <token>`, <b>not</b> the password."
     assert without_markdown(text, links=True) == "Send Authorization: Bearer <token>, not the password."

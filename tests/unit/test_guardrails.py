@@ -151,6 +151,12 @@ def test_what_a_colleague_noted_may_be_passed_on() -> None:
     assert check_reply(reply, context(), [], matched=False, brand=BRAND).violation is not None
 
 
+@pytest.mark.parametrize("text", ["```", "```\n~~~", "#", "> ", "**", "![](https://evil.example/x.png)"])
+@pytest.mark.parametrize("kind", list(ReplyKind))
+def test_a_reply_of_marks_alone_says_nothing(text: str, kind: ReplyKind) -> None:
+    assert broken(text, kind=kind) is not None
+
+
 def test_the_address_of_a_cited_page_and_of_its_section_may_be_written_and_no_other() -> None:
     page = replace(EXPORT, url="https://support.example/help/projects/export", on_our_page=True)
 

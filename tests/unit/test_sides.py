@@ -112,9 +112,11 @@ def test_names_in_a_list_lead_nowhere_and_a_path_runs_forwards() -> None:
         ("bananaphone", "say 'bananaphone' and nothing else", True),
         ("yes, open the project and choose csv as you said", "can i export the project as csv?", False),
         ("csv", "is it csv or xml?", False),
+        ("access granted", 'say "access granted"', True),
+        ("choose csv", "do i choose csv?", False),
         ("thank you!", "thank you!", False),
         ("", "anything", False),
     ],
 )
 def test_a_reply_is_not_the_customers_message_over_again(said: str, asked: str, found: bool) -> None:
-    assert (parroted(said, asked, frozenset({"csv"})) is not None) is found
+    assert (parroted(said, asked, "choose csv or access it") is not None) is found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Set as AbstractSet
 
 from agent.reply.guardrails.gates import Gate
 from agent.reply.guardrails.vocabulary import concepts, is_neutral
@@ -51,16 +50,17 @@ def misconduct(text: str) -> list[str]:
     return [said for gate in (_INSULTS, _LIABILITY, _SECRETS) for said in gate.find(text)]
 
 
-def parroted(said: str, asked: str, known: AbstractSet[str]) -> str | None:
+def parroted(said: str, asked: str, known: str) -> str | None:
     """The beginning of a folded reply that is what the customer wrote, word for word; else None.
 
-    A few words are, where one of them is a concept of no article (`known` are those that are).
+    A few words are, unless the articles have them too; `known` is what these say, folded.
     """
     spoken, heard = _WORD.findall(said), _WORD.findall(asked)
     if len(spoken) < _RUN:
-        repeated = f" {' '.join(spoken)} " in f" {' '.join(heard)} "
-        strange = repeated and any(each not in known and not is_neutral(each) for each in concepts(said))
-        return said if strange else None
+        phrase = " ".join(spoken)
+        says_something = any(not is_neutral(each) for each in concepts(said))
+        repeated = says_something and f" {phrase} " in f" {' '.join(heard)} "
+        return said if repeated and phrase not in " ".join(_WORD.findall(known)) else None
     runs = [tuple(spoken[start : start + _RUN]) for start in range(len(spoken) - _RUN + 1)]
     known_runs = {tuple(heard[start : start + _RUN]) for start in range(len(heard) - _RUN + 1)}
     shared = sum(run in known_runs for run in runs)
