@@ -345,6 +345,8 @@ class Passage:
     similarity: float
     score: float
     url: str = ""
+    on_our_page: bool = False
+    """Whether `url` is a page that this system serves: its sections have anchors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -580,6 +582,9 @@ class Article:
     last_verified_at: datetime | None = None
     valid_until: datetime | None = None
     """The moment from which it may no longer be right."""
+    category: str = ""
+    published: bool = True
+    """Whether it is for customers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
 from enum import StrEnum
-from urllib.parse import quote
 
 import asyncpg
 
+from agent.article_pages import NO_PAGES, ArticlePages
 from agent.errors import ConfigurationInvalid
 from agent.knowledge.duplicates import distinct_first
 from agent.ports import Embeddings
@@ -75,17 +75,17 @@ class PostgresKnowledge:
         synonyms: Synonyms | None = None,
         is_word: Callable[[str], bool] | None = None,
         *,
-        articles_url: str = "",
+        pages: ArticlePages = NO_PAGES,
         review_days: int = REVIEW_DAYS,
     ) -> None:
         """Only hybrid search rewords: the other modes show what each half finds by itself.
 
         `is_word` says of a word in lower case whether it is one at all; without it no slip of the pen is mended.
-        `articles_url`: where the help centre shows an article, before its slug; for those without a `url` of their own.
+        `pages`: where customers read the articles.
         `review_days`: how long after its last verification an article counts as verified.
         """
         self._database = database
-        self._articles_url = articles_url.rstrip("/")
+        self._pages = pages
         self._review_days = review_days
         self._weights = _WEIGHTS[mode]
         self._tables: dict[str, str] = {}
@@ -141,7 +141,8 @@ class PostgresKnowledge:
             body=row["body"],
             similarity=math.nan if similarity is None else similarity,
             score=row["score"],
-            url=row["url"] or (f"{self._articles_url}/{quote(row['slug'])}" if self._articles_url else ""),
+            url=self._pages.address_of(row["slug"], row["url"], expired=row["expired"]),
+            on_our_page=self._pages.is_ours(row["url"]) and not row["expired"],
         )
 
     async def _table(self, connection: Connection, model_id: str) -> str:

@@ -54,13 +54,15 @@ class EncodingModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """What a sync did. `errors` name the files that are no articles; what is stored of them stays."""
+    """What a sync did. `errors` name the files that are no articles; what is stored of them stays. `unpublished` counts
+    those that are not for customers, of which nothing stays."""
 
     articles: int
     changed: int
     deleted: int
     chunks_embedded: int
     errors: tuple[BadInput, ...]
+    unpublished: int = 0
 
 
 async def sync_folder(
@@ -72,7 +74,8 @@ async def sync_folder(
     """
     found = await asyncio.to_thread(read_articles, folder)
     if not found.articles:
-        problem = str(found.errors[0]) if found.errors else "it has no .md, .mdx or .txt file"
+        none = "all of it is marked as not for customers" if found.unpublished else "it has no .md, .mdx or .txt file"
+        problem = str(found.errors[0]) if found.errors else none
         raise BadInput(str(folder), f"holds no article: {problem}")
     writer = _Writer(database, model)
     changed = await writer.find_changed(found.articles)
@@ -85,7 +88,8 @@ async def sync_folder(
     kept = {article.slug for article in found.articles}
     kept |= {Path(error.field).with_suffix("").as_posix() for error in found.errors}
     deleted = await writer.finish(kept)
-    return SyncReport(len(found.articles), len(changed), deleted, writer.chunks_embedded, found.errors)
+    counts = (len(found.articles), len(changed), deleted, writer.chunks_embedded)
+    return SyncReport(*counts, found.errors, len(found.unpublished))
 
 
 class _Writer:
@@ -140,6 +144,7 @@ class _Writer:
             self._made_from(article),
             article.last_verified_at,
             article.valid_until,
+            article.category,
         )
         await connection.execute(_QUERIES["park_chunks"], slug)
         await connection.execute(_QUERIES["keep_chunks"], slug, positions, hashes)

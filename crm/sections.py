@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from agent.article_pages import NO_PAGES, ArticlePages
 from agent.ports import Embeddings
 from agent.records import Passage
 from agent.text.synonyms import Synonyms
@@ -30,10 +31,10 @@ class PostgresSections(PostgresKnowledge):
         synonyms: Synonyms | None = None,
         is_word: Callable[[str], bool] | None = None,
         *,
-        articles_url: str = "",
+        pages: ArticlePages = NO_PAGES,
         review_days: int = REVIEW_DAYS,
     ) -> None:
-        super().__init__(database, mode, synonyms, is_word, articles_url=articles_url, review_days=review_days)
+        super().__init__(database, mode, synonyms, is_word, pages=pages, review_days=review_days)
         self._database = database
 
     async def search(self, text: str, embeddings: Embeddings, limit: int) -> list[Passage]:

@@ -7,6 +7,7 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from agent.records import Channel
+from agent.text.synonyms import Synonyms
 from channels.gmail.local import address_of
 from channels.whatsapp.signature import WebhookDoor
 from crm.database import Database
@@ -60,6 +61,8 @@ class Ingress:
                 "channels": alarm_probe(alarms),
                 "language_model": LanguageModelProbe(settings, self._database),
             },
+            shows_articles=settings.help_pages,
+            synonyms=Synonyms.load(settings.knowledge_dir / "synonyms.yaml"),
         )
         self._measures = ReplicaMeasures(
             {

@@ -57,7 +57,7 @@ def make_turn_services(
         sentiment=sentiment,
         search=PostgresSections(
             *(database, SearchMode.HYBRID, synonyms, whole_words(count_tokens)),
-            articles_url=settings.help_center_url,
+            pages=settings.article_pages,
             review_days=settings.article_review_days,
         ),
         policy=policy,

@@ -140,7 +140,9 @@ async def open_bench(settings: Settings, articles: Path, on_progress: OnProgress
     from crm.knowledge_sync import sync_folder
     from models.embedding import SentenceTransformerEmbedder
 
-    settings = settings.model_copy(update={"times": settings.times.unhurried()})
+    # Where articles are shown is no part of what is measured.
+    unlinked = {"help_center_url": "", "help_pages_given": False}
+    settings = settings.model_copy(update={"times": settings.times.unhurried(), **unlinked})
     on_progress("loading models", 0, 1)
     model = await asyncio.to_thread(SentenceTransformerEmbedder, settings.embedding_model)
     async with open_scratch_database(settings.times, "fte-eval") as database:

@@ -138,7 +138,7 @@ class Searcher:
         synonyms = Synonyms.load(settings.knowledge_dir / "synonyms.yaml")
         self._knowledge = PostgresKnowledge(
             *(database, mode, synonyms, whole_words(model.count_tokens)),
-            articles_url=settings.help_center_url,
+            pages=settings.article_pages,
             review_days=settings.article_review_days,
         )
         self._model = model

@@ -18,6 +18,7 @@ from urllib.parse import quote
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from agent.article_pages import ArticlePages
 from agent.errors import ConfigurationInvalid
 from agent.times import Times
 
@@ -138,6 +139,8 @@ class Settings(BaseSettings):
     help_center_url: str = Field(default="", validation_alias="FTE_HELP_CENTER_URL")
     """Where customers read the articles: an article's address is this, a slash and its slug. Empty: only articles whose
     front matter has a `url` are linked."""
+    help_pages_given: bool | None = Field(default=None, validation_alias="FTE_HELP_PAGES")
+    """Whether this system shows the articles itself, at `/help`. Not given: unless `help_center_url` does."""
     article_review_days: int = Field(default=365, ge=1, le=36_500, validation_alias="FTE_ARTICLE_REVIEW_DAYS")
     """An article that nobody has verified for so long ranks lower and is reported."""
     times: Times = Field(default=Times(), validation_alias="FTE_TIMES")
@@ -251,6 +254,17 @@ class Settings(BaseSettings):
     @property
     def form_mail(self) -> bool:
         return bool(self.gmail_credentials_path) if self.form_mail_given is None else self.form_mail_given
+
+    @property
+    def help_pages(self) -> bool:
+        return not self.help_center_url if self.help_pages_given is None else self.help_pages_given
+
+    @property
+    def article_pages(self) -> ArticlePages:
+        """Where customers read the articles."""
+        if self.help_center_url:
+            return ArticlePages(self.help_center_url)
+        return ArticlePages(f"{self.base_url}/help", ours=True) if self.help_pages else ArticlePages()
 
     @property
     def push_audience(self) -> str:

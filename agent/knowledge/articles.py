@@ -25,14 +25,28 @@ _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.+?)[ \t#]*$|^(\S.*)\n(?:=+|-{3,})[ 
 # Names that say nothing about the content; the folder's name does.
 _DAY_CHARS = len("2026-10-21")
 _INDEX_NAMES = frozenset({"index", "_index", "readme"})
+_CATEGORY_CHARS = 80
+_INSIDE = frozenset({"internal", "private", "staff"})
+_UNPUBLISHED = {
+    "internal": frozenset({"true", "yes"}),
+    "draft": frozenset({"true", "yes"}),
+    "published": frozenset({"false", "no"}),
+    "audience": _INSIDE,
+    "visibility": _INSIDE,
+}
+"""Front matter by which an article is not for customers: as documentation tools spell it, in YAML's ways to say so."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArticleFolder:
-    """What a folder holds: its articles by slug, in order, and a BadInput naming each file that is none."""
+    """What a folder holds: its articles by slug, in order, and a BadInput naming each file that is none.
+
+    `unpublished` are the slugs of those that are not for customers; they are nobody's to search, cite or show.
+    """
 
     articles: tuple[Article, ...]
     errors: tuple[BadInput, ...]
+    unpublished: tuple[str, ...] = ()
 
 
 def read_articles(folder: Path) -> ArticleFolder:
@@ -44,6 +58,7 @@ def read_articles(folder: Path) -> ArticleFolder:
         raise BadInput(str(folder), "is not a folder; give the folder that holds the articles")
     articles: dict[str, Article] = {}
     errors: list[BadInput] = []
+    unpublished: list[str] = []
     for path in _files(folder):
         name = path.relative_to(folder).as_posix()
         try:
@@ -53,11 +68,13 @@ def read_articles(folder: Path) -> ArticleFolder:
         except BadInput as error:
             errors.append(error)
         else:
-            if article.slug in articles:
+            if not article.published:
+                unpublished.append(article.slug)
+            elif article.slug in articles:
                 errors.append(BadInput(name, "differs from another file only in its extension; rename one"))
             else:
                 articles[article.slug] = article
-    return ArticleFolder(tuple(articles[slug] for slug in sorted(articles)), tuple(errors))
+    return ArticleFolder(tuple(articles[slug] for slug in sorted(articles)), tuple(errors), tuple(unpublished))
 
 
 def parse_article(name: str, content: bytes) -> Article:
@@ -83,6 +100,8 @@ def parse_article(name: str, content: bytes) -> Article:
     valid_until = _moment(meta.get("valid_until"), time.max)
     parts = [title, body.strip(), url, verified_at.isoformat() if verified_at else ""]
     parts += [valid_until.isoformat()] if valid_until else []
+    category = _string(meta.get("category"))[:_CATEGORY_CHARS] or _category_from(path)
+    parts += [f"category: {category}"] if category else []
     return Article(
         slug=path.with_suffix("").as_posix(),
         title=title,
@@ -91,6 +110,8 @@ def parse_article(name: str, content: bytes) -> Article:
         url=url if url.startswith(("http://", "https://")) else "",
         last_verified_at=verified_at,
         valid_until=valid_until,
+        category=category,
+        published=not any(_words(meta.get(name)) & said for name, said in _UNPUBLISHED.items()),
     )
 
 
@@ -125,6 +146,17 @@ def _title_from(path: PurePosixPath) -> str:
     stem = path.parent.name if path.stem.lower() in _INDEX_NAMES and path.parent.name else path.stem
     words = re.sub(r"[-_\s]+", " ", stem).strip()
     return words[:1].upper() + words[1:] or path.name
+
+
+def _category_from(path: PurePosixPath) -> str:
+    """The folder's name, for articles that name no category."""
+    return _title_from(PurePosixPath(path.parts[0])) if len(path.parts) > 1 else ""
+
+
+def _words(value: object) -> set[str]:
+    """Of one value of front matter or a list of them, in small letters."""
+    values = value if isinstance(value, list) else [value]
+    return {str(each).strip().casefold() for each in values if isinstance(each, bool | str)}
 
 
 def _string(value: object) -> str:

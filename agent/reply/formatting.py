@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agent.article_pages import section_address
 from agent.records import Channel, Passage, TurnContext
 from agent.reply.brand import Brand
 from agent.text.words import sentences
@@ -18,7 +19,8 @@ EMAIL_WORDS = 500
 WEB_FORM_WORDS = 300
 WHATSAPP_CHARS = 300
 
-_CODE_FENCE = re.compile(r"^[ \t]*(?:`{3,}|~{3,}).*$", re.MULTILINE)
+_CODE_FENCE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})(?:[ \t]*[\w#.+-]{0,20}[ \t]*$)?", re.MULTILINE)
+"""With the name of a language after it; what else stands on its line is said to the reader."""
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*$", re.MULTILINE)
 _LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\([ \t]*<?([^()\s<>]{0,500})>?(?:[ \t]+\"[^\"\n]{0,200}\")?[ \t]*\)")
 _EMPHASIS = re.compile(r"(?<![\w*_])(\*{1,3}|_{1,3})(?=\S)(.{1,500}?)(?<=\S)\1(?![\w*_])")
@@ -29,6 +31,7 @@ _QUOTE = re.compile(r"^ {0,3}>[ \t]?", re.MULTILINE)
 _TABLE = re.compile(r"(?:^[ \t]*\|.*$\n?)+", re.MULTILINE)
 _TABLE_RULE = re.compile(r"^[\s|:-]*-[\s|:-]*$")
 _NAME = re.compile(r"^[^\W\d_](?:[^\W\d_]|['’-]){0,29}$")
+_OF_THIS_MACHINE = re.compile(r"https?://(?:127\.|localhost\b|\[::1\]|0\.0\.0\.0)")
 _LINE_ITEM = re.compile(r"^\s*(?:\d{1,2}\.|-)\s")
 
 
@@ -101,12 +104,16 @@ def _letter(body: str, frame: _Frame, limit_words: int) -> str:
 
 
 def _email_frame(context: TurnContext, brand: Brand, cited: Sequence[Passage]) -> _Frame:
-    after = (_sources(cited), _signed(brand, Channel.EMAIL), f"Ticket reference: {context.ticket.ticket_id}")
+    after = (
+        _sources(cited, Channel.EMAIL),
+        _signed(brand, Channel.EMAIL),
+        f"Ticket reference: {context.ticket.ticket_id}",
+    )
     return _Frame(_greeting(brand, context), "\n\n".join(part for part in after if part))
 
 
 def _web_form_frame(context: TurnContext, brand: Brand, cited: Sequence[Passage]) -> _Frame:
-    after = (_sources(cited), _signed(brand, Channel.WEB_FORM))
+    after = (_sources(cited, Channel.WEB_FORM), _signed(brand, Channel.WEB_FORM))
     return _Frame(_greeting(brand, context), "\n\n".join(part for part in after if part))
 
 
@@ -130,10 +137,13 @@ def _whatsapp(body: str, context: TurnContext, brand: Brand, cited: Sequence[Pas
 
 
 def _brief_sources(cited: Sequence[Passage]) -> tuple[str, str]:
-    """The main article by its title and address, and by the shorter of the two; a link alone says enough there."""
+    """The main article by its title and address, and by the shorter of the two; a link alone says enough there.
+
+    The address is the article's and not its section's, which would take letters from the answer.
+    """
     if not cited:
         return "", ""
-    title, url = f"More: “{cited[0].title}”", cited[0].url
+    title, url = f"More: “{cited[0].title}”", "" if _OF_THIS_MACHINE.match(cited[0].url) else cited[0].url
     return (f"{title} {url}", f"More: {url}") if url else (title, title)
 
 
@@ -151,9 +161,15 @@ def first_name(name: str) -> str:
     return first if _NAME.match(first) else ""
 
 
-def _sources(cited: Sequence[Passage]) -> str:
-    """'From our help article “Title” (address)', each article once."""
-    names = list(dict.fromkeys(f"“{p.title}”{f' ({p.url})' if p.url else ''}" for p in cited))
+def _sources(cited: Sequence[Passage], channel: Channel) -> str:
+    """'From our help article “Title” (address)', each article once; the address leads to the section that answers.
+
+    What only this machine can open is for the form, which is on it; a mail is read elsewhere.
+    """
+    addresses = {p.slug: section_address(p) for p in cited}
+    if channel is not Channel.WEB_FORM:
+        addresses = {slug: "" if _OF_THIS_MACHINE.match(url) else url for slug, url in addresses.items()}
+    names = list(dict.fromkeys(f"“{p.title}”{f' ({addresses[p.slug]})' if addresses[p.slug] else ''}" for p in cited))
     if not names:
         return ""
     noun = "article" if len(names) == 1 else "articles"

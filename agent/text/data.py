@@ -67,6 +67,13 @@ _ADDRESSES = re.compile(
     re.MULTILINE,
 )
 
+# In a customer's message these are ordinary words; an article has nobody to say them to.
+_SPEAKS_OF_REPLIES = re.compile(
+    r"\b(?:in|to|into|with|at the end of) your (?:next |every |final )?(?:responses?|outputs?|completions?)\b"
+    r"|\b(?:add|append|include|insert|write|say)\b[^.!?\n]{0,5}\"[^\"\n]{1,200}\" (?:in|to|into) your (?:\w+ )?"
+    r"(?:repl|answer|message)\w*"
+)
+
 
 def as_data(text: str) -> str:
     """The text as its reader sees it, its marks of who speaks made harmless: '<|system|>' becomes '(|system|)'."""
@@ -102,4 +109,5 @@ def without_instructions(text: str) -> str:
 @lru_cache(maxsize=2048)
 def is_material(text: str) -> bool:
     """Whether a text of the knowledge base talks to readers only. Kept over turns: the same are found again."""
-    return not instructs_a_model(text) and not instructs_a_model(" ".join(text.split()))
+    plain = " ".join(text.split())
+    return not instructs_a_model(text) and not instructs_a_model(plain) and not _SPEAKS_OF_REPLIES.search(folded(plain))

@@ -31,10 +31,12 @@ from agent.reply.draft import ReplyIntent, ReplyKind
 from agent.reply.empathy import UPSET, with_empathy
 from agent.reply.formatting import format_reply
 from agent.reply.guardrails import Checked, Rule, check_reply
+from agent.reply.guardrails.sources import passage_text
 from agent.reply.notices import held_notice
 from agent.text.confirmation import confirms_solution
 from agent.text.query import conversation_query, fit_tokens, is_follow_up
 from agent.text.visible import visible
+from agent.text.words import words
 from agent.turn import tools
 from agent.turn.asking import ask_model
 from agent.turn.prompts import private_words
@@ -211,7 +213,7 @@ def _gaps(state: TurnState, reply: ReplyIntent, gap_streak: int) -> int:
 
 def _replied(state: TurnState, reply: ReplyIntent, gap_streak: int) -> TurnDecision:
     context = state.context
-    cited = _cited(state.passages, reply.articles) if reply.kind is ReplyKind.ANSWER else []
+    cited = _cited(state.passages, reply) if reply.kind is ReplyKind.ANSWER else []
     with state.timed("guardrails"):
         is_small = reply.kind in (ReplyKind.SMALL_TALK, ReplyKind.OFF_TOPIC)
         body = reply.text if is_small or state.sentiment >= UPSET else with_empathy(reply.text, context.channel)
@@ -292,7 +294,8 @@ def _silent(context: TurnContext, kind: OutcomeKind, reason: str, *, reply: str 
     )
 
 
-def _cited(passages: list[Passage], slugs: tuple[str, ...]) -> list[Passage]:
-    """The best passage of each cited article, in the order of citation."""
-    best = {slug: next(passage for passage in passages if passage.slug == slug) for slug in slugs}
-    return list(best.values())
+def _cited(passages: list[Passage], reply: ReplyIntent) -> list[Passage]:
+    """Of each cited article the passage that has most of the reply's words, in the order of citation."""
+    said = frozenset(words(reply.text))
+    found = {slug: [passage for passage in passages if passage.slug == slug] for slug in reply.articles}
+    return [max(of_one, key=lambda passage: len(said & passage_text(passage).words)) for of_one in found.values()]

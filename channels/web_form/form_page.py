@@ -16,7 +16,7 @@ from typing import Any
 
 from channels.texts import COMMENT_MAX
 from channels.web_form.files import ACCEPTED, FILE_MAX_BYTES, FILES_MAX
-from channels.web_form.form_texts import FALLBACK, load_texts
+from channels.web_form.form_texts import FALLBACK, Texts, load_texts
 from channels.web_form.submission import Submission
 
 ENTRY = "support-form.js"
@@ -86,8 +86,8 @@ def load_files(folder: Path) -> dict[str, Asset]:
     return {path.name: Asset(path.read_bytes(), _MEDIA_TYPES[path.suffix]) for path in found}
 
 
-def render_pages() -> dict[str, Asset]:
-    """The page as one document in each language."""
+def render_pages(help_path: str = "") -> dict[str, Asset]:
+    """The page as one document in each language. `help_path` is where the articles are, empty where they are not."""
     template = (_PAGE / "index.html").read_text(encoding="utf-8")
     shared = [name for name in load_modules() if name != ENTRY and not name.startswith("texts/")]
     pages = {}
@@ -96,10 +96,17 @@ def render_pages() -> dict[str, Asset]:
         values = {key: escape(text) for key, text in texts.items()} | {
             "language": language,
             "languages": "\n".join(language_links(language, "/")),
+            "help": _help_link(help_path, language, texts),
             "preloads": "\n".join(f'  <link rel="modulepreload" href="/assets/{name}">' for name in modules),
         }
         pages[language] = Asset(fill(template, values).encode(), "text/html; charset=utf-8")
     return pages
+
+
+def _help_link(path: str, language: str, texts: Texts) -> str:
+    if not path:
+        return ""
+    return f'\n      <a class="help" href="{path}?lang={language}">{escape(texts["page.help"])}</a>'
 
 
 def language_links(current: str, page: str) -> Iterator[str]:

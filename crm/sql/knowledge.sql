@@ -29,11 +29,12 @@ SELECT slug, content_hash FROM knowledge_base
 -- $5 bytea: content hash
 -- $6 timestamptz: last verified at
 -- $7 timestamptz: valid until
-INSERT INTO knowledge_base (slug, title, body, url, content_hash, last_verified_at, valid_until)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+-- $8 text: category
+INSERT INTO knowledge_base (slug, title, body, url, content_hash, last_verified_at, valid_until, category)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (slug) DO UPDATE SET title = excluded.title, body = excluded.body, url = excluded.url,
     content_hash = excluded.content_hash, last_verified_at = excluded.last_verified_at,
-    valid_until = excluded.valid_until, synced_at = now()
+    valid_until = excluded.valid_until, category = excluded.category, synced_at = now()
 
 -- name: fetch_stale_articles
 -- The articles whose time is over, or that nobody has looked at for long or ever, the most urgent first.
@@ -203,6 +204,7 @@ WITH words AS MATERIALIZED (
     WINDOW article AS (PARTITION BY slug ORDER BY score DESC, chunk_id)
 )
 SELECT r.slug, a.title, r.heading_path, r.body, a.url, r.similarity,
+       coalesce(a.valid_until < now(), false) AS expired,
        r.score + $5::double precision * greatest(0, r.second_score)
        + $6::double precision * coalesce(1 - (v.title_embedding <=> $2), 0)
        - $7::double precision * ln(1 + (SELECT max(position) FROM knowledge_chunks c WHERE c.slug = r.slug))

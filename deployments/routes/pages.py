@@ -16,15 +16,17 @@ from channels.web_form.form_page import (
     load_page_files,
     render_pages,
 )
+from deployments.help_center.look import load_help_files
 from deployments.web.reference import REFERENCE_POLICY, render_reference
 from deployments.web.static_files import StaticFile, answer_file, answer_page
 
 
-def build_router() -> APIRouter:
-    """The files are read and rendered once, here."""
+def build_router(*, links_help: bool) -> APIRouter:
+    """The files are read and rendered once, here. `links_help`: the form leads to the articles."""
     router = APIRouter(tags=["pages"])
-    own = load_page_files() | load_confirmation_files()
-    pages, modules, page_files = map(_to_files, (render_pages(), load_modules(), own))
+    own = load_page_files() | load_confirmation_files() | load_help_files()
+    form_pages = render_pages(help_path="/help" if links_help else "")
+    pages, modules, page_files = map(_to_files, (form_pages, load_modules(), own))
     entry = modules.pop(ENTRY)
 
     @router.head("/", include_in_schema=False)

@@ -16,6 +16,7 @@ from deployments.routes import (
     desk_page,
     desk_session,
     gmail,
+    help_center,
     operations,
     pages,
     quarantine,
@@ -54,7 +55,8 @@ def create_app(services: IngressServices) -> FastAPI:
     # Routes are tried in this order, and submissions are most of the traffic.
     desks = (desk.router, desk_session.router, desk_page.build_router(), attachments.router, quarantine.router)
     hooks = (whatsapp.router, gmail.router)
-    for_customers = (support.router, *hooks, survey.router, confirm.build_router(), pages.build_router())
+    form_pages = (confirm.build_router(), pages.build_router(links_help=services.help_pages is not None))
+    for_customers = (support.router, *hooks, survey.router, *form_pages, help_center.router)
     for router in (*for_customers, *desks, customers.router, service_rules.router, channels.router, operations.router):
         app.include_router(router)
     add_error_handlers(app)

@@ -11,9 +11,11 @@ from pydantic import SecretStr
 
 from agent.channel_health import ChannelMode
 from agent.records import Channel
+from agent.text.synonyms import Synonyms
 from channels.web_form.confirmation_mail import ConfirmationMails
 from channels.web_form.tokens import ConfirmationTokens, TicketTokens
 from channels.whatsapp.signature import WebhookDoor
+from crm.articles import Articles
 from crm.attachments import Attachments
 from crm.channel_alarms import ChannelAlarms
 from crm.confirmations import Confirmations
@@ -23,6 +25,7 @@ from crm.desk import Desk
 from crm.desk_views import DeskViews
 from crm.escalations import Escalations
 from crm.inbox import Inbox
+from crm.knowledge import PostgresKnowledge
 from crm.mailboxes import MAIL_CHANNEL, Mailboxes
 from crm.merge import Merges
 from crm.metrics import Metrics
@@ -36,6 +39,7 @@ from crm.user_ids import WhatsAppUserIds
 from crm.views import TicketViews
 from crm.work import DESK_CHANNEL, OUTBOX_CHANNEL, WorkQueue
 from deployments.channel_states import OFFLINE, ChannelFacts, ChannelStates, StateReader, facts_of
+from deployments.help_center.pages import HelpPages
 from deployments.web.ack_log import AckLog
 from deployments.web.desk_streams import DeskStreams
 from deployments.web.key_guesses import KeyGuesses
@@ -100,6 +104,8 @@ class IngressServices:
     operator_key: SecretStr
     allowed_origins: tuple[str, ...] = ()
     mail_is_offline: bool = True
+    help_pages: HelpPages | None = None
+    """None where this system shows no articles."""
     probes: Mapping[str, HealthProbe] = field(default_factory=dict)
 
     async def close(self) -> None:
@@ -124,9 +130,11 @@ def connect_services(
     channel_alarms: ChannelAlarms | None = None,
     whatsapp: WebhookDoor = CLOSED_DOOR,
     probes: Mapping[str, HealthProbe] | None = None,
+    shows_articles: bool = True,
+    synonyms: Synonyms | None = None,
 ) -> IngressServices:
     """The services over one database. `base_url` is what customers' links begin with; without `channel_facts` every
-    provider is offline, and without `pushes` none of Gmail's is let in."""
+    provider is offline, and without `pushes` none of Gmail's is let in. `synonyms` are those of the search."""
     facts = channel_facts or facts_of(gmail=OFFLINE, twilio=OFFLINE)
     queue = WorkQueue(database)
     confirmation_tokens = ConfirmationTokens(token_secret)
@@ -172,8 +180,13 @@ def connect_services(
         operator_key=operator_key,
         allowed_origins=allowed_origins,
         mail_is_offline=facts[Channel.EMAIL].mode is ChannelMode.OFFLINE,
+        help_pages=_make_help_pages(database, base_url, synonyms) if shows_articles else None,
         probes=probes or {},
     )
+
+
+def _make_help_pages(database: Database, base_url: str, synonyms: Synonyms | None) -> HelpPages:
+    return HelpPages(Articles(database), PostgresKnowledge(database, synonyms=synonyms), base_url)
 
 
 def services_of(request: Request) -> IngressServices:

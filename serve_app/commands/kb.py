@@ -45,6 +45,7 @@ def sync(
         "changed": report.changed,
         "deleted": report.deleted,
         "chunks_embedded": report.chunks_embedded,
+        "unpublished": report.unpublished,
     }
     if as_json:
         typer.echo(json.dumps({**counts, "errors": [str(error) for error in report.errors]}))

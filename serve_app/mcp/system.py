@@ -56,7 +56,7 @@ class RunningSystem:
         self._rehearsal = Desk(database, rehearses=True)
         self._files = TicketFiles(database)
         self._views = DeskViews(database)
-        self._articles = Articles(database)
+        self._articles = Articles(database, settings.article_pages)
         self._escalations = Escalations(database)
         self._queue = WorkQueue(database)
         self._sentiment = LexiconSentiment()

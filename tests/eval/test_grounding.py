@@ -23,6 +23,7 @@ from agent.reply.guardrails import Checked, check_reply
 from tests.unit.turn_fakes import context
 
 CHECKOUT = Path(__file__).parents[2]
+HALVES = ("development", "heldout", "later", "blind", "blind_second", "blind_third")
 CERTAIN_KINDS = ("price", "promise", "url", "date", "competitor")
 """What values and wordings catch must be caught always."""
 
@@ -59,7 +60,7 @@ def check(case: dict[str, Any]) -> Checked:
 
 
 def test_there_are_enough_of_both() -> None:
-    every = [*cases("development"), *cases("heldout"), *cases("later")]
+    every = [case for half in HALVES for case in cases(half)]
     assert len(every) >= 150
     assert sum(case["supported"] for case in every) >= 60
     assert len({case["id"] for case in every}) == len(every)
@@ -67,7 +68,14 @@ def test_there_are_enough_of_both() -> None:
 
 @pytest.mark.parametrize(
     ("half", "least_precision", "least_recall"),
-    [("development", 0.98, 0.86), ("heldout", 0.95, 0.89), ("later", 0.95, 0.76)],
+    [
+        ("development", 0.98, 0.86),
+        ("heldout", 0.95, 0.91),
+        ("later", 0.95, 0.76),
+        ("blind", 0.95, 0.80),
+        ("blind_second", 0.94, 0.56),
+        ("blind_third", 0.80, 0.62),
+    ],
 )
 def test_what_no_article_supports_is_caught_and_paraphrases_pass(
     half: str, least_precision: float, least_recall: float

@@ -122,9 +122,9 @@ def test_sync_fills_the_configured_base_and_search_reads_it(
     finally:
         load_settings.cache_clear()
     assert json.loads(first.stdout) == {
-        "articles": 3, "changed": 3, "deleted": 0, "chunks_embedded": 3, "errors": [],
+        "articles": 3, "changed": 3, "deleted": 0, "chunks_embedded": 3, "unpublished": 0, "errors": [],
     }  # fmt: skip
-    assert again.stdout == "3 articles, 0 changed, 0 deleted, 0 chunks embedded\n"
+    assert again.stdout == "3 articles, 0 changed, 0 deleted, 0 chunks embedded, 0 unpublished\n"
     best = json.loads(found.stdout)[0]
     assert best["article"] == "account/password"
     assert best["text"] == "Choose **Forgot password** and open the mail."

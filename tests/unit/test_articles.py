@@ -194,3 +194,32 @@ def test_how_long_an_article_is_valid_is_read_as_the_end_of_that_day() -> None:
     undated = parse_article("a.md", b"---\ntitle: T\nvalid_until: soon\n---\nText")
     assert undated.valid_until is None
     assert undated.content_hash != dated.content_hash
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "internal: true",
+        "internal: yes",
+        "internal: 'True'",
+        "draft: true",
+        "published: false",
+        "audience: internal",
+        "audience: [staff, partners]",
+        "visibility: Private",
+    ],
+)
+def test_an_article_that_is_not_for_customers_is_told_apart(tmp_path: Path, line: str) -> None:
+    (tmp_path / "inside.md").write_text(f"---\ntitle: T\n{line}\n---\nText")
+    (tmp_path / "outside.md").write_text("---\ninternal: false\npublished: 2026-01-01\naudience: everyone\n---\nText")
+    folder = read_articles(tmp_path)
+    assert [article.slug for article in folder.articles] == ["outside"]
+    assert folder.unpublished == ("inside",)
+
+
+def test_a_category_is_named_or_is_the_folder() -> None:
+    assert parse_article("a.md", b"---\ncategory: Boards and views\n---\nText").category == "Boards and views"
+    assert parse_article("billing-plans/eu/a.md", b"Text").category == "Billing plans"
+    assert parse_article("a.md", b"---\ncategory: [a, b]\n---\nText").category == ""
+    named = parse_article("a.md", b"---\ncategory: One\n---\nText").content_hash
+    assert named != parse_article("a.md", b"---\ncategory: Two\n---\nText").content_hash

@@ -41,9 +41,16 @@ def test_page_has_no_inline_script_style_or_handler(language: str) -> None:
     assert "{{" not in page
     assert not re.search(r"\son[a-z]+=", page)
     assert re.findall(r"<script ([^>]*)>", page) == [
-        'type="module" src="/support-form.js"',
         'type="module" src="/assets/page.js"',
+        'type="module" src="/support-form.js"',
     ]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_page_leads_to_the_articles_where_they_are_shown(language: str) -> None:
+    link = f'<a class="help" href="/help?lang={language}">{load_texts()[language]["page.help"]}</a>'
+    assert link in render_pages(help_path="/help")[language].content.decode()
+    assert "/help" not in render_pages()[language].content.decode()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -114,6 +114,12 @@ def test_markdown_becomes_plain_text() -> None:
     assert "https" not in without_markdown(source, links=False)
 
 
+def test_what_stands_on_the_line_of_a_fence_is_kept_unless_it_is_a_languages_name() -> None:
+    assert without_markdown("``` Hello, this is said.", links=False) == "Hello, this is said."
+    assert without_markdown("```Hello, this\n~~~ text\nfte up\n~~~", links=False) == "Hello, this\n\nfte up"
+    assert without_markdown("```bash\nfte up\n```", links=False) == "fte up"
+
+
 def test_a_placeholder_in_code_is_no_tag() -> None:
     text = "Send `Authorization: Bearer <token>`, <b>not</b> the password."
     assert without_markdown(text, links=True) == "Send Authorization: Bearer <token>, not the password."
@@ -143,3 +149,27 @@ def test_on_whatsapp_the_article_is_one_link_at_the_end_where_it_fits() -> None:
     cut = format_reply(sentence * 9, asked, BRAND, linked)
     assert len(cut) <= 300
     assert cut.endswith("in all detail.\nMore: https://help.example/export")
+
+
+ON_OUR_PAGE = replace(EXPORT, url="https://support.example/help/projects/export", on_our_page=True)
+
+
+def test_a_citation_leads_to_the_section_of_a_page_of_ours() -> None:
+    link = "https://support.example/help/projects/export"
+    for channel in (Channel.EMAIL, Channel.WEB_FORM):
+        text = format_reply("Yes.", context(channel=channel), BRAND, [ON_OUR_PAGE])
+        assert f"From our help article “Export a project” ({link}#as-a-csv-file)." in text
+    short = format_reply("Yes.", context(channel=Channel.WHATSAPP), BRAND, [ON_OUR_PAGE])
+    assert short.endswith(f"More: “Export a project” {link}")
+
+
+@pytest.mark.parametrize("host", ["http://127.0.0.1:8000", "http://localhost", "http://[::1]:80", "http://0.0.0.0:1"])
+def test_an_address_of_this_machine_is_for_the_form_alone(host: str) -> None:
+    local = replace(ON_OUR_PAGE, url=f"{host}/help/projects/export")
+    assert f"({host}/help/projects/export#as-a-csv-file)" in format_reply(
+        "Yes.", context(channel=Channel.WEB_FORM), BRAND, [local]
+    )
+    for channel in (Channel.EMAIL, Channel.WHATSAPP):
+        text = format_reply("Yes.", context(channel=channel), BRAND, [local])
+        assert "http" not in text
+        assert "“Export a project”" in text

@@ -149,3 +149,34 @@ def test_what_a_colleague_noted_may_be_passed_on() -> None:
     told = context(colleague_note=NOTE)
     assert check_reply(reply, told, [], matched=False, brand=BRAND).violation is None
     assert check_reply(reply, context(), [], matched=False, brand=BRAND).violation is not None
+
+
+@pytest.mark.parametrize("text", ["```", "```\n~~~", "#", "> ", "**", "![](https://evil.example/x.png)"])
+@pytest.mark.parametrize("kind", list(ReplyKind))
+def test_a_reply_of_marks_alone_says_nothing(text: str, kind: ReplyKind) -> None:
+    assert broken(text, kind=kind) is not None
+
+
+def test_the_address_of_a_cited_page_and_of_its_section_may_be_written_and_no_other() -> None:
+    page = replace(EXPORT, url="https://support.example/help/projects/export", on_our_page=True)
+
+    def rule(text: str) -> Rule | None:
+        reply = ReplyIntent(text, ReplyKind.ANSWER, ("projects/export",))
+        violation = check_reply(
+            reply, context("How do I export a project?"), [page], matched=True, brand=BRAND
+        ).violation
+        return violation.rule if violation else None
+
+    for address in (page.url, f"{page.url}#as-a-csv-file", "support.example/help/projects/export"):
+        assert rule(f"Open the project and choose CSV: {address}") is None, address
+    for address in (
+        f"{page.url}#refunds",
+        f"{page.url}/more",
+        f"{page.url}?lang=de",
+        "https://support.example/help/projects/other",
+        "https://support.example/help",
+        "https://support.example/",
+        "https://support.example.evil.io/help/projects/export",
+    ):
+        assert rule(f"Open the project and choose CSV: {address}") is Rule.LINK, address
+    assert rule("You can export 8000 tasks as a CSV file.") is Rule.NUMBER

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.article_pages import ArticlePages
 from agent.errors import ConfigurationInvalid
 from serve_app.settings import Settings, key_files, load_settings
 
@@ -265,3 +266,26 @@ def test_terms_of_the_model_follow_the_settings(monkeypatch: pytest.MonkeyPatch)
     assert terms.prices.cost_micros(1_000_000, 100_000) == 3_500_000
     assert terms.fallback is None
     assert (ceilings(settings).tokens, ceilings(settings).cost_micros) == (None, 500_000)
+
+
+@pytest.mark.parametrize(
+    ("environment", "shown", "pages"),
+    [
+        ({}, True, ArticlePages("http://127.0.0.1:8000/help", ours=True)),
+        ({"API_BASE_URL": "https://support.example/"}, True, ArticlePages("https://support.example/help", ours=True)),
+        ({"FTE_HELP_CENTER_URL": "https://help.example/a/"}, False, ArticlePages("https://help.example/a")),
+        (
+            {"FTE_HELP_CENTER_URL": "https://help.example/a", "FTE_HELP_PAGES": "true"},
+            True,
+            ArticlePages("https://help.example/a"),
+        ),
+        ({"FTE_HELP_PAGES": "false"}, False, ArticlePages()),
+    ],
+)
+def test_articles_are_read_here_unless_the_operator_has_a_help_centre_or_wants_none(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], shown: bool, pages: ArticlePages
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings()
+    assert (settings.help_pages, settings.article_pages) == (shown, pages)

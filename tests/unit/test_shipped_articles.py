@@ -29,7 +29,7 @@ def test_there_is_an_article_for_what_a_product_of_this_kind_is_asked() -> None:
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_an_article_is_dated_titled_and_in_sections(path: Path) -> None:
     article = frontmatter.load(str(path))
-    assert set(article.metadata) == {"title", "last_verified_at"}
+    assert set(article.metadata) == {"title", "category", "last_verified_at"}
     assert article["last_verified_at"].year >= 2026
     headings = re.findall(r"^(#+) (.+)$", article.content, re.MULTILINE)
     assert headings[0] == ("#", article["title"])

@@ -60,7 +60,8 @@ _ENGLISH_WORDS = """
     """
 _ENGLISH = frozenset(_ENGLISH_WORDS.split())
 _ANY_SPELLING = "|".join(sorted(_SPELLINGS, key=len, reverse=True))
-_SPELLED = re.compile(rf"\b(?:{_ANY_SPELLING})(?:[ -](?:and )?(?:{_ANY_SPELLING}))*\b")
+_SPELLED = re.compile(rf"\b(?:{_ANY_SPELLING})(?:(?:[ -]|(?<=hundred) and |(?<=thousand) and )(?:{_ANY_SPELLING}))*\b")
+_IDIOM = re.compile(r"\b(?:in one (?:go|step|place)|one (?:by one|of|another|or|more)\b|no one)\b")
 _RATE = re.compile(
     r"(?:[^.!?;,\n\d]{0,40}?\b(?:per|an?|each|every|pro|par|por|al?)\b|\s?/)\s?"
     r"([^\W\d_]{2,10})\b"
@@ -81,6 +82,12 @@ _SAID_BACK = re.compile(
 _FREE_NOUNS = concepts(
     "steps ways options things places cases methods points questions choices moments clicks parts reasons examples "
     "times types kinds sentences possibilities minutes tips ideas articles links"
+)
+_KINDS = {"s": "time", "month": "time", "byte": "size", "%": "share"}
+_MONTH_S = 30 * 86_400.0
+_ONE_OF = re.compile(
+    r"\b(for|after|within|in|takes?|about|than|over|until|every) (?:an?|another) "
+    r"(?=(?:second|minute|hour|day|week|month|year)\b)"
 )
 _SMALL = 12.0
 _LARGEST = 10**12
@@ -121,6 +128,8 @@ class Amount:
 def amounts_in(text: str) -> list[Amount]:
     """Every number of a folded text, in order. The numbers of steps do not count."""
     body = _STEP_NUMBER.sub(lambda match: " " * len(match[0]), text)
+    if "one " in body:
+        body = _IDIOM.sub(lambda match: " " * len(match[0]), body)
     parts = _split(body)
     spans = [_spans(part) for part in parts]
     if not any(spans):
@@ -146,6 +155,31 @@ def is_repeated(amount: Amount, known: Iterable[Amount], *, english: bool = True
     In another language than the articles' only the number and its unit can be compared.
     """
     return any(_same(amount, other, english=english) for other in known)
+
+
+def in_figures(text: str) -> str:
+    """A folded text with 'for a year' as 'for 1 year'; '120 requests a minute' is a rate and stays."""
+    return _ONE_OF.sub(r"\1 1 ", text)
+
+
+def conflicts(amount: Amount, known: Iterable[Amount]) -> bool:
+    """Whether what is known has values of the same kind (a time, a size, a share), and none that is the same."""
+    kind = _KINDS.get(amount.unit)
+    if kind is None:
+        return False
+    every = list(known)
+    if any(not other.unit and other.readings & amount.readings for other in every):
+        return False  # 'for 30 days, phones for 90'
+    others = [other for other in every if _KINDS.get(other.unit) == kind and other.rate == amount.rate]
+    own = _in_base(amount)
+    return bool(others) and not any(abs(own - _in_base(other)) <= 0.06 * max(own, _in_base(other)) for other in others)
+
+
+def _in_base(amount: Amount) -> float:
+    """Its largest reading in seconds, bytes or percent; a month is 30 days."""
+    per_unit = _MONTH_S if amount.unit == "month" else 1.0
+    readings = [reading for reading in amount.readings if isinstance(reading, float)]
+    return max(readings, default=0.0) * amount.scale * per_unit
 
 
 def is_said_back(amount: Amount, said: Iterable[Amount], sentence: str, domain: frozenset[str]) -> bool:
@@ -197,7 +231,7 @@ def _of_sentence(
     sentence: str, spans: list[tuple[int, int, bool]], offset: int, around: frozenset[str]
 ) -> list[Amount]:
     plans = _plans_of([(start, end) for start, end, _ in spans], sentence)
-    found = []
+    found: list[Amount] = []
     for (start, end, spelled), of_plans in zip(spans, plans, strict=True):
         written = sentence[start:end]
         unit, scale = _unit_after(sentence, end)
@@ -205,6 +239,8 @@ def _of_sentence(
         if spelled and not unit and not _ENGLISH.issuperset(re.split(r"[ -](?:and )?", written)):
             continue  # 'once' is a Spanish number and an English word
         words = _WORDS_AFTER.match(sentence, end)
+        if not unit and words is None and found and found[-1].unit:
+            unit, scale = found[-1].unit, found[-1].scale  # 'browsers for 30 days, phones for 90'
         rate, listed = _RATE.match(sentence, end), _LISTED.match(sentence, end)
         found.append(
             Amount(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,6 +23,8 @@ from agent.text.words import sentences
 
 _TALK_WORDS = {ReplyKind.SMALL_TALK: 70, ReplyKind.OFF_TOPIC: 90}
 """More than these are an essay, and not what the kind is for."""
+_SAYS = re.compile(r"[^\W_]|[\u2190-\u2bff\U0001f000-\U0001faff]")
+"""A letter, a digit, or a picture of a character: a thumb may answer thanks."""
 _CHECKED_CHARS = 8_000
 """A longer draft is refused before; what is checked is bounded all the same."""
 
@@ -85,6 +88,8 @@ def check_reply(
     if reply.kind is ReplyKind.ANSWER and not (matched and reply.articles):
         return Checked(Violation(Rule.UNGROUNDED, "the answer cites no article that matched"))
     draft = _read(reply.text, reply.kind, context)
+    if not _SAYS.search(draft.plain):
+        return Checked(Violation(Rule.EMPTY, "nothing is left of it without its marks"))
     sources = gather_sources(context, passages, brand)
     for check in (_inside, _private(private), _competitors(brand), *_CHECKS):
         for violation in check(draft, sources, context):
@@ -256,6 +261,12 @@ def _mannered(draft: _Draft, sources: Sources, context: TurnContext) -> Iterator
         yield Violation(Rule.MANNER, f"{len(draft.plain.split())} words of {draft.kind.value.replace('_', ' ')}")
 
 
+def _of_ones_own(draft: _Draft, sources: Sources, context: TurnContext) -> Iterator[Violation]:
+    """A reply that is the customer's own message over again does what the message says, and answers nothing."""
+    if found := conduct.parroted(draft.folded, folded(context.text[-_CHECKED_CHARS:]), sources.own_folded):
+        yield Violation(Rule.MANNER, found)
+
+
 def _in_the_customers_language(draft: _Draft, sources: Sources, context: TurnContext) -> Iterator[Violation]:
     if found := foreign_language(draft.plain, context.text, draft.kind):
         yield Violation(Rule.LANGUAGE, found)
@@ -271,7 +282,7 @@ _CHECKS: tuple[_Check, ...] = (
     _mannered,
     _in_the_customers_language,
 )
-_CHECKS_OF_OWN_WORDS: tuple[_Check, ...] = (_dated, _counted, _named)
+_CHECKS_OF_OWN_WORDS: tuple[_Check, ...] = (_of_ones_own, _dated, _counted, _named)
 
 
 def _sentence_at(text: str, at: int) -> str:

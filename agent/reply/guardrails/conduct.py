@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from agent.reply.guardrails.gates import Gate
+from agent.reply.guardrails.vocabulary import concepts, is_neutral
+
+_WORD = re.compile(r"[^\W_]+")
+_RUN = 5
+_MOST = 0.6
+"""Of a reply's runs of so many words no more than this share may be the customer's own."""
 
 _INSULTS = Gate.of(
     "idiot|stupid|moron|dumb|shut up|fuck|shit|bitch|bastard|asshole|damn|crap|loser|hate you|arsch|scheiss|dumm"
@@ -40,3 +48,20 @@ _SECRETS = Gate.of(
 def misconduct(text: str) -> list[str]:
     """The words of a folded text that no employee writes."""
     return [said for gate in (_INSULTS, _LIABILITY, _SECRETS) for said in gate.find(text)]
+
+
+def parroted(said: str, asked: str, known: str) -> str | None:
+    """The beginning of a folded reply that is what the customer wrote, word for word; else None.
+
+    A few words are, unless the articles have them too; `known` is what these say, folded.
+    """
+    spoken, heard = _WORD.findall(said), _WORD.findall(asked)
+    if len(spoken) < _RUN:
+        phrase = " ".join(spoken)
+        says_something = any(not is_neutral(each) for each in concepts(said))
+        repeated = says_something and f" {phrase} " in f" {' '.join(heard)} "
+        return said if repeated and phrase not in " ".join(_WORD.findall(known)) else None
+    runs = [tuple(spoken[start : start + _RUN]) for start in range(len(spoken) - _RUN + 1)]
+    known_runs = {tuple(heard[start : start + _RUN]) for start in range(len(heard) - _RUN + 1)}
+    shared = sum(run in known_runs for run in runs)
+    return " ".join(spoken[: 2 * _RUN]) if shared > _MOST * len(runs) else None

@@ -49,7 +49,7 @@ def unknown_path(plain: str, sources: Sources) -> str | None:
             continue
         for match in _STEP_OF_PATH.finditer(line):
             left, right = folded(match[1]), folded(match[2])
-            joined = any(left in text.name_ends and right in text.name_starts for text in sources.articles)
+            joined = any((left, right) in text.name_steps for text in sources.articles)
             if f"{left} > {right}" not in sources.own_folded and not joined:
                 return f"{match[1]} > {match[2]}"
         for match in _INNER.finditer(line):

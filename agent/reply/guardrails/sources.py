@@ -6,7 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import pairwise
 
+from agent.article_pages import section_address
 from agent.records import Author, Passage, TurnContext
 from agent.reply.brand import Brand
 from agent.reply.guardrails import amounts, dates, links
@@ -19,6 +21,7 @@ from agent.text.words import words
 _SAID_CHARS = 12_000
 _MARKS = re.compile(r"\*\*|[*_`]")
 _BOLD = re.compile(r"\*\*([^*\n]{1,120})\*\*")
+_LISTING = re.compile(r",? ?(?:(?:and|or) )?")
 _SPACES = re.compile(r"[ \t]+")
 
 
@@ -28,10 +31,14 @@ def without_marks(text: str) -> str:
 
 
 class Text:
-    """One text, read as far as some rule asks. Not changed after it is made."""
+    """One text, read as far as some rule asks. Not changed after it is made.
 
-    def __init__(self, text: str) -> None:
+    `addresses` are pages that may be named with it; nothing else of them counts as said.
+    """
+
+    def __init__(self, text: str, addresses: Sequence[str] = ()) -> None:
         self.text = visible(text)
+        self._addresses = addresses
 
     @cached_property
     def folded(self) -> str:
@@ -44,18 +51,23 @@ class Text:
         return without_marks(self.text)
 
     @cached_property
-    def _names(self) -> tuple[tuple[str, ...], ...]:
-        """The words of the names in bold: of a path each step is one."""
-        marked = (step for match in _BOLD.finditer(self.text) for step in match[1].split(">"))
-        return tuple(tuple(folded(step).split()) for step in marked if step.strip())
+    def name_steps(self) -> frozenset[tuple[str, str]]:
+        """The last word of each name in bold, and the first of a name that comes after it.
 
-    @cached_property
-    def name_starts(self) -> frozenset[str]:
-        return frozenset(name[0] for name in self._names)
-
-    @cached_property
-    def name_ends(self) -> frozenset[str]:
-        return frozenset(name[-1] for name in self._names)
+        Names beside each other in a list lead nowhere: 'use **Owner**, **Fields** or **Labels**'.
+        """
+        found = [(match.start(), match.end(), match[1].split(">")) for match in _BOLD.finditer(self.text)]
+        between = [self.text[one[1] : other[0]] for one, other in pairwise(found)]
+        listed = {index for index, joined_by in enumerate(between, start=1) if _LISTING.fullmatch(joined_by)}
+        steps: set[tuple[str, str]] = set()
+        for index, (_, _, path) in enumerate(found):
+            ends = [folded(step).split()[-1] for step in path if folded(step).split()]
+            for later in range(index + 1, len(found)):
+                if listed.issuperset(range(index + 1, later + 1)):
+                    continue
+                starts = [folded(step).split()[0] for step in found[later][2] if folded(step).split()]
+                steps.update((end, start) for end in ends for start in starts)
+        return frozenset(steps)
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -71,11 +83,11 @@ class Text:
 
     @cached_property
     def amounts(self) -> tuple[Amount, ...]:
-        return tuple(amounts.amounts_in(self.folded))
+        return tuple(amounts.amounts_in(amounts.in_figures(self.folded)))
 
     @cached_property
     def pages(self) -> tuple[str, ...]:
-        return tuple(links.pages_in(self.folded))
+        return (*links.pages_in(self.folded), *(folded(address) for address in self._addresses))
 
     @cached_property
     def mailboxes(self) -> tuple[str, ...]:
@@ -86,10 +98,16 @@ class Text:
         return tuple(links.phones_in(self.folded))
 
 
+def passage_text(passage: Passage) -> Text:
+    """What a reply may repeat of a passage: its words, and the address of its article and of its section."""
+    return _text_of(passage.title, passage.heading_path, passage.body, passage.url, section_address(passage))
+
+
 @lru_cache(maxsize=1024)
-def article_text(title: str, heading_path: str, body: str, url: str) -> Text:
-    """A passage's text. Kept over turns: the same ones are found again and again, and articles are nobody's secret."""
-    return Text(f"{title}.\n{heading_path}.\n{body}\n{url}")
+def _text_of(title: str, heading_path: str, body: str, *addresses: str) -> Text:
+    """Kept over turns: the same passages are found again and again, and articles are nobody's secret."""
+    known = tuple(dict.fromkeys(address for address in addresses if address))
+    return Text(f"{title}.\n{heading_path}.\n{body}", known)
 
 
 @dataclass(frozen=True)
@@ -144,7 +162,7 @@ def gather_sources(context: TurnContext, passages: Sequence[Passage], brand: Bra
     said = [message.body for message in (*context.history, *context.burst)] + [ticket.subject, context.customer_name]
     return Sources(
         passages=tuple(passages),
-        articles=tuple(article_text(p.title, p.heading_path, p.body, p.url) for p in passages),
+        articles=tuple(passage_text(passage) for passage in passages),
         facts=Text(facts),
         said=Text("\n".join(body[:_SAID_CHARS] for body in said if body)),
         ours=Text(

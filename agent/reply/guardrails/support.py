@@ -14,6 +14,9 @@ from functools import lru_cache
 
 from agent.records import Plan
 from agent.reply.draft import ReplyKind
+from agent.reply.guardrails import amounts
+from agent.reply.guardrails.amounts import Amount
+from agent.reply.guardrails.sides import WHO, Sides, are_others, differs, people_in, sides_in
 from agent.reply.guardrails.sources import Sources
 from agent.reply.guardrails.vocabulary import concepts, is_neutral
 from agent.text.visible import folded
@@ -29,6 +32,8 @@ SAME_MATTER = 0.6
 """So much of a clause's concepts in one of a passage makes the two be about the same."""
 _AS_NEAR = 0.08
 _LEANT = 0.8
+_DENIED = 0.34
+"""So much of what a clause says must be together where it is denied."""
 _NEUTRAL_WEIGHT = 0.35
 _WINDOW = 3
 _MOST_UNKNOWN = 3
@@ -42,7 +47,7 @@ _TALK = re.compile(
     r"|no article)\b"
 )
 _CLAUSE = re.compile(
-    r"[;:]\s|,\s(?=(?:but|while|although|though|whereas|which|so)\b)|\s(?=but\s)|,?\s(?=except\b)|\s-+\s"
+    r"[;:]\s|,\s(?=(?:but|while|although|though|whereas|which|so|because|since)\b)|\s(?=but\s)|,?\s(?=except\b)|\s-+\s"
     r"|,\s(?=(?:and|or)\s(?:it|they|you|we|i|this|that|nobody|nothing|no|not|then|its|their|your)\b)"
     r"|,\s(?=(?:not|no)\s)"
 )
@@ -52,12 +57,22 @@ _NOT = re.compile(
 )
 _LEFT_OUT = re.compile(r"\b(?:do|does|did|is|are|was|were|can|will)(?: not|n't)\W*$|\bcannot\W*$")
 """How a clause ends whose verb is in the one before it: 'the browser does not'."""
+_NOT_LOST = re.compile(r"\b(?:not|never)(?: be| get)? lost\b")
+_LOST = re.compile(r"\b(?:lost|loses?|losing|lack|lacks|lacking)\b(?! access)")
 _NAMED_NOT = re.compile(r"(\*\*[^*\n]{0,60}?)\bnot\b([^*\n]{0,60}\*\*)", re.IGNORECASE)
 """**Do not repeat** is a name."""
 _CONDITIONS = ("when ", "if ", "unless ", "until ", "while ", "once ")
 _CONDITION = re.compile(r"\b((?:when|if|unless|until|while|once)\b[^,;.\n]{3,120}),\s")
 _LEANS = re.compile(r"^\W*(?:it|they|this|that|these|those|nothing|none)\b")
 _PLANS = frozenset(plan.value for plan in Plan)
+_ALWAYS = re.compile(r"\b(?:always|whether or not|regardless|in any case|every time|without exception|in all cases)\b")
+_SOMETIMES = re.compile(r"\b(?:if|only|unless|when|except|until)\b")
+_RELATIVE = re.compile(
+    r"\b(?:that|which|who|whom)(?: (?:they|you|we|it|nobody|(?:your|the|an?|their|its) \w+))?"
+    r" (?:\w+n't|(?:is|are|was|were|do|does|did|can|could|may|might|has|have|had|will|would|should|must)"
+    r" (?:not|no|never)|cannot)\b"
+)
+"""'addresses that are not known': the clause around it denies nothing."""
 _NO_NEGATION = re.compile(
     r"^\W*(?:no|yes)\b\s?,?|\bnot only\b|\b(?:no|not) (?:more|later|longer|larger|bigger|fewer|less|older) than\b"
     r"|\bwhether or not\b|\bif not\b|\bno problem\b|\bnot sure\b|\bwhy (?:nothing|no|not)\b|\bno matter\b"
@@ -74,6 +89,11 @@ class Clause:
     negated: bool
     supposed: bool
     plans: frozenset[str]
+    sides: Sides
+    people: frozenset[str]
+    conditional: bool
+    """Whether its sentence is true of some cases only."""
+    amounts: tuple[Amount, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,32 +195,79 @@ def _support(
 
 
 def _is_turned_around(statement: str, readings: list[tuple[str, Reading]], sources: Sources) -> bool:
-    """Whether the clauses that are nearest in matter all say the opposite, or say it of other plans."""
+    """Whether the clauses that are nearest in matter all say the opposite, or say it of others or with other values."""
     for clause in _clauses(statement, frozenset()):
         matter = clause.concepts - (sources.heard - sources.domain)
-        if len(matter) < LEAST_CONCEPTS:
-            continue
-        weight = _weight(matter)
-        told = [concept for concept in matter if not is_neutral(concept)] or list(matter)
-        nearest: list[tuple[float, Clause]] = []
-        for _, reading in readings:
-            # What is only supposed ("when a step needs an owner") says nothing of what is the case.
-            places = {
-                place
-                for concept in told
-                for place in reading.by_concept.get(concept, ())
-                if not reading.clauses[place].supposed
-            }
-            near = [(_sameness(matter, weight, reading.clauses[place]), place) for place in places]
-            nearest += [(share, reading.clauses[place]) for share, place in near if share >= SAME_MATTER]
-        best = max((share for share, _ in nearest), default=0.0)
-        same = [other for share, other in nearest if share >= best - _AS_NEAR]
+        if clause.supposed or len(matter) < LEAST_CONCEPTS:
+            continue  # what is only supposed states nothing
+        same = _nearest(matter, readings)
         if same and all(other.negated != clause.negated for other in same):
             return True
         named = [other.plans for other in same if other.plans]
         if clause.plans and named and not clause.plans <= frozenset().union(*named):
             return True
+        if same and _is_otherwise(statement, clause, same):
+            return True
+        # Of whom it is said is compared by itself, so that 'any member may' is near to 'an admin may'.
+        if clause.people and are_others(clause.people, (other.people for other in _nearest(matter - WHO, readings))):
+            return True
+        if not clause.negated and _is_denied(_told(matter), readings):
+            return True
     return False
+
+
+def _told(matter: frozenset[str]) -> list[str]:
+    return [concept for concept in matter if not is_neutral(concept)] or list(matter)
+
+
+def _nearest(matter: frozenset[str], readings: list[tuple[str, Reading]]) -> list[Clause]:
+    """The clauses that are about a matter, as near as the nearest of them."""
+    if len(matter) < LEAST_CONCEPTS:
+        return []
+    weight = _weight(matter)
+    told = _told(matter)
+    nearest: list[tuple[float, Clause]] = []
+    for _, reading in readings:
+        # What is only supposed ("when a step needs an owner") says nothing of what is the case.
+        places = {
+            place
+            for concept in told
+            for place in reading.by_concept.get(concept, ())
+            if not reading.clauses[place].supposed
+        }
+        near = [(_sameness(matter, weight, reading.clauses[place]), place) for place in places]
+        nearest += [(share, reading.clauses[place]) for share, place in near if share >= SAME_MATTER]
+    best = max((share for share, _ in nearest), default=0.0)
+    return [other for share, other in nearest if share >= best - _AS_NEAR]
+
+
+def _is_otherwise(statement: str, clause: Clause, same: list[Clause]) -> bool:
+    """Whether what says the same names other people or devices, has a condition that is left out, or other values."""
+    if differs(clause.sides, (other.sides for other in same)):
+        return True
+    if all(other.conditional for other in same) and _ALWAYS.search(statement.lower()):
+        return True
+    return any(
+        amounts.conflicts(amount, (known for other in same for known in other.amounts)) for amount in clause.amounts
+    )
+
+
+def _is_denied(told: list[str], readings: list[tuple[str, Reading]]) -> bool:
+    """Whether two concepts are together in a clause that denies something, and one of them in no other clause."""
+    for _, reading in readings:
+        denying = {
+            place for concept in told for place in reading.by_concept.get(concept, ()) if reading.clauses[place].negated
+        }
+        for place in denying:
+            shared = [each for each in told if each in reading.clauses[place].concepts and not is_neutral(each)]
+            if len(shared) >= max(2, _DENIED * len(told)) and any(_only_denied(each, readings) for each in shared):
+                return True
+    return False
+
+
+def _only_denied(concept: str, readings: list[tuple[str, Reading]]) -> bool:
+    places = [(reading, place) for _, reading in readings for place in reading.by_concept.get(concept, ())]
+    return all(reading.clauses[place].negated for reading, place in places)
 
 
 def _sameness(matter: frozenset[str], weight: float, other: Clause) -> float:
@@ -249,13 +316,27 @@ def _clauses(text: str, heading: frozenset[str], before: frozenset[str] = frozen
     plain = folded(unmarked)
     if any(word in plain for word in _CONDITIONS):
         plain = _CONDITION.sub(r"\1; ", plain)
+    conditional = bool(_SOMETIMES.search(plain)) and not _ALWAYS.search(plain)
     for part in _CLAUSE.split(plain):
+        part = _LOST.sub("not kept", _NOT_LOST.sub("kept", part))
         own = concepts(part.replace("unlimited", "limit"))
         if not own:
             continue
         earlier = found[-1].concepts if found else before
-        negated = bool(_NOT.search(part)) and bool(_NOT.search(_NO_NEGATION.sub(" ", part)))
+        negated = bool(_NOT.search(part)) and bool(_NOT.search(_RELATIVE.sub(" ", _NO_NEGATION.sub(" ", part))))
         leans = bool(found or _LEANS.match(part) or _LEFT_OUT.search(part))
         context = heading | earlier if leans else heading
-        found.append(Clause(own, context, negated, part.startswith(_CONDITIONS), frozenset(_PLANS & set(words(part)))))
+        found.append(
+            Clause(
+                concepts=own,
+                context=context,
+                negated=negated,
+                supposed=part.startswith(_CONDITIONS),
+                plans=frozenset(_PLANS & set(words(part))),
+                sides=sides_in(part),
+                people=people_in(part),
+                conditional=conditional,
+                amounts=tuple(amounts.amounts_in(amounts.in_figures(part))),
+            )
+        )
     return found

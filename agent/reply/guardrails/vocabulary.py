@@ -27,11 +27,13 @@ way welcome well whenever wherever whether whole wish word work workspace worry 
 anything moment apologise apologize apologies inconvenience regret
 assistant question subject unsure correctly per via within without both also either neither each every
 afternoon day evening morning today luck pleasure problem weekend delighted writing respond directly
+along alongside roughly approximately simply besides meanwhile afterwards previously otherwise instead thus hence go
+alternatively earlier stay whatever whoever everything something continue depend likely typically
 saw seen made given gone went came wrote written told shown chosen found left sent taken began
 """
 _SAME = (
     "delete remove erase discard bin trash",
-    "change edit modify update alter adjust",
+    "change edit modify update alter adjust refresh",
     "picture photo avatar image",
     "member user person people colleague teammate coworker everyone everybody staff",
     "create add make build",
@@ -65,7 +67,8 @@ _SAME = (
     "deadline due",
     "assign owner assignee responsible",
     "token key",
-    "renew reconnect refresh",
+    "renew reconnect",
+    "clear empty",
     "wrong incorrect",
     "separate apart own",
     "copy duplicate clone",

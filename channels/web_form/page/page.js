@@ -1,6 +1,10 @@
-// What the page adds to its <support-form>: the title of the tab, and language links that keep the request open.
+// What the page adds to its <support-form>: a subject that a link names, the title of the tab, and language links that
+// keep the request open. It runs before the element is defined.
 
 const title = document.title;
+
+const subject = new URLSearchParams(location.search).get("subject");
+if (subject) document.querySelector("support-form").setAttribute("prefill-subject", subject.slice(0, 200));
 
 document.addEventListener("support-form-view", ({ detail }) => {
   document.title = detail.view === "conversation" ? `${detail.ticket} · ${title}` : title;
