@@ -198,7 +198,7 @@ def test_the_shipped_rules_send_each_reason_where_the_design_says() -> None:
     assert routes[ReasonCode.REFUND_REQUEST] == (Team.BILLING, Severity.P3)
     assert routes[ReasonCode.LEGAL_ISSUE] == (Team.LEGAL, Severity.P2)
     assert routes[ReasonCode.SECURITY_CONCERN] == (Team.SECURITY, Severity.P2)
-    assert routes[ReasonCode.TECHNICAL_EMERGENCY] == (Team.TECHNICAL, Severity.P1)
+    assert routes[ReasonCode.TECHNICAL_EMERGENCY] == (Team.TECHNICAL, Severity.P3)
     assert routes[ReasonCode.ABUSIVE_LANGUAGE] == (Team.GENERAL, Severity.P2)
 
 
