@@ -34,9 +34,9 @@ MOODS_FILE = "moods.yaml"
 _CALM_QUESTIONS = 150
 # A sentence apart from its message is ambiguous, so the message has a say.
 _CONTEXT_WEIGHT = 0.25
-# What is like no exemplar at all trails the ordinary by little: it needs some likeness of its own. Of
-# the development messages that go to a person by meaning, the least has 0.26.
-_LEAST_LIKENESS = 0.23
+# What is like no exemplar at all trails the ordinary by little: without the wording of a reason it needs some likeness
+# of its own. Of the development messages that go to a person by meaning, the least has 0.26.
+_LEAST_LIKENESS = 0.2
 _UNLIKE = -1.0
 # A short message whose nearest reason stays this far below the threshold has no sentence that reaches it: of some 200
 # labelled ones that go to a person by their sentences, none that had to was so far below. See docs/quality.md.
@@ -283,13 +283,15 @@ class EscalationPolicy:
             meant, vector = leans_on
             leads[0] = _in_context(leads[0], self._classifier.leads((meant,), vector[None, :])[0])
         leads[1:] = _in_context(leads[1:], leads[0])
-        leads[likeness[:, :-1] < _LEAST_LIKENESS] = _UNLIKE
-        for place, (part, vector, row) in enumerate(zip((text, *parts), vectors, leads, strict=True)):
+        unlike = likeness[:, :-1] < _LEAST_LIKENESS
+        for place, (part, vector, row, far) in enumerate(
+            zip((text, *parts), vectors, leads.tolist(), unlike.tolist(), strict=True)
+        ):
             # The whole of a message of several sentences has its wording found in its parts.
             worded = {} if parts and place == 0 else self._find_wording(part)
             scores = {
-                label: lead + (self._rules.wording_bonus if label in worded else 0.0)
-                for label, lead in zip(self._classifier.labels, row.tolist(), strict=True)
+                label: lead + self._rules.wording_bonus if label in worded else _UNLIKE if is_unlike else lead
+                for label, lead, is_unlike in zip(self._classifier.labels, row, far, strict=True)
             }
             yield _Judged(part, vector, worded, scores)
 

@@ -90,12 +90,15 @@ async def test_quoted_lines_are_not_the_customers_words(policy: EscalationPolicy
     assert await judge(policy, "> I want a refund\nHow do I create a board?", other) is None
 
 
-async def test_what_is_like_no_exemplar_has_no_reason(tmp_path: Path) -> None:
+async def test_what_is_like_no_exemplar_has_no_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rules = small_rules()
     rules["embedding_models"]["words"]["meaning"] = -0.5
     policy = await load_policy(write_rules(tmp_path, rules), WordEmbedder())
+    assert await judge(policy, "Zebras graze quietly") is not None, "it trails the ordinary by little"
+    monkeypatch.setattr("agent.policy.policy._LEAST_LIKENESS", 0.4)
     assert await judge(policy, "Zebras graze quietly") is None
     assert await judge(policy, "return my money") is not None
+    assert await judge(policy, "Zebras refund quietly") is not None, "its wording is enough"
 
 
 async def test_a_terse_follow_up_is_judged_with_the_question_that_it_leans_on(policy: EscalationPolicy) -> None:
