@@ -16,7 +16,8 @@ _PRAISE = re.compile(
     r"(?:(?:that|this|it)(?:'s| is) )?(?:just |simply |how |so )?"
     r"|(?:that|this|it)(?:'s| is) (?:just|simply) |how |just )?"
     r"(?:great|wonderful|lovely|brilliant|fantastic|perfect|marvell?ous|splendid|superb|bravo|congrat\w*|nice|awesome"
-    r"|amazing|impressive|fabulous|excellent|terrific|well done|magic|charming|delightful)(?: one| job| work)?\b",
+    r"|amazing|impressive|fabulous|excellent|terrific|well done|magic|charming|delightful|top)"
+    r"(?: one| job| work| stuff| testing| team)?\b",
     re.IGNORECASE,
 )
 _MEANT = re.compile(
@@ -26,7 +27,8 @@ _MEANT = re.compile(
 )
 _FAULT = re.compile(
     r"\b(?:again|crash\w*|gone|lost|los(?:e|ing)|broken?|broke|fail\w*|down|outage|vanish\w*|disappear\w*|wiped|twice"
-    r"|worse|frozen)\b",
+    r"|worse|frozen|empty|duplicat\w*|di(?:ed|es)|another (?:update|crash|bug|error|outage|hour|evening|night)"
+    r"|just what (?:i|we) needed)\b",
     re.IGNORECASE,
 )
 _MISHAP = re.compile(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from agent.text.query import is_follow_up
+from agent.text.smalltalk import is_vague
 from agent.text.words import content_words, stem, words
 
 STEP = re.compile(r"^\s{0,3}(\d{1,2})[.)]\s+\S")
@@ -83,6 +84,7 @@ _COMMON_WEIGHT = 0.25
 _RANK_COST = 0.03
 _INTENT = 0.07
 _FOLLOW_UP = 0.1
+_ABOUT = 0.5
 _OPENING_WORDS = 30
 
 
@@ -146,6 +148,8 @@ def is_commonplace(question: set[str]) -> bool:
 def best_passage(question: str, passages: Sequence[Found], *, words_weight: float = 0.15) -> Found | None:
     """The best section of the best article; a larger `words_weight` trusts shared words more than closeness.
 
+    Where that article says nothing of what a follow-up asks, and another is about it, it is the other's.
+
     The passages are in the search's order, which counts: it is of the whole article, and of rarer words than these.
     """
     wanted = meaning(question)
@@ -159,12 +163,32 @@ def best_passage(question: str, passages: Sequence[Found], *, words_weight: floa
         intent = -_INTENT if not troubled and _TROUBLE.search(passage.title) else 0.0
         return passage.similarity + shared + intent - _RANK_COST * ranks[passage.article]
 
-    answering = [passage for passage in passages if not _HANDS_OVER.search(passage.text)]
-    best = max(answering or passages, key=of_article, default=None)
+    answering = [passage for passage in passages if not _HANDS_OVER.search(passage.text)] or passages
+    best = max(answering, key=of_article, default=None)
     if best is None:
         return None
-    sections = [passage for passage in answering or passages if passage.article == best.article]
+    facet = facet_of(question)
+    about_it = [passage for passage in answering if facet & _article_meaning(passage.title)]
+    silent = not any(facet & _article_meaning(_whole(p)) for p in answering if p.article == best.article)
+    if about_it and (silent or best.article in {passage.article for passage in about_it}):
+        best = max(about_it, key=lambda passage: of_article(passage) + _ABOUT * _aboutness(facet, passage.title))
+    sections = [passage for passage in answering if passage.article == best.article]
     return max(sections, key=lambda passage: _of_section(question, wanted, passage))
+
+
+def facet_of(question: str) -> set[str]:
+    """What a terse follow-up asks of the matter before it ("and on mobile?"), empty where it names nothing new."""
+    earlier, under, newest = question.rpartition("\n")
+    if not under or not is_follow_up(newest):
+        return set()
+    told = " ".join(word for word in content_words(newest) if not is_vague(word))
+    return meaning(told) - meaning(earlier) - _COMMON
+
+
+def _aboutness(wanted: set[str], title: str) -> float:
+    """How much of a title is what is wanted: "Mobile app" is more about it than "Widgets and sharing on a phone"."""
+    told = _article_meaning(title)
+    return len(wanted & told) / max(len(told), 1)
 
 
 def _of_section(question: str, wanted: set[str], passage: Found) -> float:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from models.irony import praises_a_fault
+from models.sentiment_grievances import BROKEN_WORD
 from models.sentiment_lexicon import FEELINGS, MATTER, PHRASES, STRONG, VALENCES
 
 _COMPLAINING = -0.2
@@ -23,6 +24,7 @@ _SHOUTING_WEIGHT = 1.4
 _KINDNESS_WEIGHT = 0.25
 # What praise of a fault counts for, whatever else is praised beside it.
 _IRONIC = -0.5
+_BROKEN_WORD = -0.4
 _REPEATED_ANGER = 0.05
 # A text of megabytes has its mood in its first pages.
 _MAX_CHARS = 20_000
@@ -47,6 +49,7 @@ _HOW_TO = re.compile(
     r"|do|does|may)\b.*\?",
     re.IGNORECASE | re.DOTALL,
 )
+_BREAKS_A_WORD = re.compile("|".join(BROKEN_WORD), re.IGNORECASE)
 _NAME_IN_QUOTES = re.compile(r"\"[^\"]{1,40}\"|\B'[^']{1,30}'\B")
 
 
@@ -73,6 +76,8 @@ class LexiconSentiment:
         scores = [score for score in map(self._score_sentence, _without_manners(sentences)) if score]
         if praises_a_fault(told):
             scores = [score for score in scores if score < 0] + [_IRONIC]
+        if _BREAKS_A_WORD.search(told):
+            scores.append(_BROKEN_WORD)
         if not scores:
             return 0.0
         complaints = [score for score in scores if score < _COMPLAINING]

@@ -4,6 +4,16 @@ from __future__ import annotations
 
 import re
 
+from models.sentiment_grievances import (
+    ASKING_IN_ANGER,
+    AT_AN_END,
+    COSTING,
+    PROMISES,
+    REPEATING,
+    SENT_AWAY,
+    WAITING,
+)
+
 STRONG = "qqstrongcomplaint"
 COMPLAINT = "qqcomplaint"
 GRUMBLE = "qqgrumble"
@@ -31,7 +41,7 @@ FEELINGS = tuple(
 MATTER = frozenset(
     """
     abandoned abort aborted accept accepted accepting active agree agreed alarm alert alerts alive allow
-    ambiguous argument arrest asset assets assign attack award ban banned battle benefit block blocked
+    ambiguous approval argument arrest asset assets assign attack award ban banned battle benefit block blocked
     blocker blockers blocking blocks bother break bug bugged bugs cancel canceled cancelled cancelling
     cancels challenge champion clash clean clear comment conflict conflicting conflicts crash crashed
     crashes crashing create created creates creating credit critical cry cut cuts damage dead deadlock
@@ -234,9 +244,11 @@ _STRONG = (
     r"\b(not|isn't|is not|far from|hardly|never|no longer) (at all |very |really |even |remotely )?"
     r"(acceptable|good enough|impressed|amused|professional|funny|happy|satisfied)\b",
     r"\b(had|have) to (ask|write|tell|explain|repeat)\b.{0,25}\b(again|twice|times?)\b",
-    r"\bhow (many (more )?times|much longer|long (do|must|should) (i|we) (have to )?wait)\b",
+    r"\bhow (many (more )?times(?! (can|may|per|an?|the|is|are|has|(do|does|will|should) (an?|the|tasks?))\b)"
+    r"|much longer|long (do|must|should) (i|we) (have to )?wait)\b",
     r"\b(third|fourth|fifth|sixth|tenth|hundredth|umpteenth|nth|3rd|4th|5th|6th|10th|100th) "
-    r"(time|mail|message|ticket|attempt|day)\b",
+    r"(time(?! (zones?|slots?|frames?|ranges?|stamps?|entry|entries|tracker|field|span))|mail|message|ticket|attempt"
+    r"|day)\b",
     r"\b(useless|generic|copy-?paste|canned|stupid|same) (answers?|repl(y|ies)|responses?|article|links?|bot)\b",
     r"\b(i'?m|i am) (so |really )?(losing it|at my limit|at the end of my)\b",
     r"\bi give up\b|\bhopeless\b|\bgetting (worse|nowhere)\b|\bgo(ing|es)? in circles\b",
@@ -356,8 +368,8 @@ PHRASES = [
     (re.compile(pattern), word)
     for word, patterns in (
         ("matter", _NEUTRAL),
-        (STRONG, _STRONG),
-        (COMPLAINT, _COMPLAINT),
+        (STRONG, (*_STRONG, *REPEATING, *ASKING_IN_ANGER, *COSTING, *AT_AN_END)),
+        (COMPLAINT, (*_COMPLAINT, *WAITING, *PROMISES, *SENT_AWAY)),
         (GRUMBLE, _GRUMBLE),
         (PLEASED, _PLEASED),
     )

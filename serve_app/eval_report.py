@@ -77,6 +77,7 @@ async def evaluate_sets(
 async def _measure(bench: Bench, sets: Sets, replays: int, customer_of: CustomerOf) -> dict[str, Any]:
     from models.moods import mood_of
     from models.report.figures import conversation_section, message_section, mood_section, retrieval_section
+    from serve_app.mood_scorer import MoodScorer
 
     sections: dict[str, Any] = {}
     async with bench.open_services() as services:
@@ -89,7 +90,7 @@ async def _measure(bench: Bench, sets: Sets, replays: int, customer_of: Customer
             sections["conversations"] = conversation_section(sets.conversations, replayed)
         sentiment = {}
         for name, moods in sets.moods.items():
-            scores = await services.sentiment.score([each.text for each in moods])
+            scores = await MoodScorer(services).score([each.text for each in moods])
             found = [mood_of(score, services.policy.negative_threshold) for score in scores]
             sentiment[name] = mood_section(moods, found)
         sections["sentiment"] = sentiment

@@ -61,12 +61,14 @@ class Bench:
         from models.evaluation_cases import case_context
         from models.report.figures import Observed
         from serve_app.grounding import Grounding
+        from serve_app.mood_scorer import MoodScorer
 
         grounding = Grounding(self.articles, services.brand)
+        scorer = MoodScorer(services)
         observed: dict[int, Observed] = {}
 
         async def decide(case: EvalCase) -> TurnDecision:
-            context = await case_context(case, services.sentiment, services.policy.negative_threshold)
+            context = await case_context(case, scorer, services.policy.negative_threshold)
             began = time.perf_counter()
             decision = await run_turn(context, services)
             ms = (time.perf_counter() - began) * 1000

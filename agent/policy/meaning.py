@@ -58,9 +58,17 @@ class MeaningClassifier:
             weights if weights is not None and fits else np.linalg.solve(self._fitted_kernel(), self._targets)
         )
 
+    def scores(self, sentences: Sequence[str], vectors: Float32Array) -> Float64Array:
+        """How much each sentence is like each label and, last, the ordinary: 0 to 1 or so.
+
+        Shape (len(sentences), len(self.labels) + 1). What is like nothing scores near 0 for all.
+        """
+        scores: Float64Array = self._kernel(sentences, vectors) @ self.weights
+        return scores
+
     def leads(self, sentences: Sequence[str], vectors: Float32Array) -> Float64Array:
         """How far each label leads the ordinary, 1 to -1 or so: shape (len(sentences), len(self.labels))."""
-        return _leads(self._kernel(sentences, vectors) @ self.weights)
+        return leads_of(self.scores(sentences, vectors))
 
     def nearest(self, label: str, sentence: str, vector: Float32Array) -> str:
         """The exemplar of a label that a sentence is most like."""
@@ -73,7 +81,7 @@ class MeaningClassifier:
         # What each exemplar would score if it had been left out (the same source, section 4).
         inverse = np.linalg.inv(self._fitted_kernel())
         left_out = self._targets - self.weights / np.diag(inverse)[:, None]
-        best = _leads(left_out).max(axis=1)
+        best = leads_of(left_out).max(axis=1)
         return float(np.quantile(best[self._column_of == len(self.labels)], 1.0 - false_alarms))
 
     def _fitted_kernel(self) -> Float64Array:
@@ -132,7 +140,7 @@ def _terms(text: str) -> list[str]:
     return words + [f"{first} {second}" for first, second in pairwise(words)]
 
 
-def _leads(scores: Float64Array) -> Float64Array:
-    """Each column but the last (the ordinary), less the last."""
+def leads_of(scores: Float64Array) -> Float64Array:
+    """Each column of scores but the last (the ordinary), less the last."""
     leads: Float64Array = scores[:, :-1] - scores[:, -1:]
     return leads

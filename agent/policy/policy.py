@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.errors import ConfigurationInvalid
-from agent.policy.meaning import MeaningClassifier, fit_key
+from agent.policy.meaning import MeaningClassifier, fit_key, leads_of
+from agent.policy.moods import CALM, MoodExemplars, MoodReader, read_moods
 from agent.policy.rules import ORDINARY, ModelThresholds, PolicyRules, Rule, read_rules
 from agent.policy.sentences import normalise, split_parts, split_sentences
 from agent.ports import Embedder, Embeddings, Float32Array
@@ -27,8 +28,16 @@ from agent.records import ReasonCode, Severity, Team
 from agent.text.smalltalk import small_talk
 
 _EMBED_BATCH = 64
+MOODS_FILE = "moods.yaml"
+"""Beside the rules, where there is one."""
+# So many of the ordinary sentences of the rules are calm exemplars too: most messages are questions.
+_CALM_QUESTIONS = 150
 # A sentence apart from its message is ambiguous, so the message has a say.
 _CONTEXT_WEIGHT = 0.25
+# What is like no exemplar at all trails the ordinary by little: without the wording of a reason it needs some likeness
+# of its own. Of the development messages that go to a person by meaning, the least has 0.26.
+_LEAST_LIKENESS = 0.2
+_UNLIKE = -1.0
 # A short message whose nearest reason stays this far below the threshold has no sentence that reaches it: of some 200
 # labelled ones that go to a person by their sentences, none that had to was so far below. See docs/quality.md.
 _CLEAR_MARGIN = 0.32
@@ -40,6 +49,9 @@ _NAMED = re.compile(
     r"\b(called|named|titled|labell?ed|tagged|tasks?|cards?|boards?|lists?|columns?|labels?|tags?|fields?|templates?"
     r"|projects?|workspaces?|stages?|status|automations?|forms?) (['\"]).{1,60}?\2"
 )
+# "Our department is called Customer Refunds": a name without quotes has capitals.
+_CALLED = re.compile(r"\b(called|named|titled)((?: (?:[A-Z]|\d)[\w&-]*)+)")
+_MODEL_CHANGED = "the embedding model changed while the policy was loaded; load it anew"
 # What an upset message is near to whatever it is about.
 _MOODS = frozenset({ReasonCode.ABUSIVE_LANGUAGE, ReasonCode.CHURN_RISK})
 
@@ -64,20 +76,49 @@ class ArrayStore(Protocol):
 async def load_policy(path: Path, embedder: Embedder, fits: ArrayStore | None = None) -> EscalationPolicy:
     """Read the rules and learn their exemplars: seconds of work, the same at every start unless `fits` has it.
 
-    Raises ConfigurationInvalid naming the rule that is wrong, and what the embedder raises.
+    The moods are read from `MOODS_FILE` beside `path`. Raises ConfigurationInvalid naming the rule or the mood that is
+    wrong, and what the embedder raises.
     """
     rules = await asyncio.to_thread(read_rules, path)
+    moods = await asyncio.to_thread(read_moods, path.with_name(MOODS_FILE))
     labels, sentences = zip(*dict.fromkeys(rules.labelled()), strict=True)
+    learned = await _embed(sentences, embedder)
+    classifier = await asyncio.to_thread(_fit, sentences, labels, learned.vectors, fits)
+    ordinary = [row for row, label in enumerate(labels) if label == ORDINARY]
+    calm = ordinary[:: -(-len(ordinary) // _CALM_QUESTIONS)]
+    reader = await _load_moods(
+        moods, [sentences[row] for row in calm], learned.vectors[calm], learned.model_id, embedder
+    )
+    return EscalationPolicy(rules, learned.model_id, classifier, reader)
+
+
+async def _load_moods(
+    moods: MoodExemplars | None, questions: Sequence[str], asked: Float32Array, model_id: str, embedder: Embedder
+) -> MoodReader | None:
+    """`questions` are calm whatever the exemplars say, and `asked` are their vectors."""
+    lead = None if moods is None else moods.lead.get(model_id)
+    if moods is None or lead is None:
+        return None
+    given = {sentence: mood for mood, sentence in moods.labelled()}
+    learned = await _embed(tuple(given), embedder)
+    if learned.model_id != model_id:
+        raise ConfigurationInvalid(_MODEL_CHANGED)
+    known = [row for row, question in enumerate(questions) if question not in given]
+    sentences = [*given, *(questions[row] for row in known)]
+    labels = [*given.values(), *[CALM] * len(known)]
+    return await asyncio.to_thread(MoodReader, sentences, labels, np.concatenate([learned.vectors, asked[known]]), lead)
+
+
+async def _embed(sentences: Sequence[str], embedder: Embedder) -> Embeddings:
+    """In batches, by one model. Raises ConfigurationInvalid when it changes, and what the embedder raises."""
     batches = [
         await embedder.embed(sentences[start : start + _EMBED_BATCH])
         for start in range(0, len(sentences), _EMBED_BATCH)
     ]
     model_ids = {batch.model_id for batch in batches}
     if len(model_ids) > 1:
-        raise ConfigurationInvalid("the embedding model changed while the policy was loaded; load it anew")
-    vectors = np.concatenate([batch.vectors for batch in batches])
-    classifier = await asyncio.to_thread(_fit, sentences, labels, vectors, fits)
-    return EscalationPolicy(rules, model_ids.pop(), classifier)
+        raise ConfigurationInvalid(_MODEL_CHANGED)
+    return Embeddings(model_ids.pop(), np.concatenate([batch.vectors for batch in batches]))
 
 
 def _fit(
@@ -96,8 +137,11 @@ def _fit(
 class EscalationPolicy:
     """The rules, ready to judge messages embedded by the model that embedded their exemplars."""
 
-    def __init__(self, rules: PolicyRules, model_id: str, classifier: MeaningClassifier) -> None:
+    def __init__(
+        self, rules: PolicyRules, model_id: str, classifier: MeaningClassifier, moods: MoodReader | None = None
+    ) -> None:
         self._rules = rules
+        self._moods = moods
         self._model_id = model_id
         self._classifier = classifier
         self._compiled = [_CompiledRule(rule) for rule in rules.rules]
@@ -124,6 +168,15 @@ class EscalationPolicy:
         """The cosine below which a search matches nothing, for vectors of this model."""
         return self._thresholds(model_id).match
 
+    def sentiment(self, text: str, embeddings: Embeddings, by_words: float) -> float:
+        """The sentiment of a text, -1 to 1, that words alone give as `by_words`; row 0 of `embeddings` is its vector.
+
+        Small talk has the mood of its words, and so has what another model embedded (invariant 8).
+        """
+        if self._moods is None or embeddings.model_id != self._model_id or small_talk(text) is not None:
+            return by_words
+        return self._moods.score(text, embeddings.vectors[0], by_words)
+
     def parts(self, text: str) -> tuple[str, ...]:
         """The parts of a message that `immediate` judges apart, if their vectors follow the message's own."""
         return split_parts(text)
@@ -142,8 +195,18 @@ class EscalationPolicy:
         lead = float(self._classifier.leads((text,), embeddings.vectors[:1]).max())
         return lead < self._meaning_threshold - _CLEAR_MARGIN
 
-    def immediate(self, text: str, embeddings: Embeddings, *, negative_streak: int = 0) -> Verdict | None:
+    def immediate(
+        self,
+        text: str,
+        embeddings: Embeddings,
+        *,
+        negative_streak: int = 0,
+        leans_on: tuple[str, Float32Array] | None = None,
+    ) -> Verdict | None:
         """The verdict before the knowledge is searched, None when the message may be answered.
+
+        `leans_on`: what a terse follow-up means, its earlier question and itself, and the vector of that. "And if I
+        lose it?" says too little to be judged alone.
 
         A greeting or thanks alone has no reason. Where anger has lasted (`negative_streak` upset exchanges, this one
         included) it is the reason, unless another is firm or said in its own words: "the worst tool ever" is an
@@ -156,7 +219,7 @@ class EscalationPolicy:
         if small_talk(text) is not None:
             return None
         angry = self.after_attempt(negative_streak=negative_streak, gap_streak=0)
-        hits = [hit for hit in self._hits(text, embeddings) if angry is None or hit.outlasts_anger]
+        hits = [hit for hit in self._hits(text, embeddings, leans_on) if angry is None or hit.outlasts_anger]
         if not hits:
             return angry
         firm = [hit for hit in hits if hit.lead >= _FIRM]
@@ -191,12 +254,12 @@ class EscalationPolicy:
             return -math.inf
         return max(max(judged.scores.values()) for judged in self._judge(text, embeddings))
 
-    def _hits(self, text: str, embeddings: Embeddings) -> Iterator[_Hit]:
+    def _hits(self, text: str, embeddings: Embeddings, leans_on: tuple[str, Float32Array] | None) -> Iterator[_Hit]:
         """Every rule that matches somewhere in the message."""
         if embeddings.model_id != self._model_id:
             yield from self._hits_by_wording(self.parts(text) or (text,))
             return
-        for judged in self._judge(text, embeddings):
+        for judged in self._judge(text, embeddings, leans_on):
             scores, worded = judged.scores, judged.worded
             best = max(scores, key=lambda label: scores[label])
             for label in {best, *worded}:
@@ -206,20 +269,29 @@ class EscalationPolicy:
                     evidence = f"{words}like {like!r} ({scores[label]:+.2f})"
                     yield _Hit(ReasonCode(label), scores[label], evidence, worded=label in worded)
 
-    def _judge(self, text: str, embeddings: Embeddings) -> Iterator[_Judged]:
+    def _judge(
+        self, text: str, embeddings: Embeddings, leans_on: tuple[str, Float32Array] | None = None
+    ) -> Iterator[_Judged]:
         """The whole of a message, and its parts where their vectors are given."""
         parts = self.parts(text)
         if len(embeddings.vectors) != 1 + len(parts):
             parts = ()
         vectors = embeddings.vectors[: 1 + len(parts)]
-        leads = self._classifier.leads((text, *parts), vectors)
-        leads[1:] = (1.0 - _CONTEXT_WEIGHT) * leads[1:] + _CONTEXT_WEIGHT * leads[0]
-        for place, (part, vector, row) in enumerate(zip((text, *parts), vectors, leads, strict=True)):
+        likeness = self._classifier.scores((text, *parts), vectors)
+        leads = leads_of(likeness)
+        if leans_on is not None:
+            meant, vector = leans_on
+            leads[0] = _in_context(leads[0], self._classifier.leads((meant,), vector[None, :])[0])
+        leads[1:] = _in_context(leads[1:], leads[0])
+        unlike = likeness[:, :-1] < _LEAST_LIKENESS
+        for place, (part, vector, row, far) in enumerate(
+            zip((text, *parts), vectors, leads.tolist(), unlike.tolist(), strict=True)
+        ):
             # The whole of a message of several sentences has its wording found in its parts.
             worded = {} if parts and place == 0 else self._find_wording(part)
             scores = {
-                label: lead + (self._rules.wording_bonus if label in worded else 0.0)
-                for label, lead in zip(self._classifier.labels, row.tolist(), strict=True)
+                label: lead + self._rules.wording_bonus if label in worded else _UNLIKE if is_unlike else lead
+                for label, lead, is_unlike in zip(self._classifier.labels, row, far, strict=True)
             }
             yield _Judged(part, vector, worded, scores)
 
@@ -230,9 +302,15 @@ class EscalationPolicy:
 
     def _find_wording(self, part: str) -> dict[str, str]:
         """The rules with a pattern in a sentence of the part, and the words that it found."""
-        sentences = [_NAMED.sub(r"\1 it", normalise(sentence)) for sentence in split_sentences(part)]
+        spoken = (_CALLED.sub(r"\1 it", sentence) for sentence in split_sentences(part))
+        sentences = [_NAMED.sub(r"\1 it", normalise(sentence)) for sentence in spoken]
         found = ((rule.reason.value, rule.search(sentence)) for rule in self._compiled for sentence in sentences)
         return {label: words for label, words in found if words is not None}
+
+
+def _in_context(leads: NDArray[np.float64], context: NDArray[np.float64]) -> NDArray[np.float64]:
+    mixed: NDArray[np.float64] = (1.0 - _CONTEXT_WEIGHT) * leads + _CONTEXT_WEIGHT * context
+    return mixed
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,10 @@ _FOLLOW_UP_START = re.compile(
     r"^(and|also|but|then|so|or|plus|what about|how about|what if|same|instead|ok(ay)?,? (and|but|so|what|how))\b",
     re.IGNORECASE,
 )
-_REFERENCE = re.compile(r"\b(it|that|this|them|those|these|there|one|ones|same|instead|either)\b", re.IGNORECASE)
+_REFERENCE = re.compile(
+    r"\b(it|that|this|they|them|their|those|these|there|he|she|him|his|her|one|ones|same|instead|either)\b",
+    re.IGNORECASE,
+)
 _GREETING = re.compile(
     r"^\W{0,10}(?:(?:hi|hello|hey|dear|good (?:morning|afternoon|evening|day))\b[^,.!?\n]{0,30}[,.!]\s{0,10}"
     r"|(?:hi|hello|hey)\s{1,10})+",
@@ -51,6 +54,8 @@ class ConversationQuery:
 
     newest: str
     search: str
+    leans: bool = False
+    """Whether `search` is the earlier question and the follow-up that leans on it."""
 
 
 def conversation_query(
@@ -63,7 +68,7 @@ def conversation_query(
         return ConversationQuery(newest, matter(newest))
     room = QUERY_TOKENS - min(count_tokens(newest), QUERY_TOKENS // 2)
     joined = f"{fit_tokens(earlier, count_tokens, room - 2)}\n{newest}"
-    return ConversationQuery(newest, fit_tokens(joined, count_tokens))
+    return ConversationQuery(newest, fit_tokens(joined, count_tokens), leans=True)
 
 
 def earlier_question(text: str, first: StoredMessage, history: Sequence[StoredMessage]) -> str | None:

@@ -69,9 +69,10 @@ _PHRASES: dict[Remark, str] = {
     ),
     Remark.ACKNOWLEDGED: (
         r"(that('s| is)|thats) (fine|ok(ay)?|all ?right|enough|not necessary|not needed)( (by|for|with) me)?"
-        r"|not necessary|no need|(i am |i'm |im )?sorry (for|about) (my|the) (tone|outburst|rudeness|confusion"
+        r"|not necessary|no need|(i am |i'm |im )?sorry (for|about) (being (so |a bit |that )?(rude|harsh|impatient"
+        r"|angry|grumpy|short)|shouting|swearing|(my|the) (tone|outburst|rudeness|confusion"
         r"|language|delay"
-        r"|misunderstanding|mistake|noise)( before| earlier| just now)?|"
+        r"|misunderstanding|mistake|noise))( before| earlier| just now)?|"
         r"ok(ay|ie)?|k|kk|got it|understood|i see|noted|sure|alright|all right|makes sense|will do|i('ll"
         r"| will) (try|do|check) (it|that|this)?( out| now)?"
         r"|let me (try|check|see|have a look)( (it|that|this))?( out)?|hm+"

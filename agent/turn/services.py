@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from agents.models.interface import Model
 
-from agent.ports import Embedder, Embeddings, KnowledgeSearch, SentimentScorer
+from agent.ports import Embedder, Embeddings, Float32Array, KnowledgeSearch, SentimentScorer
 from agent.records import ReasonCode, Severity, Team
 from agent.reply.brand import Brand
 from agent.service.hours import HoursOf, no_hours, utc_now
@@ -46,7 +46,16 @@ class EscalationRules(Protocol):
     def match_threshold(self, model_id: str) -> float: ...
     def parts(self, text: str) -> tuple[str, ...]: ...
     def is_clear(self, text: str, embeddings: Embeddings) -> bool: ...
-    def immediate(self, text: str, embeddings: Embeddings, *, negative_streak: int) -> RuleVerdict | None: ...
+    def sentiment(self, text: str, embeddings: Embeddings, by_words: float) -> float: ...
+
+    def immediate(
+        self,
+        text: str,
+        embeddings: Embeddings,
+        *,
+        negative_streak: int,
+        leans_on: tuple[str, Float32Array] | None,
+    ) -> RuleVerdict | None: ...
     def after_attempt(self, *, negative_streak: int, gap_streak: int) -> RuleVerdict | None: ...
     def verdict(self, reason: ReasonCode, evidence: str) -> RuleVerdict: ...
 

@@ -96,16 +96,28 @@ async def get_customer_history(state: TurnState) -> str:
     return result
 
 
+async def score_sentiment(state: TurnState) -> None:
+    """Score each message of the burst and the burst as a whole by their words, from -1 to 1. Raises DependencyAway."""
+    texts = [message.body for message in state.context.burst]
+    whole = [state.context.text] if len(texts) > 1 else []
+    with state.timed("sentiment"):
+        scores = await state.services.sentiment.score([*texts, *whole])
+    state.sentiments = tuple(scores[: len(texts)])
+    state.sentiment = scores[-1]
+
+
+def take_mood(state: TurnState, whole: Embeddings) -> None:
+    """Correct the sentiment by what the burst means; row 0 of `whole` is its vector."""
+    state.sentiment = state.services.policy.sentiment(state.context.text, whole, state.sentiment)
+    if len(state.sentiments) == 1:
+        state.sentiments = (state.sentiment,)
+
+
 async def analyze_sentiment(state: TurnState) -> str:
-    """Score each message of the burst and the burst as a whole, from -1 to 1. Raises DependencyAway."""
+    """The sentiment of the burst, scored unless it was. Raises DependencyAway."""
     began = time.perf_counter()
     if not state.sentiments:
-        texts = [message.body for message in state.context.burst]
-        whole = [state.context.text] if len(texts) > 1 else []
-        with state.timed("sentiment"):
-            scores = await state.services.sentiment.score([*texts, *whole])
-        state.sentiments = tuple(scores[: len(texts)])
-        state.sentiment = scores[-1]
+        await score_sentiment(state)
     result = _json(score=round(state.sentiment, 3), negative_exchanges_in_a_row=state.negative_streak)
     seen = {"score": round(state.sentiment, 3), "negative_streak": state.negative_streak}
     state.record_step("analyze_sentiment", {}, result, began, seen)
@@ -131,7 +143,7 @@ async def reword(state: TurnState, query: str) -> str:
 
 
 async def search_with(state: TurnState, query: str, reworded: str, embeddings: Embeddings) -> str:
-    """Search by a query and by the same in the articles' words; `embeddings` holds the vectors of both.
+    """Search by a query and by the same in the articles' words; `embeddings` holds what is sought, equally weighted.
 
     Raises DependencyAway.
     """

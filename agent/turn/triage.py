@@ -65,6 +65,8 @@ _BY_REASON = {
     ReasonCode.TECHNICAL_EMERGENCY: Category.BUG_REPORT,
 }
 _BY_SEVERITY = {Severity.P1: Priority.URGENT, Severity.P2: Priority.HIGH, Severity.P3: Priority.MEDIUM}
+# Where data is lost or nobody can work, minutes count: the ticket's priority says how soon a person answers.
+_LEAST_PRIORITY = {ReasonCode.TECHNICAL_EMERGENCY: Priority.URGENT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,8 @@ class Triage:
         if demanded is not None and current in (Category.GENERAL, Category.TECHNICAL):
             category = demanded
         floor = _BY_SEVERITY[request.severity]
-        priority = max(self.priority or context.ticket.priority, floor, key=_ORDER.index)
+        least = _LEAST_PRIORITY.get(request.reason_code, floor)
+        priority = max(self.priority or context.ticket.priority, floor, least, key=_ORDER.index)
         return replace(self, category=category, priority=priority)
 
 

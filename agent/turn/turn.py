@@ -91,28 +91,34 @@ async def _take_required_steps(state: TurnState) -> RuleVerdict | None:
     looked_for = whole if subject and is_follow_up(context.text) else query.search
     reworded = await tools.reword(state, looked_for)
     texts = list(dict.fromkeys((whole, looked_for, reworded)))
-    sentiment, embeddings = await _read_message(state, texts)
-    state.given.append(("analyze_sentiment", {}, sentiment))
+    embeddings = await _read_message(state, texts)
+    tools.take_mood(state, embeddings)
+    state.given.append(("analyze_sentiment", {}, await tools.analyze_sentiment(state)))
     judged = await _with_parts(state, said, Embeddings(embeddings.model_id, embeddings.vectors[:1]))
+    leans = query.leans and looked_for == query.search
     with state.timed("policy"):
         began = time.perf_counter()
-        verdict = services.policy.immediate(said, judged, negative_streak=state.negative_streak)
+        leans_on = (looked_for, embeddings.vectors[texts.index(looked_for)]) if leans else None
+        verdict = services.policy.immediate(said, judged, negative_streak=state.negative_streak, leans_on=leans_on)
         _record_verdict(state, verdict, began)
     if verdict is not None:
         return verdict
     state.searches_begun = 1
-    asked = Embeddings(embeddings.model_id, embeddings.vectors[[texts.index(looked_for), texts.index(reworded)]])
+    # The earlier question outweighs a follow-up in the vector of both, so what is new in it is looked for as much.
+    sought = (looked_for, reworded, whole, whole) if leans else (looked_for, reworded)
+    asked = Embeddings(embeddings.model_id, embeddings.vectors[[texts.index(text) for text in sought]])
     found = await tools.search_with(state, looked_for, reworded, asked)
     state.given.append(("search_knowledge_base", {"query": looked_for}, found))
     return None
 
 
-async def _read_message(state: TurnState, texts: Sequence[str]) -> tuple[str, Embeddings]:
+async def _read_message(state: TurnState, texts: Sequence[str]) -> Embeddings:
     """Sentiment and embedding side by side; the first failure ends both."""
-    sentiment = asyncio.ensure_future(tools.analyze_sentiment(state))
+    sentiment = asyncio.ensure_future(tools.score_sentiment(state))
     vectors = asyncio.ensure_future(tools.embed(state, texts))
     try:
-        return await asyncio.gather(sentiment, vectors)
+        _, embeddings = await asyncio.gather(sentiment, vectors)
+        return embeddings
     finally:
         sentiment.cancel()
         vectors.cancel()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.policy.rules import UNRULED, read_rules
-from agent.records import Channel, OutcomeKind, ReasonCode, Severity, Team
+from agent.records import Channel, OutcomeKind, Priority, ReasonCode, Severity, Team
 from agent.reply.acknowledgements import acknowledgement
 from agent.reply.brand import Brand
 from agent.reply.formatting import EMAIL_WORDS, WEB_FORM_WORDS, WHATSAPP_CHARS
@@ -26,9 +26,7 @@ WORDS = "Here is what I have to say about it"
 def test_every_reason_that_the_policy_can_find_has_its_team_and_severity() -> None:
     assert set(RULES) == set(ReasonCode) - UNRULED
     for reason, rule in RULES.items():
-        # Where data is lost or nobody can work, minutes count.
-        rest = Severity.P1 if reason is ReasonCode.TECHNICAL_EMERGENCY else Severity.P3
-        assert rule.severity is (Severity.P2 if reason in URGENT else rest), reason
+        assert rule.severity is (Severity.P2 if reason in URGENT else Severity.P3), reason
 
 
 @pytest.mark.parametrize("channel", list(Channel))
@@ -43,6 +41,9 @@ async def test_an_escalation_has_all_that_a_person_and_the_customer_need(reason:
     request = decision.escalation
     assert request is not None
     assert (request.reason_code, request.team, request.severity) == (reason, rule.team, rule.severity)
+    # Where data is lost or nobody can work, minutes count.
+    soon = Priority.HIGH if reason in URGENT else Priority.MEDIUM
+    assert decision.priority is (Priority.URGENT if reason is ReasonCode.TECHNICAL_EMERGENCY else soon)
     assert request.summary.startswith(f"{reason.value}: what gave it away")
     assert WORDS in request.summary
 

@@ -108,6 +108,19 @@ def test_what_is_hardly_near_is_not_named_and_what_matches_nothing_goes_to_a_per
     assert decide(seen(question, near, left=0, matched=False)).tool == "escalate_to_human"
 
 
+def test_a_follow_up_gets_the_article_about_what_it_adds_where_the_first_one_is_silent() -> None:
+    def article(slug: str, title: str, text: str, similarity: float) -> Found:
+        return Found(slug, title, title, text, similarity)
+
+    boards = article("boards", "Boards", "Open the menu and select Duplicate.", 0.7)
+    app = article("app", "The mobile app", "Most of it works as in the browser.", 0.4)
+    widgets = article("widgets", "Widgets and fingerprints on a phone", "Hold the home screen.", 0.45)
+    assert best_passage("How do I duplicate a board?\nand on my phone?", [boards, widgets, app]) == app
+    assert best_passage("How do I duplicate a board?\nand its labels?", [boards, widgets, app]) == boards
+    speaking = article("boards", "Boards", "Select Duplicate, on a phone too.", 0.7)
+    assert best_passage("How do I duplicate a board?\nand on my phone?", [speaking, widgets, app]) == speaking
+
+
 def test_a_follow_up_is_answered_in_the_light_of_the_earlier_question() -> None:
     phone = Passage(
         "projects/export",

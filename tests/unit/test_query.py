@@ -19,6 +19,7 @@ from tests.unit.turn_fakes import count_words, message
         "on android?",
         "and for a whole team?",
         "How do I undo that?",
+        "what happens to their tasks?",
         "Same for the calendar?",
     ],
 )

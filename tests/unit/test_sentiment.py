@@ -66,6 +66,43 @@ def test_praise_of_a_fault_is_anger(sentiment: LexiconSentiment, text: str) -> N
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "This is the third time I'm explaining this.",
+        "Still nothing after two weeks.",
+        "How often must I describe this?",
+        "You promised a fix by Tuesday. It's Thursday.",
+        "We were told it would be solved. It wasn't.",
+        "Do you even read what we write?",
+        "Your last reply had nothing to do with my question.",
+        "We look like fools in front of our customers.",
+        "i've had enough of this",
+        "Nice one. Now the backup is empty as well.",
+    ],
+)
+def test_failing_somebody_is_anger_without_a_strong_word(sentiment: LexiconSentiment, text: str) -> None:
+    assert sentiment.score_text(text) < UPSET
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The task repeats every two weeks. Can it be every three?",
+        "For the third time zone, how do I add a calendar?",
+        "We have been waiting for the client's approval since Monday. Can I mark the task as waiting?",
+        "We promised our customer a report by Tuesday. Which view is best for that?",
+        "I asked my colleague twice to upload the file. Can I send her a reminder from the task?",
+        "I reported my hours in May. Can I change them in November?",
+        "We lost a deal. Where do I move its card?",
+        "how many times can a task be postponed",
+        "Thank you so much for the fast response.",
+    ],
+)
+def test_time_and_repetition_alone_are_no_anger(sentiment: LexiconSentiment, text: str) -> None:
+    assert sentiment.score_text(text) >= UPSET
+
+
+@pytest.mark.parametrize(
     "text", ["Nice, it works again", "Great, the error is gone", "Wow, that was fast!", "Oh great, that worked, thanks"]
 )
 def test_praise_that_is_meant_is_none(sentiment: LexiconSentiment, text: str) -> None:

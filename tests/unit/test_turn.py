@@ -312,6 +312,25 @@ async def test_a_terse_follow_up_is_searched_with_the_earlier_question() -> None
     )
     assert search.queries == ["How do I export a project?\nand on mobile?"]
     assert policy.seen[0][1].vectors.shape[0] == 1
+    leans_on = policy.leaned_on[0]
+    assert leans_on is not None
+    assert leans_on[0] == "How do I export a project?\nand on mobile?"
+
+
+async def test_a_message_that_stands_alone_leans_on_nothing() -> None:
+    policy = FakePolicy()
+    await run_turn(context(), services(model=scripted(says(GOOD)), policy=policy))
+    assert policy.leaned_on == [None]
+
+
+async def test_what_a_message_means_corrects_the_sentiment_of_its_words() -> None:
+    policy = FakePolicy()
+    policy.mood = -0.45
+    decision = await run_turn(context(), services(model=scripted(says(GOOD)), policy=policy))
+    steps = {call.name: call for call in decision.trace}
+    assert steps["analyze_sentiment"].seen == {"score": -0.45, "negative_streak": 1}
+    assert decision.sentiments == (-0.45,)
+    assert decision.negative_streak == 1
 
 
 async def test_a_second_search_by_the_model_costs_one_more_call_and_no_more() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from agents.models.interface import Model
 from agents.testing import ModelStep, ScriptedModel, function_call
 
-from agent.ports import Embeddings
+from agent.ports import Embeddings, Float32Array
 from agent.records import (
     Author,
     Category,
@@ -150,14 +150,28 @@ class FakePolicy:
     immediate_verdict: FakeVerdict | None = None
     negative_threshold: float = -0.3
     clear: bool = False
+    mood: float | None = None
+    """What every text means, None for what its words say."""
     seen: list[tuple[str, Embeddings]] = field(default_factory=list)
+    leaned_on: list[tuple[str, Float32Array] | None] = field(default_factory=list)
 
     def match_threshold(self, model_id: str) -> float:
         assert model_id == "fake"
         return 0.35
 
-    def immediate(self, text: str, embeddings: Embeddings, *, negative_streak: int) -> FakeVerdict | None:
+    def sentiment(self, text: str, embeddings: Embeddings, by_words: float) -> float:
+        return by_words if self.mood is None else self.mood
+
+    def immediate(
+        self,
+        text: str,
+        embeddings: Embeddings,
+        *,
+        negative_streak: int,
+        leans_on: tuple[str, Float32Array] | None = None,
+    ) -> FakeVerdict | None:
         self.seen.append((text, embeddings))
+        self.leaned_on.append(leans_on)
         return self.immediate_verdict or self.after_attempt(negative_streak=negative_streak, gap_streak=0)
 
     def is_clear(self, text: str, embeddings: Embeddings) -> bool:
