@@ -286,10 +286,10 @@ async def test_after_an_outage_of_the_database_the_own_lease_is_not_waited_for(
 ) -> None:
     real, outages = system.mailboxes.finish, [DatabaseAway("away")]
 
-    async def away_once(claim: MailboxClaim) -> None:
+    async def away_once(claim: MailboxClaim, *, found_late: bool = False) -> None:
         if outages:
             raise outages.pop()
-        await real(claim)
+        await real(claim, found_late=found_late)
 
     monkeypatch.setattr(system.mailboxes, "finish", away_once)
     loop = system.loop()
