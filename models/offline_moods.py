@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 from agent.text.query import without_manners
 from agent.text.smalltalk import small_talk
@@ -58,6 +58,7 @@ def is_gratitude(text: str) -> bool:
     )
 
 
+@lru_cache(maxsize=4096)
 def is_feeling(word: str) -> bool:
     """Whether a word says how the writer feels, and so nothing of what happened."""
     return abs(_score(word)) > _PLEASED

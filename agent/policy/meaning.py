@@ -57,14 +57,18 @@ class MeaningClassifier:
         self.weights: Float64Array = (
             weights if weights is not None and fits else np.linalg.solve(self._fitted_kernel(), self._targets)
         )
+        self._latest: tuple[tuple[tuple[str, ...], bytes] | None, Float64Array] = (None, np.empty(0))
 
     def scores(self, sentences: Sequence[str], vectors: Float32Array) -> Float64Array:
         """How much each sentence is like each label and, last, the ordinary: 0 to 1 or so.
 
-        Shape (len(sentences), len(self.labels) + 1). What is like nothing scores near 0 for all.
+        Shape (len(sentences), len(self.labels) + 1), not to be written to. What is like nothing scores near 0 for all.
         """
-        scores: Float64Array = self._kernel(sentences, vectors) @ self.weights
-        return scores
+        # A turn asks twice of its message: whether it is clear, and what it means.
+        asked = (tuple(sentences), vectors.tobytes())
+        if asked != self._latest[0]:
+            self._latest = (asked, self._kernel(sentences, vectors) @ self.weights)
+        return self._latest[1]
 
     def leads(self, sentences: Sequence[str], vectors: Float32Array) -> Float64Array:
         """How far each label leads the ordinary, 1 to -1 or so: shape (len(sentences), len(self.labels))."""

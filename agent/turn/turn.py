@@ -113,11 +113,11 @@ async def _take_required_steps(state: TurnState) -> RuleVerdict | None:
 
 
 async def _read_message(state: TurnState, texts: Sequence[str]) -> Embeddings:
-    """Sentiment and embedding side by side; the first failure ends both."""
-    sentiment = asyncio.ensure_future(tools.score_sentiment(state))
+    """Sentiment and embedding side by side, the slower one asked for first; the first failure ends both."""
     vectors = asyncio.ensure_future(tools.embed(state, texts))
+    sentiment = asyncio.ensure_future(tools.score_sentiment(state))
     try:
-        _, embeddings = await asyncio.gather(sentiment, vectors)
+        embeddings, _ = await asyncio.gather(vectors, sentiment)
         return embeddings
     finally:
         sentiment.cancel()
