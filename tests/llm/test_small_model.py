@@ -36,7 +36,7 @@ pytestmark = pytest.mark.skipif(not is_installed(), reason="`make test-llm` inst
 
 # Enough of the shipped articles for the questions below; to embed them all would take longer than the model does.
 ARTICLES = ("import-csv", "invitations", "mobile-app", "notifications", "offline", "password-reset")
-MAX_OUTPUT_TOKENS = 192
+MAX_OUTPUT_TOKENS = 128
 """Enough for a call of a tool; a model that rambles on is stopped, which is one more thing that happens."""
 # Nothing here is for a rule: all of it comes to the model.
 MESSAGES = (
