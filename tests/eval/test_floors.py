@@ -128,7 +128,7 @@ async def test_the_whole_turn_answers_what_may_be_answered_and_hands_over_the_re
         lambda stage, done, total: None,
     )
     decided = {result.case_id: result for result in results}
-    least = {"development": (0.985, 0.99, 0.98, 0.01), "heldout": (0.965, 0.97, 0.955, 0.03)}
+    least = {"development": (0.985, 0.99, 0.98, 0.01), "heldout": (0.975, 0.975, 0.965, 0.03)}
     for name, (right, recall, reasons, false) in least.items():
         figures = score_results(groups[name], [decided[case.case_id] for case in groups[name]])
         assert (figures.accuracy or 0) >= right, name
