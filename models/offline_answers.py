@@ -27,6 +27,7 @@ from models.offline_exchange import (
     accepts_a_person,
     asks_about_the_ticket,
     asks_how,
+    corrects_us,
     says_that_it_did_not_help,
     was_asked_back,
 )
@@ -257,7 +258,8 @@ def _other_words(seen: Seen, question: str) -> str:
 
 def _unrelated(seen: Seen) -> bool:
     """Nothing in the knowledge base is near, and nothing sounds like a product's question or goes on with one."""
-    return not seen.matched and not is_about_software(seen.text) and not was_asked_back(seen)
+    goes_on = was_asked_back(seen) or corrects_us(seen)
+    return not seen.matched and not is_about_software(seen.text) and not goes_on
 
 
 def _ticket_text(seen: Seen) -> str:

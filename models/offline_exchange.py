@@ -22,6 +22,13 @@ _DID_NOT_HELP = re.compile(
     r"|\balready (?:tried|did|done)\b",
     re.IGNORECASE,
 )
+_CORRECTS = re.compile(
+    r"^\W*(?:(?:no|nope|sorry|well|actually|hm+)\W+)*(?:(?:what )?(?:i|we) (?:actually |really )?mean[ts]?\b"
+    r"|(?:that|this|it)(?:['’]?s| is| was) ?n[o'’]t (?:at all )?(?:what|it\b|my question|the question|about)"
+    r"|(?:i|we) (?:did ?n['’]?t|did not|was ?n['’]?t|was not) (?:mean|ask(?:ing)?|talking)\b"
+    r"|not (?:that|those|this)\b)",
+    re.IGNORECASE,
+)
 _OFFERS_A_PERSON = re.compile(
     r"\b(?:like|want|prefer|ask for|connect you (?:to|with)|(?:hand|pass) (?:this|it|you) (?:over |on )?to)"
     r" (?:for )?(?:a|an|one of our|our|someone|somebody|my) ?"
@@ -57,6 +64,11 @@ def was_asked_back(seen: Seen) -> bool:
     """Whether our last message in this conversation asked something, so that this one may answer it."""
     ours = _our_messages(seen)
     return bool(ours) and ("?" in ours[-1] or bool(_OFFERS_A_PERSON.search(ours[-1])))
+
+
+def corrects_us(seen: Seen) -> bool:
+    """Whether this message says what was meant, because our last one in this conversation answered something else."""
+    return bool(_CORRECTS.match(seen.text) and _our_messages(seen))
 
 
 def asks_how(text: str) -> bool:

@@ -252,7 +252,7 @@ async def test_operator_key_is_asked_for_on_everything_of_operators(
             assert response.headers["WWW-Authenticate"] == "Bearer"
             assert "ada@example.com" not in response.text
     description = (await client.get("/openapi.json")).json()
-    public = {"/", "/health", "/metrics", "/desk", "/support/confirm"}
+    public = {"/", "/health", "/metrics", "/desk", "/support/confirm", "/help", "/help/{slug}"}
     forged = await client.post("/support/confirm", json={"token": "forged", "mine": True})
     assert forged.status_code == 404
     signed = {target for target in description["paths"] if target.startswith("/webhooks/")}

@@ -207,6 +207,16 @@ def test_what_matches_nothing_is_off_topic_unless_it_goes_on_with_a_question() -
     assert decide(seen(text, FAR, left=0, history=asked_back)).tool == "escalate_to_human"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["No, I mean the fax in our office.", "That’s not what I asked, it was about faxes", "sorry, i meant our fax"],
+)
+def test_who_says_what_was_meant_after_a_wrong_answer_is_not_off_topic(text: str) -> None:
+    answered = [{"author": "fte", "this_conversation": True, "text": "1. Open the board."}]
+    assert decide(seen(text, FAR, left=0, history=answered)).tool == "escalate_to_human"
+    assert decide(seen(text, FAR, left=0)).arguments["kind"] == ReplyKind.OFF_TOPIC
+
+
 def test_a_yes_to_the_offer_of_a_person_is_a_wish_for_one() -> None:
     offered = [
         {"author": "fte", "this_conversation": True, "text": "If you would like a person to look at it, say so."}
