@@ -13,7 +13,7 @@ from tests.integration.http_spine import http_client, services_for
 from tests.integration.test_knowledge import WordModel
 
 FILES = {
-    "work/sprints.md": (
+    "boards/sprints.md": (
         "---\ntitle: Sprints\nlast_verified_at: 2026-10-20\n---\nPlan a sprint on a board.\n\n"
         "## Finish a sprint\n\nComplete the cycle <script>alert(1)</script> and move what is left.\n\n"
         "| Plan | Sprints |\n|---|---|\n| Free | 2 |\n"
@@ -46,7 +46,7 @@ async def test_only_current_articles_for_customers_are_listed_shown_and_found(da
         database,
         "/help",
         "/help?q=sprints",
-        "/help/work/sprints",
+        "/help/boards/sprints",
         "/help/a%20page",
         *("/help/old", "/help/runbook", "/help/draft", "/help/nothing", "/help/", "/help/..%2Fhelp"),
     )
@@ -57,7 +57,7 @@ async def test_only_current_articles_for_customers_are_listed_shown_and_found(da
         for hidden in ("Old", "Secret", "Unfinished"):
             assert hidden not in page.text
     assert "Account &amp; access" in listed.text
-    assert "Work" in listed.text
+    assert "Boards" in listed.text
     for page in shown[2:]:
         assert page.headers["content-type"] == "text/html; charset=utf-8"
         assert "This page does not exist" in page.text
@@ -65,12 +65,12 @@ async def test_only_current_articles_for_customers_are_listed_shown_and_found(da
 
 
 async def test_an_article_is_safe_dated_and_has_anchors(database: Database, folder: Path) -> None:
-    (page,) = await get(database, "/help/work/sprints")
+    (page,) = await get(database, "/help/boards/sprints")
     assert '<h1 dir="auto">Sprints</h1>' in page.text
     assert '<h2 id="finish-a-sprint">Finish a sprint</h2>' in page.text
     assert "<script" not in page.text
     assert "2026-10-20" in page.text
-    assert '<link rel="canonical" href="https://support.example/help/work/sprints">' in page.text
+    assert '<link rel="canonical" href="https://support.example/help/boards/sprints">' in page.text
     assert page.headers["content-security-policy"].startswith("default-src 'none'; style-src 'self'")
     assert "script-src" not in page.headers["content-security-policy"]
     assert page.headers["x-content-type-options"] == "nosniff"
@@ -81,7 +81,7 @@ async def test_an_article_is_safe_dated_and_has_anchors(database: Database, fold
 
 async def test_a_browser_that_has_this_version_gets_no_page(database: Database, folder: Path) -> None:
     async with http_client(services_for(database)) as client:
-        for path in ("/help", "/help/work/sprints"):
+        for path in ("/help", "/help/boards/sprints"):
             first = await client.get(path)
             again = await client.get(path, headers={"If-None-Match": first.headers["etag"]})
             assert (again.status_code, again.content) == (304, b"")
@@ -93,7 +93,7 @@ async def test_a_browser_that_has_this_version_gets_no_page(database: Database, 
 
 
 async def test_the_page_around_an_article_speaks_the_readers_language(database: Database, folder: Path) -> None:
-    german, arabic = await get(database, "/help/work/sprints", "/help?lang=ar", headers={"Accept-Language": "de-AT"})
+    german, arabic = await get(database, "/help/boards/sprints", "/help?lang=ar", headers={"Accept-Language": "de-AT"})
     assert "Alle Artikel" in german.text
     assert german.headers["content-language"] == "de"
     assert '<html lang="ar" dir="rtl">' in arabic.text
@@ -101,7 +101,7 @@ async def test_the_page_around_an_article_speaks_the_readers_language(database: 
 
 async def test_a_search_leads_to_the_section(database: Database, folder: Path) -> None:
     first, nothing, empty = await get(database, "/help?q=finishing", "/help?q=zebra%20%3Cb%3E", "/help?q=%20")
-    assert '<a href="/help/work/sprints#finish-a-sprint">Sprints</a>' in first.text
+    assert '<a href="/help/boards/sprints#finish-a-sprint">Sprints</a>' in first.text
     assert "Nothing found for “zebra &lt;b&gt;”." in nothing.text
     assert nothing.headers["cache-control"] == "no-store"
     assert "<h1>Help centre</h1>" in empty.text
@@ -114,7 +114,7 @@ async def test_searching_too_often_is_told_and_the_pages_stay(database: Database
         assert refused
         assert "Too many searches" in refused[0].text
         assert int(refused[0].headers["retry-after"]) > 0
-        assert (await client.get("/help/work/sprints")).status_code == 200
+        assert (await client.get("/help/boards/sprints")).status_code == 200
 
 
 async def test_bad_words_are_named(database: Database, folder: Path) -> None:
@@ -127,7 +127,7 @@ async def test_bad_words_are_named(database: Database, folder: Path) -> None:
 async def test_where_another_help_centre_is_there_are_no_pages_and_no_links_to_them(
     database: Database, folder: Path
 ) -> None:
-    form, *pages = await get(database, "/", "/help", "/help/work/sprints", shows_articles=False)
+    form, *pages = await get(database, "/", "/help", "/help/boards/sprints", shows_articles=False)
     assert [page.status_code for page in pages] == [404, 404]
     assert "/help" not in form.text
     (shown,) = await get(database, "/")

@@ -29,18 +29,18 @@ _ATTRIBUTES = re.compile(rf"(?: (?:{_OWN_ATTRIBUTE}))* ?/?", re.IGNORECASE)
 @pytest.mark.parametrize(
     ("pages", "own", "expired", "address"),
     [
-        (OURS, "", False, "https://support.example/help/work/a%20page"),
+        (OURS, "", False, "https://support.example/help/boards/a%20page"),
         (OURS, "", True, ""),
         (OURS, "https://docs.example/x", False, "https://docs.example/x"),
         (OURS, "https://docs.example/x", True, "https://docs.example/x"),
-        (ELSEWHERE, "", True, "https://help.example/articles/work/a%20page"),
+        (ELSEWHERE, "", True, "https://help.example/articles/boards/a%20page"),
         (ArticlePages(), "", False, ""),
     ],
 )
 def test_an_article_is_read_at_its_own_address_or_where_all_are(
     pages: ArticlePages, own: str, expired: bool, address: str
 ) -> None:
-    assert pages.address_of("work/a page", own, expired=expired) == address
+    assert pages.address_of("boards/a page", own, expired=expired) == address
     assert pages.is_ours(own) is (pages is OURS and not own)
 
 

@@ -33,7 +33,7 @@ from deployments.help_center.pages import HelpPages
 from deployments.web.static_files import StaticFile
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
-SPRINTS = ArticleEntry("work/sprints", "Sprints & <cycles>", "Planning", b"1", NOW, None)
+SPRINTS = ArticleEntry("boards/sprints", "Sprints & <cycles>", "Planning", b"1", NOW, None)
 LIMITS = ArticleEntry("limits", "Limits", "", b"2", None, NOW + timedelta(days=1))
 LANGUAGES = list(load_texts())
 ORIGIN = "https://support.example"
@@ -108,21 +108,21 @@ class Bench:
 
 async def test_an_article_is_fetched_once_for_all_who_read_it() -> None:
     bench = Bench(SPRINTS)
-    shown = await asyncio.gather(*(bench.pages.show_article("work/sprints", "en") for _ in range(50)))
+    shown = await asyncio.gather(*(bench.pages.show_article("boards/sprints", "en") for _ in range(50)))
     assert len({page.etag for page in shown}) == 1
     await bench.pages.show_list("en")
     await bench.pages.show_list("en")
-    assert bench.articles.asked == ["contents", "work/sprints"]
+    assert bench.articles.asked == ["contents", "boards/sprints"]
 
 
 async def test_a_new_version_shows_when_the_contents_are_read_again() -> None:
     bench = Bench(SPRINTS)
-    assert "Version 1." in await bench.read("work/sprints")
+    assert "Version 1." in await bench.read("boards/sprints")
     bench.articles.entries = [replace(SPRINTS, content_hash=b"7"), LIMITS]
-    assert "Version 1." in await bench.read("work/sprints"), "within a few seconds nothing is asked"
+    assert "Version 1." in await bench.read("boards/sprints"), "within a few seconds nothing is asked"
     assert "Limits" not in (await bench.pages.show_list("en")).content.decode()
     bench.clock.now_s += 15
-    assert "Version 7." in await bench.read("work/sprints")
+    assert "Version 7." in await bench.read("boards/sprints")
     assert "Limits" in (await bench.pages.show_list("en")).content.decode()
 
 
@@ -130,7 +130,7 @@ async def test_an_article_that_changed_since_the_contents_were_read_is_shown_as_
     bench = Bench(SPRINTS, LIMITS)
     await bench.pages.show_list("en")
     bench.articles.entries = [replace(SPRINTS, content_hash=b"7")]
-    assert "Version 7." in await bench.read("work/sprints")
+    assert "Version 7." in await bench.read("boards/sprints")
     with pytest.raises(NotFound):
         await bench.read("limits")
 
@@ -151,10 +151,10 @@ async def test_what_was_read_once_is_shown_through_an_outage() -> None:
     with pytest.raises(DatabaseAway):
         await bench.pages.show_list("en")
     bench.articles.away = False
-    before = await bench.read("work/sprints")
+    before = await bench.read("boards/sprints")
     bench.articles.away = True
     bench.clock.now_s += 1_000
-    assert await bench.read("work/sprints") == before
+    assert await bench.read("boards/sprints") == before
     assert "Limits" in (await bench.pages.show_list("en")).content.decode()
     with pytest.raises(DatabaseAway):
         await bench.read("limits")
@@ -253,7 +253,7 @@ def test_no_page_has_a_script_a_style_or_a_handler_and_each_says_its_language(la
 def test_the_list_has_every_article_under_its_category_and_what_has_none_last() -> None:
     page = documents("en")["list"]
     assert re.findall(r"<h2 [^>]*>([^<]*)</h2>", page) == ["Planning", "Other articles"]
-    assert '<a href="/help/work/sprints">Sprints &amp; &lt;cycles&gt;</a>' in page
+    assert '<a href="/help/boards/sprints">Sprints &amp; &lt;cycles&gt;</a>' in page
     many = [replace(LIMITS, slug=f"page-{number}") for number in range(ARTICLES_LISTED + 1)]
     long = list_page(many, "en", ORIGIN).content.decode()
     assert long.count('<li><a href="/help/page-') == ARTICLES_LISTED
@@ -265,7 +265,7 @@ def test_an_article_has_its_date_its_contents_its_address_and_a_question_about_i
     assert '<time datetime="2026-03-02" dir="ltr">2026-03-02</time>' in page
     assert re.findall(r'<li><a href="#([a-z]+)">', page) == ["one", "two", "three"]
     assert '<h2 id="two">Two</h2>' in page
-    assert '<link rel="canonical" href="https://support.example/help/work/sprints">' in page
+    assert '<link rel="canonical" href="https://support.example/help/boards/sprints">' in page
     assert 'href="/?subject=Sprints%20%26%20%3Ccycles%3E"' in page
     assert 'href="/?subject=Sprints%20%26%20%3Ccycles%3E&amp;lang=de"' in documents("de")["article"]
     undated = article_page(LIMITS, render_article("Limits", "Text"), "en", ORIGIN).content.decode()
