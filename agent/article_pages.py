@@ -25,9 +25,9 @@ class ArticlePages:
             return own
         return f"{self.base.rstrip('/')}/{quote(slug)}"
 
-    def is_ours(self, own: str) -> bool:
+    def is_ours(self, own: str, *, expired: bool = False) -> bool:
         """Whether an article with this address of its own is shown on a page of this system."""
-        return self.ours and not own
+        return self.ours and not own and not expired
 
 
 NO_PAGES = ArticlePages()

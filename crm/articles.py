@@ -13,6 +13,7 @@ from agent.article_pages import NO_PAGES, ArticlePages
 from agent.errors import NotFound
 from agent.records import Passage
 from crm.database import Database
+from crm.knowledge import searched_text
 from crm.queries import load_queries
 
 _QUERIES = load_queries("articles")
@@ -68,7 +69,7 @@ class Articles:
             Passage(
                 *(row["slug"], row["title"], row["title"], row["body"], math.nan, 0.0),
                 url=self._address(row),
-                on_our_page=self._pages.is_ours(row["url"]) and not row["expired"],
+                on_our_page=self._pages.is_ours(row["url"], expired=row["expired"]),
             )
             for row in map(found.__getitem__, slugs)
         ]
@@ -91,6 +92,5 @@ class Articles:
     async def search(self, query: str, limit: int) -> list[ArticleFound]:
         """The current articles that have most of the words, best first. No embedding model is asked."""
         async with self._database.connection() as connection:
-            text = query.encode("utf-8", "ignore").decode().replace("\0", " ")
-            rows = await connection.fetch(_QUERIES["search_articles"], text, limit)
+            rows = await connection.fetch(_QUERIES["search_articles"], searched_text(query), limit)
         return [ArticleFound(**row) for row in rows]

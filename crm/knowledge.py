@@ -125,10 +125,9 @@ class PostgresKnowledge:
         async with self._database.connection() as connection:
             table = await self._table(connection, embeddings.model_id)
             sql = with_vectors(_QUERIES["search"], table)
-            # A lone surrogate or a NUL cannot be in any article either.
-            query = text.encode("utf-8", "ignore").decode().replace("\0", " ")
             rows = await connection.fetch(
-                *(sql, query, embeddings.vectors[0], limit + _SPARE, *astuple(self._weights)), self._review_days
+                *(sql, searched_text(text), embeddings.vectors[0], limit + _SPARE, *astuple(self._weights)),
+                self._review_days,
             )
         return distinct_first([self._to_passage(row) for row in rows])[:limit]
 
@@ -142,7 +141,7 @@ class PostgresKnowledge:
             similarity=math.nan if similarity is None else similarity,
             score=row["score"],
             url=self._pages.address_of(row["slug"], row["url"], expired=row["expired"]),
-            on_our_page=self._pages.is_ours(row["url"]) and not row["expired"],
+            on_our_page=self._pages.is_ours(row["url"], expired=row["expired"]),
         )
 
     async def _table(self, connection: Connection, model_id: str) -> str:
@@ -154,6 +153,11 @@ class PostgresKnowledge:
                 )
             self._tables[model_id] = table
         return self._tables[model_id]
+
+
+def searched_text(text: str) -> str:
+    """What of a query the database can be asked: a lone surrogate or a NUL cannot be in any article either."""
+    return text.encode("utf-8", "ignore").decode().replace("\0", " ")
 
 
 async def register_model(connection: Connection, model_id: str, dimension: int) -> str:

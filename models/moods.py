@@ -7,9 +7,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.policy.moods import PLEASED_SCORE
 from models.json_lines import parse_lines
-
-PLEASED_ABOVE = 0.35
 
 
 class Mood(StrEnum):
@@ -33,4 +32,4 @@ def parse_moods(lines: Iterable[str]) -> list[MoodCase]:
 def mood_of(score: float, upset_below: float) -> Mood:
     if score < upset_below:
         return Mood.UPSET
-    return Mood.PLEASED if score > PLEASED_ABOVE else Mood.NEUTRAL
+    return Mood.PLEASED if score > PLEASED_SCORE else Mood.NEUTRAL

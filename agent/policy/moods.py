@@ -6,21 +6,20 @@ neither, and is near to what other angry customers wrote.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agent.errors import ConfigurationInvalid
 from agent.policy.meaning import MeaningClassifier
-from agent.policy.rules import Sentence
+from agent.policy.rules import Sentence, read_yaml
 from agent.ports import Float32Array
 
 UPSET, CALM, PLEASED = "upset", "calm", "pleased"
-# What words call pleased stays so: gratitude after anger is near to both.
-_PLEASED_SCORE = 0.35
+PLEASED_SCORE = 0.35
+"""Above it a message is pleased. What words call so stays so: gratitude after anger is near to both."""
 # What a message counts for that only its meaning calls upset: clearly below every threshold that is near -0.3.
 _UPSET_SCORE = -0.45
 
@@ -53,14 +52,9 @@ class MoodExemplars(BaseModel):
 
 def read_moods(path: Path) -> MoodExemplars | None:
     """None without the file: words alone decide then. Raises ConfigurationInvalid naming what is wrong in it."""
-    try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationInvalid(f"the moods {path} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise ConfigurationInvalid(f"the moods {path} are no YAML: {error}") from error
+    data = read_yaml(path, "the moods")
     try:
         return MoodExemplars.model_validate(data)
     except ValidationError as error:
@@ -71,15 +65,15 @@ def read_moods(path: Path) -> MoodExemplars | None:
 class MoodReader:
     """Fitted on exemplars and their vectors of one embedding model; it judges vectors of that model."""
 
-    def __init__(self, sentences: Sequence[str], moods: Sequence[str], vectors: Float32Array, lead: float) -> None:
-        """`moods` and `vectors` are of `sentences`, in order; `lead` is the threshold of the model."""
-        self._classifier = MeaningClassifier(sentences, moods, vectors, ordinary=CALM)
+    def __init__(self, classifier: MeaningClassifier, lead: float) -> None:
+        """`classifier` tells the moods apart, with CALM as the ordinary; `lead` is the threshold of the model."""
+        self._classifier = classifier
         self._upset = self._classifier.labels.index(UPSET)
         self._lead = lead
 
     def score(self, text: str, vector: Float32Array, by_words: float) -> float:
         """The sentiment of a text that words alone give as `by_words`: lower where its meaning is upset."""
-        if by_words >= _PLEASED_SCORE or self.lead(text, vector) < self._lead:
+        if by_words >= PLEASED_SCORE or self.lead(text, vector) < self._lead:
             return by_words
         return min(by_words, _UPSET_SCORE)
 

@@ -83,17 +83,22 @@ async def load_policy(path: Path, embedder: Embedder, fits: ArrayStore | None = 
     moods = await asyncio.to_thread(read_moods, path.with_name(MOODS_FILE))
     labels, sentences = zip(*dict.fromkeys(rules.labelled()), strict=True)
     learned = await _embed(sentences, embedder)
-    classifier = await asyncio.to_thread(_fit, sentences, labels, learned.vectors, fits)
+    classifier = await asyncio.to_thread(_fit, sentences, labels, learned.vectors, ORDINARY, fits)
     ordinary = [row for row, label in enumerate(labels) if label == ORDINARY]
     calm = ordinary[:: -(-len(ordinary) // _CALM_QUESTIONS)]
     reader = await _load_moods(
-        moods, [sentences[row] for row in calm], learned.vectors[calm], learned.model_id, embedder
+        moods, [sentences[row] for row in calm], learned.vectors[calm], learned.model_id, embedder, fits
     )
     return EscalationPolicy(rules, learned.model_id, classifier, reader)
 
 
 async def _load_moods(
-    moods: MoodExemplars | None, questions: Sequence[str], asked: Float32Array, model_id: str, embedder: Embedder
+    moods: MoodExemplars | None,
+    questions: Sequence[str],
+    asked: Float32Array,
+    model_id: str,
+    embedder: Embedder,
+    fits: ArrayStore | None,
 ) -> MoodReader | None:
     """`questions` are calm whatever the exemplars say, and `asked` are their vectors."""
     lead = None if moods is None else moods.lead.get(model_id)
@@ -106,7 +111,8 @@ async def _load_moods(
     known = [row for row, question in enumerate(questions) if question not in given]
     sentences = [*given, *(questions[row] for row in known)]
     labels = [*given.values(), *[CALM] * len(known)]
-    return await asyncio.to_thread(MoodReader, sentences, labels, np.concatenate([learned.vectors, asked[known]]), lead)
+    vectors = np.concatenate([learned.vectors, asked[known]])
+    return MoodReader(await asyncio.to_thread(_fit, sentences, labels, vectors, CALM, fits), lead)
 
 
 async def _embed(sentences: Sequence[str], embedder: Embedder) -> Embeddings:
@@ -122,13 +128,13 @@ async def _embed(sentences: Sequence[str], embedder: Embedder) -> Embeddings:
 
 
 def _fit(
-    sentences: Sequence[str], labels: Sequence[str], vectors: Float32Array, fits: ArrayStore | None
+    sentences: Sequence[str], labels: Sequence[str], vectors: Float32Array, ordinary: str, fits: ArrayStore | None
 ) -> MeaningClassifier:
     if fits is None:
-        return MeaningClassifier(sentences, labels, vectors, ordinary=ORDINARY)
+        return MeaningClassifier(sentences, labels, vectors, ordinary=ordinary)
     key = fit_key(sentences, labels, vectors)
     known = fits.load(key)
-    classifier = MeaningClassifier(sentences, labels, vectors, ordinary=ORDINARY, weights=known)
+    classifier = MeaningClassifier(sentences, labels, vectors, ordinary=ordinary, weights=known)
     if known is None or classifier.weights is not known:
         fits.store(key, classifier.weights)
     return classifier

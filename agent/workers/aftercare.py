@@ -11,7 +11,7 @@ from agent.records import Channel, ConversationId, Severity
 from agent.service.hours import utc_now
 from agent.service.rules import ServiceRules
 from agent.times import Times
-from agent.workers.waking_loop import StopListening, WakingLoop
+from agent.workers.waking_loop import WakingLoop
 
 _LOG = logging.getLogger(__name__)
 # Per channel and round: no round takes long, and a backlog is worked off by several.
@@ -57,9 +57,6 @@ class AftercareLoop(WakingLoop):
         self._on_change = on_change
         self._clock = clock
 
-    async def _listen(self) -> StopListening:
-        return _nothing  # time passes unannounced
-
     async def _round(self) -> float:
         rules = await self._rules()
         again = False
@@ -102,7 +99,3 @@ class AftercareLoop(WakingLoop):
         # What others are busy with would be found again at once.
         done = ends.count("resolved") + ends.count("escalated")
         return done, ends.count("escalated")
-
-
-async def _nothing() -> None:
-    """There is nothing to stop."""

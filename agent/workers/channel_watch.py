@@ -10,7 +10,7 @@ from agent.channel_health import WHAT_TO_DO, Alarm, AlarmKind
 from agent.log_fields import log_extra
 from agent.records import Channel
 from agent.times import Times
-from agent.workers.waking_loop import StopListening, WakingLoop
+from agent.workers.waking_loop import WakingLoop
 
 _LOG = logging.getLogger(__name__)
 _EVERY_S = 30.0
@@ -44,14 +44,6 @@ class ChannelWatch(WakingLoop):
     def __init__(self, alarms: AlarmStore, times: Times) -> None:
         super().__init__(times, beat_limit_s=_STANDS_STILL_AFTER_S, longest_outage_pause_s=times.backoff_cap_s)
         self._alarms = alarms
-
-    async def _listen(self) -> StopListening:
-        """Nobody wakes it: alarms come from what did not happen."""
-
-        async def stop() -> None:
-            return
-
-        return stop
 
     async def _round(self) -> float:
         alarms, changes = await self._alarms.note()

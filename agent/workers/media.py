@@ -12,7 +12,7 @@ from agent.log_fields import log_fields
 from agent.ports import MediaSource
 from agent.records import Channel, FetchedFile, MediaFetch
 from agent.times import Times
-from agent.workers.waking_loop import StopListening, WakingLoop
+from agent.workers.waking_loop import WakingLoop
 
 _LOG = logging.getLogger(__name__)
 _BATCH = 4
@@ -50,14 +50,6 @@ class MediaLoop(WakingLoop):
         )
         self._store = store
         self._sources = sources
-
-    async def _listen(self) -> StopListening:
-        """A file may come a poll later; it wakes nobody."""
-
-        async def stop() -> None:
-            return
-
-        return stop
 
     async def _round(self) -> float:
         media = await self._store.claim(list(self._sources), _BATCH)

@@ -14,7 +14,7 @@ from agent.log_fields import log_extra
 from agent.ports import MissedSource
 from agent.records import Accepted, InboundMessage, MissedReport
 from agent.times import Times
-from agent.workers.waking_loop import StopListening, WakingLoop
+from agent.workers.waking_loop import WakingLoop
 
 _LOG = logging.getLogger(__name__)
 _OVERLAP = timedelta(minutes=10)
@@ -58,14 +58,6 @@ class ReconcileLoop(WakingLoop):
         self._report = report
         self._wake_dispatcher = wake_dispatcher
         self._next_at = 0.0
-
-    async def _listen(self) -> StopListening:
-        """Nobody wakes it: webhooks are the wake-up, and this is for those that never came."""
-
-        async def stop() -> None:
-            return
-
-        return stop
 
     async def _round(self) -> float:
         if time.monotonic() < self._next_at:

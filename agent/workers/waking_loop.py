@@ -31,9 +31,12 @@ class WakingLoop(ABC):
         self._listening = False
         self.heartbeat = Heartbeat(beat_limit_s)
 
-    @abstractmethod
     async def _listen(self) -> StopListening:
-        """Begin to hear wake-ups: `wake` for each, `_stop_hearing` when no more will come. Raises DatabaseAway."""
+        """Begin to hear wake-ups: `wake` for each, `_stop_hearing` when no more will come. Raises DatabaseAway.
+
+        Here of a loop that nobody wakes, for which time passes unannounced.
+        """
+        return _nothing
 
     @abstractmethod
     async def _round(self) -> float:
@@ -82,3 +85,7 @@ class WakingLoop(ABC):
             await asyncio.wait_for(self._wake.wait(), pause_s)
         except TimeoutError:
             return
+
+
+async def _nothing() -> None:
+    """There is nothing to stop."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 from agent.errors import ProviderBusy
+from agent.token_bucket import TokenBucket
 
 UNITS = {
     "getProfile": 1,
@@ -33,27 +34,17 @@ class QuotaBucket:
     """
 
     def __init__(self, per_minute: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._size = max(per_minute / 4, max(UNITS.values()))
-        self._gain_per_s = max((per_minute - self._size) / 60, 0.5)
-        self._clock = clock
-        self._level = self._size
-        self._at = clock()
+        size = max(per_minute / 4, max(UNITS.values()))
+        self._bucket = TokenBucket(size, max((per_minute - size) / 60, 0.5), clock)
         self._turn = asyncio.Lock()
 
     async def take(self, units: float, patience_s: float | None = None) -> None:
         """Wait until there is room. Raises ProviderBusy when that would take longer than `patience_s`."""
         async with self._turn:
-            wait_s = self._wait_s(units)
+            wait_s = self._bucket.wait_s(units)
             if patience_s is not None and wait_s > patience_s:
                 raise ProviderBusy("the mailbox's quota of this minute is spent", wait_s)
             while wait_s > 0:
                 await asyncio.sleep(wait_s)
-                wait_s = self._wait_s(units)
-            self._level -= units
-
-    def _wait_s(self, units: float) -> float:
-        now = self._clock()
-        self._level = min(self._size, self._level + (now - self._at) * self._gain_per_s)
-        self._at = now
-        # Not to wait for what rounding leaves.
-        return 0.0 if self._level >= units - 1e-6 else (units - self._level) / self._gain_per_s
+                wait_s = self._bucket.wait_s(units)
+            self._bucket.take(units)

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from agent.errors import RateLimited
+from agent.token_bucket import TokenBucket
 
 _SENDERS_MAX = 10_000
 
@@ -27,41 +28,27 @@ class Allowance:
         per_minute_of_one: int = 30,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._all = _Bucket(at_once, per_second, clock())
+        self._all = TokenBucket(at_once, per_second, clock)
         self._per_minute_of_one = per_minute_of_one
-        self._senders: OrderedDict[bytes, _Bucket] = OrderedDict()
+        self._senders: OrderedDict[bytes, TokenBucket] = OrderedDict()
         self._clock = clock
 
     def take(self, sender: bytes | None) -> None:
         """Count a search. Raises TooManySearches. None: one whose address is not known."""
-        now = self._clock()
-        if sender is not None and not self._bucket_of(sender, now).take(now):
-            raise TooManySearches("too many searches; try again in a minute")
-        if not self._all.take(now):
+        if sender is not None:
+            own = self._bucket_of(sender)
+            if own.wait_s() > 0:
+                raise TooManySearches("too many searches; try again in a minute")
+            own.take()
+        if self._all.wait_s() > 0:
             raise TooManySearches("too many searches at the moment; try again in a minute")
+        self._all.take()
 
-    def _bucket_of(self, sender: bytes, now: float) -> _Bucket:
+    def _bucket_of(self, sender: bytes) -> TokenBucket:
         """The senders longest silent are forgotten first."""
-        bucket = self._senders.setdefault(sender, _Bucket(self._per_minute_of_one, self._per_minute_of_one / 60, now))
+        fresh = TokenBucket(self._per_minute_of_one, self._per_minute_of_one / 60, self._clock)
+        bucket = self._senders.setdefault(sender, fresh)
         self._senders.move_to_end(sender)
         if len(self._senders) > _SENDERS_MAX:
             self._senders.popitem(last=False)
         return bucket
-
-
-class _Bucket:
-    """Holds at most `size` and gets `per_second` back."""
-
-    def __init__(self, size: int, per_second: float, now: float) -> None:
-        self._size = float(size)
-        self._left = self._size
-        self._per_second = per_second
-        self._at = now
-
-    def take(self, now: float) -> bool:
-        self._left = min(self._size, self._left + (now - self._at) * self._per_second)
-        self._at = now
-        if self._left < 1.0:
-            return False
-        self._left -= 1.0
-        return True
