@@ -27,7 +27,7 @@ async def test_markup_of_customers_stays_text(browser: Browser, site: str, clien
         await page.keyboard.press("Control+Enter")
         await expect(page.get_by_role("article").filter(has_text="Delivered").last).to_contain_text(MARKUP)
         assert await page.locator("#desk script, #desk b, #desk img[src=x]").count() == 0
-        assert await page.title() == "Support desk"
+        await expect(page).to_have_title("Support desk")
         assert seen.complaints == []
 
 
