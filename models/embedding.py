@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
 
 from agent.errors import ConfigurationInvalid, TextTooLong
 from agent.ports import Float32Array
+from models.packed_bert import PackedBert
 from models.packed_linear import pack_linear_layers, unpack_linear_layers
 from models.tokens import DEFAULT_MODEL, is_packaged, load_token_counter
 
@@ -21,7 +23,8 @@ __all__ = ["DEFAULT_MODEL", "SentenceTransformerEmbedder"]
 _BATCH_SIZES = {"cpu": (8, 4, 3, 2, 1), "cuda": (64, 32, 16, 8, 4, 2, 1)}
 # Padding is computed like words: with 16 a message of 20 tokens cost as much as one of 32.
 _PADDED_TO = 4
-_PROBE = "How do I invite a colleague to my workspace?"
+# Of two lengths, so that one of them is padded.
+_PROBES = ["How do I invite a colleague to my workspace?", "Invoices"]
 _ALIKE = 0.999
 
 
@@ -34,6 +37,7 @@ class SentenceTransformerEmbedder:
     model_id: str
     dimension: int
     max_tokens: int
+    _compute: Callable[[dict[str, Any]], torch.Tensor]
 
     def __init__(
         self,
@@ -82,19 +86,34 @@ class SentenceTransformerEmbedder:
         self._device = device
         self._prompt = self._model.prompts.get(self._model.default_prompt_name or "")
         self._model.eval()
+        self._compute = self._compute_by_library
         if device.type == "cpu":
             self._pack()
 
     def _pack(self) -> None:
-        """Lay the weights out once, if this model gives the same vectors with them, as nearly all do."""
-        before = self._embed([_PROBE])
-        former = pack_linear_layers(self._model)
+        """Lay the weights out once, in whichever way gives this model's own vectors."""
+        expected = self._embed(_PROBES)
         try:
-            alike = float(self._embed([_PROBE])[0] @ before[0]) > _ALIKE
-        except (AttributeError, RuntimeError):  # a model that reads the weights of its layers by itself
-            alike = False
-        if not alike:
+            self._compute = PackedBert(self._model)
+            if self._gives(expected):
+                # Its weights are copied, and whoever computed with the model itself from now on is to fail.
+                del cast(Any, self._model[0]).model.encoder
+                return
+        except (AttributeError, ValueError):  # another build of model
+            pass
+        self._compute = self._compute_by_library
+        former = pack_linear_layers(self._model)
+        if not self._gives(expected):
             unpack_linear_layers(self._model, former)
+
+    def _gives(self, expected: Float32Array) -> bool:
+        try:
+            return bool(np.sum(self._embed(_PROBES) * expected, axis=1).min() > _ALIKE)
+        except (AttributeError, RuntimeError):  # a model that reads the weights of its layers by itself
+            return False
+
+    def _compute_by_library(self, features: dict[str, Any]) -> torch.Tensor:
+        return cast(torch.Tensor, self._model(features)["sentence_embedding"])
 
     def encode(self, texts: Sequence[str]) -> Float32Array:
         """Embed texts for cosine search, one row each, in order.
@@ -123,7 +142,7 @@ class SentenceTransformerEmbedder:
         """What `SentenceTransformer.encode` does for one batch, without looking through all modules in each call."""
         features = self._model.preprocess(texts, prompt=self._prompt)
         there = {name: x.to(self._device) if isinstance(x, torch.Tensor) else x for name, x in features.items()}
-        rows = self._model(there)["sentence_embedding"][:, : self.dimension]
+        rows = self._compute(there)[:, : self.dimension]
         # Normalised in float32: a bfloat16 row is of unit length to two digits only.
         vectors: Float32Array = torch.nn.functional.normalize(rows.float(), dim=1).cpu().numpy()
         return vectors

