@@ -12,8 +12,6 @@ from ray import serve
 
 from agent.records import Channel
 from agent.workers.delivery import DeliveryLoop
-from channels.web_form.confirmation_mail import ConfirmationMails, ConfirmingSender
-from channels.web_form.tokens import ConfirmationTokens
 from crm.confirmations import Confirmations
 from crm.database import Database
 from crm.notifier import Notifier
@@ -22,7 +20,6 @@ from crm.work import DELIVERED_CHANNEL, OUTBOX_CHANNEL, WorkQueue
 from deployments.background import BackgroundLoop
 from deployments.measures import ReplicaMeasures, of_database
 from deployments.priority import settle_down
-from deployments.providers import connect_providers
 from deployments.startup import start_replica
 
 _DRAIN_S = 12.0
@@ -30,9 +27,16 @@ _DRAIN_S = 12.0
 
 @serve.deployment
 class Courier:
-    """Its loops live in the replica; it serves no requests."""
+    """Its loops live in the replica; it serves no requests.
+
+    What takes long to import is imported here and not above: whoever builds the application need not wait for it.
+    """
 
     async def __init__(self, settings_factory: str) -> None:  # type: ignore[misc]  # Serve awaits it
+        from channels.web_form.confirmation_mail import ConfirmationMails, ConfirmingSender
+        from channels.web_form.tokens import ConfirmationTokens
+        from deployments.providers import connect_providers
+
         settings = start_replica(settings_factory)
         self._database = Database(settings.dsn(), settings.times, "fte-courier", pool_size=3)
         self._queue = WorkQueue(self._database)

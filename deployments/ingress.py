@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from typing import TYPE_CHECKING
+
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from agent.records import Channel
-from agent.text.synonyms import Synonyms
-from channels.gmail.local import address_of
-from channels.whatsapp.signature import WebhookDoor
-from crm.database import Database
-from crm.mailboxes import Mailboxes
-from deployments.channel_states import facts_of
-from deployments.mail_state import alarm_probe, alarms_over, mail_state_reader, mailbox_probe
-from deployments.measures import ReplicaMeasures, of_database
-from deployments.model_state import LanguageModelProbe
-from deployments.priority import take_a_session
-from deployments.probes import make_probes
-from deployments.startup import start_replica
-from deployments.web.app import create_app
-from deployments.web.pushes import receive_pushes
-from deployments.web.services import FormLimits, connect_services
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 
 @serve.deployment
 @serve.ingress()
 class Ingress:
-    """The app is made in the replica, so that nothing of it is pickled; its health is that it answers."""
+    """The app is made in the replica, so that nothing of it is pickled; its health is that it answers.
+
+    What takes long to import is imported here and not above: whoever builds the application need not wait for it.
+    """
 
     def __init__(
         self,
@@ -37,6 +27,22 @@ class Ingress:
         courier: DeploymentHandle,
     ) -> None:
         """The handles make their deployments part of the application; the ingress only asks them how they are."""
+        from agent.records import Channel
+        from agent.text.synonyms import Synonyms
+        from channels.gmail.local import address_of
+        from channels.whatsapp.signature import WebhookDoor
+        from crm.database import Database
+        from crm.mailboxes import Mailboxes
+        from deployments.channel_states import facts_of
+        from deployments.mail_state import alarm_probe, alarms_over, mail_state_reader, mailbox_probe
+        from deployments.measures import ReplicaMeasures, of_database
+        from deployments.model_state import LanguageModelProbe
+        from deployments.priority import take_a_session
+        from deployments.probes import make_probes
+        from deployments.startup import start_replica
+        from deployments.web.pushes import receive_pushes
+        from deployments.web.services import FormLimits, connect_services
+
         settings = start_replica(settings_factory)
         take_a_session()
         self._database = Database(settings.dsn(), settings.times, "fte-ingress")
@@ -73,6 +79,8 @@ class Ingress:
         )
 
     def __serve_build_asgi_app__(self) -> FastAPI:
+        from deployments.web.app import create_app
+
         return create_app(self._services)
 
     async def __del__(self) -> None:
