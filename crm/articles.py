@@ -21,7 +21,7 @@ _QUERIES = load_queries("articles")
 
 @dataclass(frozen=True, slots=True)
 class ArticleEntry:
-    """A current article in a table of contents. `content_hash` changes with anything of it."""
+    """A current article in a table of contents. `content_hash` changes with anything of it but its slug."""
 
     slug: str
     title: str

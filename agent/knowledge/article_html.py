@@ -6,9 +6,9 @@ HTML in an article is text, pictures are their words, and a link leads to the we
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -58,22 +58,33 @@ def _without_title(tokens: Sequence[Token], title: str) -> Iterable[Token]:
 
 
 def _number_headings(tokens: Sequence[Token]) -> Iterable[Section]:
-    seen: Counter[str] = Counter()
+    headings = [
+        (opening, heading_text(inline.content), closing)
+        for opening, inline, closing in zip(tokens, tokens[1:], tokens[2:], strict=False)
+        if opening.type == "heading_open"
+    ]
+    anchors = _distinct([anchor_of(heading) for _, heading, _ in headings])
     outer: list[int] = []
-    for opening, inline, closing in zip(tokens, tokens[1:], tokens[2:], strict=False):
-        if opening.type != "heading_open":
-            continue
+    for (opening, heading, closing), anchor in zip(headings, anchors, strict=True):
         written = int(opening.tag[1:])
         outer = [*(level for level in outer if level < written), written]
         level = min(len(outer) + 1, _DEEPEST)
         opening.tag = closing.tag = f"h{level}"
-        heading = heading_text(inline.content)
-        anchor = anchor_of(heading)
         if anchor:
-            seen[anchor] += 1
-            anchor = anchor if seen[anchor] == 1 else f"{anchor}-{seen[anchor]}"
             opening.attrSet("id", anchor)
         yield Section(anchor, heading, level)
+
+
+def _distinct(anchors: Sequence[str]) -> Iterator[str]:
+    """The first of those that are alike stays as it is; a later one gets a number, and no other heading's anchor."""
+    taken, seen = set(anchors), set[str]()
+    for anchor in anchors:
+        distinct = anchor
+        if anchor in seen and anchor:
+            distinct = next(each for number in count(2) if (each := f"{anchor}-{number}") not in taken)
+        taken.add(distinct)
+        seen.add(anchor)
+        yield distinct
 
 
 def _picture(tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import re
@@ -107,7 +108,8 @@ class MailIntake:
         # What a person sends from the mailbox comes from our own address and is no machine's for that.
         is_sent = SENT in found.labels
         own_addresses = frozenset() if is_sent else frozenset({self._mailbox})
-        mail = read_mail(found.raw, own_addresses, authserv_id=self._authserv_id)
+        # Seconds where somebody sent a log of megabytes: the loops beside this one go on.
+        mail = await asyncio.to_thread(read_mail, found.raw, own_addresses, authserv_id=self._authserv_id)
         seen = SeenMail(
             mailbox=self._mailbox,
             provider_key=self.key_of(found.mail_id),

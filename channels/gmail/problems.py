@@ -26,6 +26,10 @@ _QUOTA_REASONS = frozenset(
 )
 
 
+_LONGEST_WAIT_S = 600.0
+"""What Gmail asks for beyond it is looked at again then: nobody is silent for a day because of one header."""
+
+
 class TokenRefused(Exception):
     """The token endpoint's answer, or none: no request was made with it."""
 
@@ -88,4 +92,4 @@ def _oauth_code(error: RefreshError) -> str:
 
 def _wait_s(error: HttpError) -> float:
     seconds = str(error.resp.get("retry-after", ""))
-    return float(seconds) if seconds.isdigit() else 0.0
+    return min(float(seconds), _LONGEST_WAIT_S) if seconds.isdecimal() else 0.0

@@ -96,7 +96,11 @@ _THANKS: Final = re.compile(
 )
 # What is so and yet otherwise is more than a note says.
 _YET: Final = re.compile(r"\b(?:but|however|aber|jedoch|mais|pero|però|mas|maar|men|ale)\b", re.IGNORECASE)
-_SENTENCE_ENDS: Final = re.compile(r"(?<=[^\W\d_][.!;])\s+(?=[A-ZÀ-ÞĄ-Ž])|(?<=[)\d][.!])\s+(?=[A-ZÀ-ÞĄ-Ž][a-zà-ž])")
+_SENTENCE_ENDS: Final = re.compile(
+    r"(?<=[^\W\d_][.!;])\s+(?=[A-ZÀ-ÞĄ-Ž])"
+    # Not within '12. Mai'.
+    r"|(?<=[)\d][.!])\s+(?!(?:Jan|Jän|Feb|März|Apr|Mai|Jun|Jul|Aug|Sep|Okt|Nov|Dez)[a-zä]{0,6}\b)(?=[A-ZÀ-ÞĄ-Ž][a-zà-ž])"
+)
 
 
 def reads_as_absence_note(text: str) -> bool:

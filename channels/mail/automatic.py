@@ -115,16 +115,28 @@ _VACATION_SUBJECT: Final = re.compile(
 
 
 def automatic_reason(
-    message: Message, sender: Mailbox, subject: str, parts: Parts, own_addresses: frozenset[str]
+    message: Message,
+    sender: Mailbox,
+    subject: str,
+    parts: Parts,
+    own_addresses: frozenset[str],
+    *,
+    asks_first: bool = False,
 ) -> Reason | None:
-    """Why a mail is automatic, or None. Reports on delivery are told before, by bounces.py."""
+    """Why a mail is automatic, or None. Reports on delivery are told before, by bounces.py.
+
+    `asks_first`: it answers nothing and asks something. A machine does neither, so its subject is what it is about:
+    "Absence", "Automatic reply: does your form send one?"
+    """
     if raw_values(message, TOKEN_HEADER):
         return Reason.OWN_MAIL
     if sender.address and base_address(sender.address) in {base_address(own) for own in own_addresses}:
         return Reason.OWN_ADDRESS
     if _CALENDAR_ANSWERS & set(parts.calendar_methods):
         return Reason.CALENDAR_REPLY
-    return _by_headers(message, subject, own_addresses) or _by_sender(message, sender)
+    if not asks_first and _VACATION_SUBJECT.match(subject):
+        return Reason.VACATION
+    return _by_headers(message, own_addresses) or _by_sender(message, sender)
 
 
 def base_address(address: str) -> str:
@@ -150,10 +162,8 @@ def has_null_sender(message: Message) -> bool:
     return bool(paths) and paths[0].replace(" ", "") in {"<>", ""}
 
 
-def _by_headers(message: Message, subject: str, own_addresses: frozenset[str]) -> Reason | None:
+def _by_headers(message: Message, own_addresses: frozenset[str]) -> Reason | None:
     submitted = header_text(message, "Auto-Submitted").split("(")[0].split(";")[0].strip().lower()
-    if _VACATION_SUBJECT.match(subject):
-        return Reason.VACATION
     if submitted and submitted != "no":
         return Reason.AUTO_SUBMITTED
     if any(raw_values(message, name) and not _says_no(message, name) for name in _AUTO_HEADERS):

@@ -3,6 +3,9 @@ what was read (RFC 8098)."""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import quopri
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -223,13 +226,31 @@ def _person_like(sender: Mailbox) -> bool:
 def _groups(report: Message) -> Iterator[Message]:
     """The groups of fields of a delivery status, one per recipient after the first."""
     payload = report.get_payload()
-    if isinstance(payload, list):
+    decoded = _decoded(report, payload)
+    if decoded:
+        yield from _split_groups(decoded)
+    elif isinstance(payload, list):
         yield from (part for part in payload if isinstance(part, Message))
         for part in payload:
             if isinstance(part, Message) and not part.keys() and isinstance(part.get_payload(), str):
                 yield from _split_groups(str(part.get_payload()))
     else:
         yield from _split_groups(str(payload))
+
+
+def _decoded(report: Message, payload: object) -> str:
+    """What an encoded report says (RFC 6533, 3: one with other letters than ASCII's may be); empty for others."""
+    encoding = header_text(report, "Content-Transfer-Encoding").strip().lower()
+    if encoding not in {"base64", "quoted-printable"}:
+        return ""
+    parts = payload if isinstance(payload, list) else [payload]
+    text = "\n".join(part.as_string() if isinstance(part, Message) else str(part) for part in parts)
+    raw = text.encode("ascii", errors="ignore")
+    try:
+        content = base64.b64decode(raw) if encoding == "base64" else quopri.decodestring(raw)
+    except binascii.Error:
+        return ""
+    return content.decode("utf-8", errors="replace")
 
 
 def _split_groups(text: str) -> Iterator[Message]:

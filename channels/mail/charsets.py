@@ -125,14 +125,18 @@ def _decode_strictly(content: bytes, codec: str) -> str | None:
 
 def _has_utf_8(content: bytes) -> bool:
     """Whether most of what is beyond ASCII is UTF-8, be it with a broken piece among it."""
-    good = len(_UTF_8_CHARACTER.findall(content))
-    return good * 2 > sum(1 for byte in content if byte >= 0xC0)
+    good = sum(map(len, _UTF_8_CHARACTER.findall(content)))
+    return good * 2 > sum(map(len, _BEYOND_ASCII.findall(content)))
 
 
 _UTF_8_CHARACTER: Final = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 
 
 _BEYOND_ASCII: Final = re.compile(rb"[\x80-\xff]+")
+
+
+_KANA: Final = re.compile("[\u3041-\u30fe]")
+_KANA_AT_LEAST: Final = 3
 
 
 _GUESSED: Final = ["cp1251", "koi8_r", "gb18030", "big5", "cp932", "euc_jp", "cp949", "iso2022_jp", "cp1250", "cp1252",
@@ -146,6 +150,9 @@ def _decode_unlabelled(content: bytes) -> str:
         return utf_8
     if _has_utf_8(content):
         return content.decode("utf-8", errors=_KEEP)
+    japanese = _decode_strictly(content, "cp932")
+    if japanese is not None and len(_KANA.findall(japanese)) >= _KANA_AT_LEAST:
+        return japanese  # half of its bytes are ASCII's
     runs = _BEYOND_ASCII.findall(content)
     if sum(map(len, runs)) < 2 * len(runs):
         return content.decode("cp1252", errors=_KEEP)  # single letters among ASCII: a language of Western Europe

@@ -52,7 +52,7 @@ _SIGNATURE: Final = re.compile(
     r"(?:^|\s)(?:x_|ecx)?(?:gmail_signature(?:_prefix)?|moz-signature|protonmail_signature_block\S*|AppleMailSignature"
     r"|ms-outlook-mobile-signature|hs_signature|signature-container|mobile_signature|ydp\w*-?signature|"
     r"tutanota_signature"
-    r"|bloop_sign\S*|mail-signature)(?:\s|$)",
+    r"|bloop_sign\S*|mail-signature|front-signature)(?:\s|$)",
     re.IGNORECASE,
 )
 _SIGNATURE_ID: Final = re.compile(

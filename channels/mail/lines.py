@@ -58,7 +58,7 @@ def lines_of_plain(part: TextPart) -> list[Line]:
     raw = split_lines(part.text)
     if part.flowed:
         raw = _unflow(raw, del_sp=part.del_sp)
-    return [line_of(clean(line).rstrip()) for line in _with_closed_angles(raw)]
+    return [line_of(clean(line).rstrip()) for line in _with_own_from(_with_closed_angles(raw))]
 
 
 def split_lines(text: str) -> list[str]:
@@ -97,6 +97,15 @@ def _with_closed_angles(lines: Sequence[str]) -> list[str]:
         else:
             joined.append(line)
     return joined
+
+
+def _with_own_from(lines: Sequence[str]) -> list[str]:
+    """'>From here on' among lines that are no quote is a mail server's: it marks a line that begins with 'From '."""
+    quoted = [False, *(line.startswith(">") for line in lines), False]
+    return [
+        line[1:] if line.startswith(">From ") and not (quoted[index] or quoted[index + 2]) else line
+        for index, line in enumerate(lines)
+    ]
 
 
 def _unflow(lines: Sequence[str], *, del_sp: bool) -> list[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import codecs
 import re
 from dataclasses import dataclass, field
 from email import policy
@@ -36,6 +39,7 @@ _KNOWN_FIELD: Final = re.compile(rb"(?:From|To|Subject|Date|Message-ID|MIME-Vers
 _SPACE_BEFORE_COLON: Final = re.compile(rb"^([!-9;-~]+)[ \t]+:")
 _LIKE_BOUNDARY: Final = re.compile(r"^--([^\r\n\"]{5,70}?)[ \t]*\r?\nContent-", re.MULTILINE | re.IGNORECASE)
 _LONGEST_HEADERS: Final = 500_000
+_NO_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/=]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,8 @@ class Parts:
 
 
 def parse_message(raw: bytes) -> Message:
-    """The tree of a mail, however broken: empty lines and a mail folder's 'From …' before it are passed over."""
+    """The tree of a mail, however broken: UTF-8's mark, empty lines, a folder's 'From …' before it are left out."""
+    raw = raw.removeprefix(codecs.BOM_UTF8)
     start = raw.lstrip(b"\r\n \t") if raw[:1] in b"\r\n" else raw
     if b"\n" not in start:
         start = start.replace(b"\r", b"\n")  # an old Macintosh's line ends
@@ -285,8 +290,54 @@ def _content(message: Message) -> bytes:
     """The bytes of a part, decoded by its transfer encoding; as they stand where that makes no sense."""
     if message.is_multipart():
         return message.as_bytes()
+    if _kind(message).startswith("text/") and _encoding(message) == "base64":
+        return _from_base64(str(message.get_payload()).encode("utf-8", errors="surrogateescape"))
     payload = message.get_payload(decode=True)
     return payload if isinstance(payload, bytes) else b""
+
+
+def _encoding(message: Message) -> str:
+    return header_text(message, "Content-Transfer-Encoding").strip().lower()
+
+
+def _from_base64(content: bytes) -> bytes:
+    """Text in base64, though it was cut off, lost a letter, or was encoded in pieces. From the first line on that is
+    none, such as the footer that a server adds or words that were never encoded, it stands as it is."""
+    try:
+        return base64.b64decode(b"".join(content.split()), validate=True)
+    except binascii.Error:
+        return _from_damaged_base64(content)
+
+
+def _from_damaged_base64(content: bytes) -> bytes:
+    lines = content.splitlines(keepends=True)
+    count = next((index for index, line in enumerate(lines) if not _is_base64(line)), len(lines))
+    while count and not lines[count - 1].strip():
+        count -= 1
+    encoded = _NO_BASE64.sub(b"", b"".join(lines[:count]))
+    decoded = b"".join(_decode_piece(piece) for piece in encoded.split(b"=") if piece)
+    if not decoded or (len(encoded) % 4 == 1 and not _is_plain(decoded)):
+        return content  # a word that was never encoded has such letters too
+    rest = b"".join(lines[count:])
+    return decoded + b"\r\n" + rest if rest.strip() else decoded
+
+
+def _is_base64(line: bytes) -> bool:
+    """A damaged line counts, words with spaces between them do not."""
+    letters = line.strip()
+    return len(letters.split()) < 2 and 10 * len(_NO_BASE64.sub(b"", letters)) >= 9 * len(letters)
+
+
+def _decode_piece(letters: bytes) -> bytes:
+    whole = letters[: len(letters) - (len(letters) % 4 == 1)]
+    return base64.b64decode(whole + b"=" * (-len(whole) % 4))
+
+
+def _is_plain(content: bytes) -> bool:
+    try:
+        return bool(content) and not re.search(r"[\x00-\x08\x0e-\x1f]", content.decode())
+    except UnicodeDecodeError:
+        return False
 
 
 def _disposition(message: Message) -> str:

@@ -15,6 +15,11 @@ from channels.mail.lines import Line, Mark, has_words, join_lines
 from channels.mail.separators import Kind, find_separator, is_angled_attribution, names_other_subject
 from channels.mail.signatures import without_signature
 
+_BELOW: Final = re.compile(
+    r"\b(?:below|following|forward(?:ed|ing)?|unten|folgende\w*|weitergeleitete\w*|ci-dessous|suivante?s?|abajo|siguientes?|"
+    r"qui sotto|seguente|abaixo|seguintes?|hieronder|onderstaand\w*|nedan|nedenfor|nedenstående|poniż\w+|níže|ниже)\b",
+    re.IGNORECASE,
+)
 _WRAPPED_AT: Final = 60
 _TAIL_LONGEST: Final = 45
 _FEW_QUOTES: Final = 3
@@ -131,9 +136,9 @@ def _past_separator(lines: Sequence[Line], index: int, circumstances: Circumstan
 
 
 def _is_announced(lines: Sequence[Line], index: int) -> bool:
-    """Whether the words above say that something is shown: 'I get this mail:'."""
+    """Whether the words above say that something is shown: 'I get this mail:', 'Please look at the mail below.'"""
     above = next((line.text for line in reversed(lines[:index]) if not line.blank), "")
-    return above.rstrip().endswith((":", "："))
+    return above.rstrip().endswith((":", "：")) or _BELOW.search(above) is not None
 
 
 def _after_rule(lines: Sequence[Line], index: int) -> bool:

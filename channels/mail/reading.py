@@ -45,6 +45,8 @@ _STUB: Final = re.compile(
     re.IGNORECASE,
 )
 _STUB_WORDS: Final = 40
+_QUESTION: Final = re.compile(r"\?(?!\w)|[？؟]")
+"""Not the one within an address of the web."""
 _ADDRESS_OF_WEB: Final = re.compile(r"\(?<?https?://\S+")
 
 
@@ -78,7 +80,12 @@ def _read(message: Message, own_addresses: frozenset[str], authserv_id: str) -> 
     circumstances = _circumstances(message, subject)
     text = _read_text(parts, circumstances)
     report = find_report(message, sender, subject, parts, text.full)
-    reason = report.reason if report else automatic_reason(message, sender, subject, parts, own_addresses)
+    asks_first = not circumstances.reply and _QUESTION.search(f"{subject}\n{text.new.text}") is not None
+    reason = (
+        report.reason
+        if report
+        else automatic_reason(message, sender, subject, parts, own_addresses, asks_first=asks_first)
+    )
     if reason is None and circumstances.reply and reads_as_absence_note(text.new.text):
         reason = Reason.VACATION
     reply_to = mailboxes(message, "Reply-To")

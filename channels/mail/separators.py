@@ -83,6 +83,12 @@ _ORIGINAL: Final = re.compile(
     rf"^\W*{_DASHES}{{2,}}[\s>]*(?:{_any_of(languages.ORIGINAL_MESSAGE)})\s*:?\s*(?:{_DASHES}{{2,}}\W*)?$",
     re.IGNORECASE,
 )
+_ORIGINAL_RUN_ON: Final = re.compile(
+    rf"^\W*{_DASHES}{{4,}}\s*(?:{_any_of(languages.ORIGINAL_MESSAGE)})\s*{_DASHES}{{4,}}\s*"
+    rf"(?:{_any_of(languages.FROM)})\s?:.{{0,300}}@",
+    re.IGNORECASE,
+)
+"""Samsung's program for telephones writes the headers behind it, on one line."""
 _DAVID: Final = re.compile(r"^\W{0,3}original message processed by david", re.IGNORECASE)
 _DASHED_WORDS: Final = re.compile(rf"^\W*{_DASHES}{{3,}}\s*[^\W\d_][^\n]{{1,50}}?\s*{_DASHES}{{3,}}\W*$")
 _ORIGINAL_BARE: Final = re.compile(rf"^(?:{_any_of(languages.ORIGINAL_MESSAGE)})\s*[:：]$", re.IGNORECASE)
@@ -122,6 +128,7 @@ def find_separator(lines: Sequence[Line], index: int, *, after_rule: bool, subje
     if (
         _DAVID.match(text)
         or _ORIGINAL.match(text)
+        or _ORIGINAL_RUN_ON.match(text)
         or (_ORIGINAL_BARE.match(text) and _headers_at(lines, index + 1, after_rule=True))
     ):
         return Separator(Kind.ORIGINAL, 1)
@@ -156,7 +163,11 @@ def is_angled_attribution(line: Line) -> bool:
 def label_of(text: str) -> str | None:
     """Which header a line like 'Gesendet: …' states: from, date, to, subject or other."""
     match = _LABEL.match(text)
-    return _LABELS.get(" ".join(match["label"].split()).casefold()) if match else None
+    if match is None:
+        return None
+    words = match["label"].split()
+    # '日　期': Chinese programs set labels to one width.
+    return _LABELS.get(" ".join(words).casefold()) or (None if text.isascii() else _LABELS.get("".join(words)))
 
 
 def _headers_at(lines: Sequence[Line], index: int, *, after_rule: bool) -> int:
@@ -260,6 +271,9 @@ def _reads_as_attribution(text: str) -> bool | None:
         return True if _OPENING.match(text) and _YEAR.search(runs_on[1]) and _TIME.search(runs_on[1]) else None
     if not _ENDS.search(text):
         return True if _reads_as_unended(text) else None
+    bare = _DATED_ADDRESS.match(text)
+    if bare and _YEAR.search(bare["when"]) and _TIME.search(bare["when"]):
+        return True
     address = _MARKED_ADDRESS.search(text)
     dated, timed = bool(_YEAR.search(text) or _DAY.search(text)), bool(_TIME.search(text))
     verb = _VERB.search(text)
@@ -297,6 +311,12 @@ _RUNS_ON: Final = re.compile(
 _GMAIL_DATE: Final = re.compile(
     r"^(?:\d{4}-\d\d-\d\d \d{1,2}:\d\d GMT[+-]\d\d:\d\d \S.{0,200}|\d{4}/\d{1,2}/\d{1,2} .{0,200}<[^<>\s]+@[^<>\s]+>)$"
 )
+_DATED_ADDRESS: Final = re.compile(
+    rf"^(?P<when>(?:[^\W\d_]{{3,12}}[.,]?\s){{0,2}}\d[^@<>]{{8,40}}?)\s(?:by|von|de|da|door|av|af|fra|od|par|por|przez|от|від)\s"
+    rf"{_ADDRESS.pattern}\s?[:：]$",
+    re.IGNORECASE,
+)
+"""Tuta names the address alone: '5 May 2025, 10:12 by ada@example.com:'."""
 _AFTER_VERB: Final = 90
 """German and Dutch name the writer after the verb."""
 

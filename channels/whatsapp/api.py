@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import email.utils
 import logging
+import math
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -98,6 +99,8 @@ class TwilioApi:
             {"content_sid": template, "content_variables": variables} if template else {"body": body}
         )
         sent = await self._client.messages.create_async(to=to, from_=sent_from, status_callback=callback, **content)
+        if not sent.sid:
+            raise SendAmbiguous("Twilio took a request and named no message")
         return str(sent.sid)
 
     async def list_messages(
@@ -175,6 +178,9 @@ class _Requests(AsyncHttpClient):  # type: ignore[misc]  # Twilio's client has n
         if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
             # It does not say whether it had accepted the message before it failed.
             raise _uncertain(sends, f"Twilio answered {answer.status_code}")
+        if answer.is_success and not _is_of_the_api(answer):
+            # A page for people: of a proxy between us, or of Twilio on a bad day.
+            raise _uncertain(sends, f"Twilio answered {answer.status_code} with what nobody understands")
         return Response(answer.status_code, answer.text, answer.headers)
 
     def _at_our_server(self, uri: str) -> str:
@@ -183,6 +189,13 @@ class _Requests(AsyncHttpClient):  # type: ignore[misc]  # Twilio's client has n
             return uri
         parts = urlsplit(uri)
         return f"{self._api_url}{parts.path}{f'?{parts.query}' if parts.query else ''}"
+
+
+def _is_of_the_api(answer: httpx.Response) -> bool:
+    try:
+        return isinstance(answer.json(), dict)
+    except ValueError:
+        return False
 
 
 def retry_after_s(header: str | None) -> float:
@@ -196,6 +209,8 @@ def retry_after_s(header: str | None) -> float:
             seconds = (email.utils.parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds()
         except (ValueError, TypeError):
             return 0.0
+    if math.isnan(seconds):
+        return 0.0
     return min(max(seconds, 0.0), _RETRY_AFTER_MAX_S) * random.uniform(1.0, 1.2)  # noqa: S311  # jitter
 
 

@@ -31,14 +31,15 @@ LEFT JOIN failing f ON f.channel = g.channel
 ORDER BY g.channel
 
 -- name: fetch_alarms
--- What an operator must see to in the channels now. A watch is renewed every day and ends after seven.
+-- What an operator must see to in the channels now. A watch is renewed every day and ends after seven. What fails is
+-- tried again, and each try is the latest error: it began when somebody was told of it, where that is before.
 -- $1 text: the mailbox that is read
 -- $2 boolean: whether its provider is to tell of new mail
 -- $3 interval: how old the last renewal of the watch may be
 -- $4 integer: syncs in a row that found mail without a push
 -- $5 interval: how far back searches for sends count
 -- $6 integer: searches in vain within it
-SELECT 'email' AS channel, a.alarm, a.since, b.error, b.watch_error, b.watch_expires_at,
+SELECT 'email' AS channel, a.alarm, least(a.since, n.raised_at) AS since, b.error, b.watch_error, b.watch_expires_at,
        coalesce(b.watch_expires_at <= now(), true) AS watch_ended, b.unpushed AS count
 FROM mailboxes b CROSS JOIN LATERAL (
     SELECT 'needs_reauth' AS alarm, b.error_at AS since WHERE b.mode = 'needs_reauth'
@@ -50,6 +51,7 @@ FROM mailboxes b CROSS JOIN LATERAL (
     UNION ALL
     SELECT 'pushes_missing', b.unpushed_since WHERE $2 AND b.mode = 'live' AND b.unpushed >= $4
 ) a
+LEFT JOIN channel_alarms n ON n.channel = 'email' AND n.alarm = a.alarm
 WHERE b.mailbox = $1
 UNION ALL
 SELECT s.channel, 'sends_not_found', s.since, '', '', NULL, false, s.count

@@ -120,7 +120,9 @@ class HelpPages:
                 if not self._contents.version:
                     raise
                 entries = self._contents.entries
-            version = hashlib.sha256(b"".join(entry.content_hash for entry in entries)).digest()
+            # A file that was only renamed has the content that it had.
+            shown = [(entry.slug, entry.content_hash) for entry in entries]
+            version = hashlib.sha256(repr(shown).encode()).digest()
             by_slug = {entry.slug: entry for entry in entries}
             self._contents = _Contents(entries, by_slug, version, self._clock())
         return self._contents

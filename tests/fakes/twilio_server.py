@@ -38,6 +38,8 @@ class Fault(StrEnum):
     ERROR_AFTER_ACCEPT = "the message is taken and the answer is 500"
     ERROR = "nothing is taken and the answer is 500"
     BUSY = "429 with Retry-After"
+    PAGE_AFTER_ACCEPT = "the message is taken and the answer is a page for people"
+    NAMELESS_AFTER_ACCEPT = "the message is taken and the answer names none"
 
 
 @dataclass(slots=True)
@@ -61,6 +63,10 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+_PAGE = Answer(200, b"<!doctype html><title>Maintenance</title>", {"Content-Type": "text/html"})
+"""Of a proxy between us, or of Twilio on a bad day."""
+
+
 class Cut(Exception):
     """The connection ends without an answer."""
 
@@ -69,7 +75,8 @@ class FakeTwilio:
     """`faults` are met by the next sends, one each; a number among them is the code that Twilio refuses with.
 
     `refused` paths, by how they end, are answered with that status to whoever reads there.
-    `list_lag` lists show nothing newer than before. `media_missing` requests for a file are answered with 404.
+    `list_lag` lists show nothing newer than before, `list_pages` lists are pages for people.
+    `media_missing` requests for a file are answered with 404.
     """
 
     def __init__(self) -> None:
@@ -77,6 +84,7 @@ class FakeTwilio:
         self.messages: list[FakeMessage] = []
         self.faults: deque[Fault | int] = deque()
         self.list_lag = 0
+        self.list_pages = 0
         self.media_missing = 0
         self.media_redirect = ""
         self.requests: list[tuple[str, str, Mapping[str, str]]] = []
@@ -163,6 +171,10 @@ class FakeTwilio:
                 return Answer(500, b"oops")
             case Fault.HANG_AFTER_ACCEPT:
                 await self._hang()
+            case Fault.PAGE_AFTER_ACCEPT:
+                return _PAGE
+            case Fault.NAMELESS_AFTER_ACCEPT:
+                return _json({}, 201)
         return _json(_as_listed(message), 201)
 
     def _list(self, query: Mapping[str, Sequence[str]]) -> Answer:
@@ -173,6 +185,9 @@ class FakeTwilio:
             and message.sent_from == query.get("From", [message.sent_from])[0]
             and message.created_at.date().isoformat() >= query.get("DateSent>", [""])[0][:10]
         ]
+        if self.list_pages:
+            self.list_pages -= 1
+            return _PAGE
         if self.list_lag:
             self.list_lag -= 1
             found = []

@@ -173,6 +173,15 @@ async def test_an_alarm_is_said_once_when_it_begins_and_once_when_it_ends_by_one
     assert await look() == []
 
 
+async def test_an_alarm_is_as_old_as_its_trouble_however_often_that_is_tried_again(watched: MailSystem) -> None:
+    await watched.mailboxes.record_not_watched(ADDRESS, "Gmail would not watch the mailbox: no")
+    await alarms_of(watched).note()
+    told_at = await watched.value("SELECT raised_at FROM channel_alarms")
+    await watched.mailboxes.record_not_watched(ADDRESS, "Gmail would not watch the mailbox: no")
+    [alarm] = await alarms_of(watched).fetch()
+    assert alarm.since == told_at
+
+
 @pytest.fixture
 async def services(watched: MailSystem) -> IngressServices:
     alarms = alarms_of(watched)

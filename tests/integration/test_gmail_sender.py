@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -241,12 +242,13 @@ async def test_gmails_answers_are_sorted(system: MailSystem, method: str, fault:
     assert "customer@example.com" not in str(refused.value), "Google's sentences name people"
 
 
-async def test_how_long_gmail_asks_to_wait_is_told(system: MailSystem) -> None:
+@pytest.mark.parametrize(("asked", "waited_s"), [("7", 7), ("99999999999", 600), ("soon", 0)])
+async def test_how_long_gmail_asks_to_wait_is_told(system: MailSystem, asked: str, waited_s: float) -> None:
     await ask(system)
-    system.gmail.fail("drafts.send", TOO_MANY)
+    system.gmail.fail("drafts.send", replace(TOO_MANY, headers=(("Retry-After", asked),)))
     with pytest.raises(ProviderBusy) as refused:
         await system.sender.send(await item_of(system))
-    assert refused.value.pause_s == 7
+    assert refused.value.pause_s == waited_s
 
 
 async def test_a_server_that_is_not_there_is_away_and_nothing_is_in_doubt(

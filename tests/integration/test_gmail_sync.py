@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -319,6 +320,25 @@ async def test_a_sync_that_fails_waits_longer_each_time(system: MailSystem) -> N
 
 
 # What nobody foresaw.
+
+
+async def test_a_mail_is_read_beside_the_loops_that_share_its_process(
+    system: MailSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from channels.gmail import intake
+
+    read_by: list[int] = []
+    real = intake.read_mail
+
+    def read(raw: bytes, *arguments: object, **options: object) -> object:
+        read_by.append(threading.get_ident())
+        return real(raw, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(intake, "read_mail", read)
+    system.gmail.deliver(a_mail("hello"))
+    await system.sync_once()
+    assert read_by
+    assert threading.get_ident() not in read_by
 
 
 async def test_a_mail_that_cannot_be_handled_stops_no_other_and_is_shown_to_people(

@@ -84,6 +84,8 @@ async def test_a_sender_without_a_number_is_answered_at_its_user_id(twilio: Fake
         (Fault.CUT_BEFORE_ACCEPT, SendAmbiguous, 0),
         (Fault.ERROR_AFTER_ACCEPT, SendAmbiguous, 1),
         (Fault.ERROR, SendAmbiguous, 0),
+        (Fault.PAGE_AFTER_ACCEPT, SendAmbiguous, 1),
+        (Fault.NAMELESS_AFTER_ACCEPT, SendAmbiguous, 1),
         (Fault.BUSY, ProviderBusy, 0),
         (21211, SendRejected, 0),
         (63007, SendRejected, 0),
@@ -116,7 +118,8 @@ async def test_what_twilio_asks_to_wait_is_waited(twilio: FakeTwilio, sender: Tw
 def test_a_date_to_wait_for_is_understood_and_nonsense_is_not() -> None:
     soon = (datetime.now(UTC) + timedelta(seconds=30)).strftime("%a, %d %b %Y %H:%M:%S GMT")
     assert 25 <= retry_after_s(soon) <= 40
-    assert retry_after_s("soon") == retry_after_s(None) == 0.0
+    assert retry_after_s("soon") == retry_after_s(None) == retry_after_s("nan") == 0.0
+    assert 600 <= retry_after_s("inf") <= 720
 
 
 async def test_a_server_that_is_not_there_certainly_got_nothing(twilio: FakeTwilio, database: Database) -> None:

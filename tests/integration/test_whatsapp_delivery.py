@@ -109,6 +109,19 @@ async def test_a_list_that_lags_once_does_not_make_a_second_send(line: Line) -> 
     assert len(line.twilio.sent) == 1
 
 
+async def test_a_look_up_that_is_answered_by_a_page_says_nothing_about_the_send(
+    line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    line.twilio.faults.append(Fault.CUT_AFTER_ACCEPT)
+    line.twilio.list_pages = 3
+    await line.answer()
+    await line.courier.deliver_all()
+    assert len(line.twilio.sent) == 1
+    assert await line.value("SELECT provider_message_id FROM outbox") == line.twilio.sent[0].sid
+    assert "unforeseen" not in caplog.text
+    await line.check()
+
+
 async def test_a_report_proves_an_uncertain_send_even_when_the_list_never_shows_it(line: Line) -> None:
     line.twilio.faults.append(Fault.CUT_AFTER_ACCEPT)
     line.twilio.list_lag = 100

@@ -132,3 +132,12 @@ async def test_a_look_that_fails_is_kept_and_begins_there_again(database: Databa
     assert datetime.now(UTC) - since > timedelta(minutes=50)
     await look(database, twilio, since_s=3_600)
     assert await fetch_value(database, "SELECT provider_message_id FROM messages") == missed.sid
+
+
+async def test_a_page_in_place_of_a_list_is_an_outage_and_ends_no_loop(database: Database, twilio: FakeTwilio) -> None:
+    missed = twilio.add_inbound(CUSTOMER, "hello", ago_s=3_000)
+    twilio.list_pages = 1
+    await look(database, twilio, since_s=3_600)
+    assert "nobody understands" in await fetch_value(database, "SELECT last_error FROM channel_syncs")
+    await look(database, twilio, since_s=3_600)
+    assert await fetch_value(database, "SELECT provider_message_id FROM messages") == missed.sid

@@ -123,3 +123,16 @@ def test_headings_begin_at_the_second_level_skip_none_and_have_distinct_anchors(
         (3, ""),
     ]
     assert re.findall(r"<h(\d)(?: id=\"([^\"]*)\")?>", rendered.body)[1] == ("2", "top")
+
+
+@pytest.mark.parametrize(
+    ("headings", "anchors"),
+    [
+        ("Step 2|Step|Step", ["step-2", "step", "step-3"]),
+        ("Step|Step|Step 2|Step", ["step", "step-3", "step-2", "step-4"]),
+        ("?|!", ["", ""]),
+    ],
+)
+def test_a_heading_that_is_written_like_anothers_number_keeps_its_own_anchor(headings: str, anchors: list[str]) -> None:
+    rendered = render_article("T", "\n\n".join(f"## {heading}" for heading in headings.split("|")))
+    assert [section.anchor for section in rendered.sections] == anchors

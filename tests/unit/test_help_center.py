@@ -126,6 +126,16 @@ async def test_a_new_version_shows_when_the_contents_are_read_again() -> None:
     assert "Limits" in (await bench.pages.show_list("en")).content.decode()
 
 
+async def test_an_article_that_was_only_renamed_is_listed_where_it_is_now() -> None:
+    bench = Bench(SPRINTS)
+    assert 'href="/help/boards/sprints"' in (await bench.pages.show_list("en")).content.decode()
+    bench.articles.entries = [replace(SPRINTS, slug="planning/sprints")]
+    bench.clock.now_s += 15
+    listed = (await bench.pages.show_list("en")).content.decode()
+    assert 'href="/help/planning/sprints"' in listed
+    assert "boards/sprints" not in listed
+
+
 async def test_an_article_that_changed_since_the_contents_were_read_is_shown_as_it_is_now() -> None:
     bench = Bench(SPRINTS, LIMITS)
     await bench.pages.show_list("en")

@@ -11,6 +11,8 @@ NOTES = {
     "de": "Guten Tag,\n\nich befinde mich derzeit im Urlaub und bin ab dem 19.05. wieder erreichbar. Ihre Nachricht wird "
     "nicht weitergeleitet.\n\nIn dringenden Fällen wenden Sie sich an vertretung@example.com.\n\nViele Grüße\nAda",
     "de-short": "Ich bin vom 1.5. bis 18.5. im Urlaub. Ihre E-Mail wird nicht weitergeleitet.\n\nMfG\nAda",
+    "de-date": "Vielen Dank für Ihre Nachricht. Ich bin bis einschließlich 12. Mai nicht im Büro. Ab dem 13. Mai bin ich wieder "
+    "erreichbar. In dringenden Fällen wenden Sie sich bitte an Bob Beispiel.\n\nMit freundlichen Grüßen\nAda",
     "en": "Hello,\n\nThank you for your email. I am currently out of the office with limited access to email and will return on "
     "Monday, May 19. For urgent matters please contact bob@example.com.\n\nAda",
     "en-leave": "Thanks for your message. I am on annual leave until 19 May and will respond to your email on my return.",
@@ -30,6 +32,7 @@ PEOPLES = [
     "I am out of the office until Monday. The export still fails with error 504, please call Bob instead.",
     "I'm out of the office until Monday.\nThe board is broken.",
     "I will be on vacation from May 10. Can we finish before that?",
+    "Ich bin bis 12. Mai nicht im Büro. Am 13. Mai endet unser Abo.",
     "Ich bin im Urlaub und bin ab dem 19.05. wieder erreichbar. Bitte stornieren Sie die Rechnung.",
     "This is urgent, please fix it. I am on vacation from tomorrow.",
     "I am on vacation from tomorrow. Please call me if it is urgent.",

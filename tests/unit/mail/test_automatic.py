@@ -115,6 +115,31 @@ def test_a_question_about_absences_is_a_question(subject: str) -> None:
     assert not read_mail(mail("Please help", subject=subject)).automatic
 
 
+@pytest.mark.parametrize(
+    ("subject", "text"),
+    [
+        ("Absence", "Hello,\n\nhow can I mark the absence of a team member?"),
+        ("Out of office: how do I set it?", "Hi, where can I mark that somebody is away?"),
+        ("On leave", "How do I hide who is on leave from the workload view?"),
+        ("Automatic reply: does your form send one?", "I would like that."),
+        ("Auto response", "Can a form send one? I did not find it."),
+        ("Urlaub", "Hallo, wie trage ich Urlaub ein?"),
+        ("Semester", "Hur lägger jag in semester i kalendern?"),
+        ("休暇中", "休暇中のメンバーはどう表示しますか？"),
+        ("خارج المكتب", "كيف أضع علامة على الغياب؟"),
+    ],
+)
+def test_a_first_mail_that_asks_something_is_a_persons_whatever_its_subject(subject: str, text: str) -> None:
+    read = read_mail(mail(text, subject=subject, reply=False))
+    assert not read.automatic
+    assert read_mail(mail(text, "Auto-Submitted: auto-replied", subject=subject, reply=False)).automatic
+
+
+def test_an_absence_note_that_answers_nothing_and_asks_nothing_is_automatic() -> None:
+    note = "I am away. See https://example.com/team?who=bob for whom to ask."
+    assert read_mail(mail(note, subject="Out of office", reply=False)).automatic_reason == "vacation"
+
+
 def test_an_answer_to_an_invitation_is_automatic_and_an_invitation_is_not() -> None:
     for method, automatic in (("REPLY", True), ("REQUEST", False)):
         event = f"BEGIN:VCALENDAR\nMETHOD:{method}\nBEGIN:VEVENT\nSUMMARY:Demo\nEND:VEVENT\nEND:VCALENDAR"

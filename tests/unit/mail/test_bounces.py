@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import quopri
+
 import pytest
 
 from channels.mail.reading import read_mail
@@ -261,6 +264,18 @@ def test_a_server_that_says_it_in_its_own_words_is_understood(raw: bytes) -> Non
 def test_a_person_who_writes_of_such_trouble_is_a_person(raw: bytes) -> None:
     read = read_mail(raw)
     assert (read.bounce, read.automatic) == (False, False)
+
+
+@pytest.mark.parametrize("encoding", ["base64", "quoted-printable"])
+@pytest.mark.parametrize("kind", ["message/delivery-status", "message/global-delivery-status"])
+def test_a_delivery_status_that_is_encoded_names_its_recipient(kind: str, encoding: str) -> None:
+    fields = (
+        "Reporting-MTA: dns; mx\n\nFinal-Recipient: utf-8; adä@example.com\nAction: failed\nStatus: 5.1.1\n".encode()
+    )
+    encoded = (base64.encodebytes(fields) if encoding == "base64" else quopri.encodestring(fields)).decode()
+    raw = multipart("report", [part("text/plain", "?"), part(kind, encoded, f"Content-Transfer-Encoding: {encoding}")])
+    read = read_mail(raw.replace(b"Ada Sample <ada@example.com>", DAEMON.encode(), 1))
+    assert (read.bounce, read.bounced_recipient) == (True, "adä@example.com")
 
 
 def test_a_person_who_hands_a_bounce_on_is_a_person() -> None:

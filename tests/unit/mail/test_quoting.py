@@ -42,6 +42,10 @@ ATTRIBUTIONS = {
     "gmail-indonesian": "Pada Sen, 5 Mei 2025 pukul 10.12 Support <support@example.net> menulis:",
     "gmail-thai": "ในวันที่ จ. 5 พ.ค. 2025 เวลา 10:12 Support <support@example.net> เขียนว่า:",
     "gmail-old-international": "2025-05-05 10:12 GMT+02:00 Support <support@example.net>:",
+    "tuta-english": "5 May 2025, 10:12 by support@example.net:",
+    "tuta-american": "May 5, 2025, 10:12 by support@example.net:",
+    "tuta-german": "5. Mai 2025, 10:12 von support@example.net:",
+    "tuta-french": "5 mai 2025, 10:12 de support@example.net:",
     "apple-english": "On 5 May 2025, at 10:12, Support <support@example.net> wrote:",
     "apple-german": "Am 05.05.2025 um 10:12 schrieb Support <support@example.net>:",
     "apple-french": "Le 5 mai 2025 à 10:12, Support <support@example.net> a écrit :",
@@ -212,6 +216,38 @@ def test_a_mail_that_is_pasted_into_a_first_mail_about_something_else_is_the_cus
     assert read_mail(mail(text, subject="Export failed", reply=False)).text == "I get this mail:"
     assert read_mail(mail(text, subject="Re: Strange mails")).text == "I get this mail:"
     assert read_mail(mail(f"Hello\n\n{log}\n\nTraceback", subject="Strange mails", reply=False)).text == "Hello"
+    for words in ("Hi, can you look into the mail below?", "Siehe unten", "I get the following each day."):
+        text = f"{words}\n\n{log}\n\nTraceback"
+        assert read_mail(mail(text, subject="Strange mails", reply=False)).text == text
+
+
+def test_a_line_that_a_server_marked_for_its_first_word_is_the_customers() -> None:
+    quote = f"On 5 May 2025, at 10:12, Support <support@example.net> wrote:\n> {ANSWER}\n>From Monday on.\n> Regards"
+    assert read_mail(mail(f"I tried.\n\n>From here I cannot go on.\n\n{quote}")).text == (
+        "I tried.\n\nFrom here I cannot go on."
+    )
+
+
+def test_headers_on_the_line_of_the_separator_are_a_quote() -> None:
+    line = (
+        "-------- Original message --------From: Support <support@example.net> Date: 5/5/25  10:12  (GMT+01:00) "
+        "To: Ada <ada@example.com> Subject: Re: Export"
+    )
+    assert read_mail(mail(f"{QUESTION}\n\nSent from my Galaxy\n{line}\n{ANSWER}")).text == QUESTION
+
+
+def test_labels_that_are_spaced_to_one_width_are_labels() -> None:
+    block = (
+        "------------------------------------------------------------------\n发件人：Support <support@example.net>\n"
+        "日　期：2025年05月05日 10:12:00\n收件人：ada<ada@example.com>\n主　题：回复：Export"
+    )
+    marked = "\n".join(f"> {line}" for line in ANSWER.splitlines())
+    assert read_mail(mail(f"{block}\n{marked}\n\n{QUESTION}")).text == QUESTION
+
+
+def test_who_writes_of_a_letter_at_a_time_quotes_nobody() -> None:
+    text = "5 May 2025, 10:12 I wrote to ada@example.com:\nnobody answered."
+    assert read_mail(mail(text)).text == text
 
 
 def test_labelled_lines_that_repeat_no_subject_are_the_customers() -> None:

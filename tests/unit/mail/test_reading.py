@@ -85,6 +85,14 @@ def test_text_that_names_no_charset_is_guessed(content: bytes, text: str) -> Non
     assert read_mail(raw).text.startswith(text)
 
 
+@pytest.mark.parametrize(
+    "text", ["ボードをエクスポートできません。どうすればよいですか。", "CSVのエクスポートに失敗します"]
+)
+def test_japanese_that_names_no_charset_is_read(text: str) -> None:
+    raw = mail("", content_type="text/plain", reply=False) + text.encode("cp932")
+    assert read_mail(raw).text == text
+
+
 def test_bare_8_bit_headers_are_read() -> None:
     raw = mail("Hello", subject="X").replace(b"Subject: X", "Subject: Ärger über Größe".encode("latin-1"))
     assert read_mail(raw).subject == "Ärger über Größe"
@@ -147,6 +155,27 @@ def test_quoted_printable_and_broken_base64_are_decoded() -> None:
     quoted = quopri.encodestring("Größe = 5".encode()).decode()
     assert read_mail(mail(quoted).replace(b"8bit", b"Quoted-Printable")).text == "Größe = 5"
     assert read_mail(mail("SGVsbG8gdGhlcmU").replace(b"8bit", b"base64")).text == "Hello there"
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("SG93IGRvIEkgZXhwb3J0IG15IHRhc2tzP!!", "How do I export my tasks"),
+        ("SG93IGRvIEkg\nZXhwb3J0IG15IHRhc2tz", "How do I export my tasks"),
+        ("SG93IGRvIEk=\nIGV4cG9ydCBteSB0YXNrcz8=", "How do I export my tasks?"),
+        ("SG93IGRvIEkgZXhwb3J0Pw==\n\nYou get this by the list.", "How do I export?\n\nYou get this by the list."),
+        ("How do I export my tasks?\nThanks", "How do I export my tasks?\nThanks"),
+        ("Hello", "Hello"),
+    ],
+)
+def test_base64_that_is_damaged_or_none_at_all_loses_no_words(content: str, text: str) -> None:
+    raw = mail(content, subject="Export", reply=False).replace(b"8bit", b"base64")
+    assert read_mail(raw).text == text
+
+
+def test_a_mark_of_utf_8_before_the_headers_costs_no_header() -> None:
+    read = read_mail(b"\xef\xbb\xbf" + mail("Hello"))
+    assert (read.sender.address, read.subject, read.text) == ("ada@example.com", "Re: Export", "Hello")
 
 
 def test_a_mail_without_any_mime_header_is_text() -> None:
