@@ -30,6 +30,7 @@ from agent.reply.draft import ReplyKind
 from agent.times import Times
 from agent.turn import tools
 from agent.turn.deadline import model_deadline
+from agent.turn.prompt_size import PromptSize
 from agent.turn.prompts import instructions, model_input
 from agent.turn.state import MAX_SEARCHES, TurnState
 
@@ -56,11 +57,19 @@ HandoverReason = Literal[
 class ModelLoop:
     """One agent of the SDK, made once and shared by all turns of a process; a turn's state is its run's context."""
 
-    def __init__(self, model: Model, brand: Brand, times: Times, *, counted: bool = True) -> None:
+    def __init__(
+        self,
+        model: Model,
+        brand: Brand,
+        times: Times,
+        *,
+        counted: bool = True,
+        size: PromptSize = PromptSize.FULL,
+    ) -> None:
         """Unless `counted`, its calls are none of the configured model's: they are neither counted nor metered."""
         set_tracing_disabled(True)  # invariant 10: the export would send customers' words away
-        by_channel = {channel: instructions(brand, channel) for channel in Channel}
-        offered = model_tools()
+        by_channel = {channel: instructions(brand, channel, size) for channel in Channel}
+        offered = model_tools() if size is PromptSize.FULL else terminal_tools()
 
         def instruct(run: TurnRun, _: Agent[TurnState]) -> str:
             return by_channel[run.context.context.channel]
@@ -75,6 +84,7 @@ class ModelLoop:
             reset_tool_choice=False,  # the second call must end the turn with a tool too
         )
         self._config = RunConfig(tracing_disabled=True, trace_include_sensitive_data=False)
+        self._size = size
         self._hooks = _CallCounter(offered) if counted else None
         self._limit_s = 1.5 * times.model_timeout_s  # the second call has what the first left over
 
@@ -97,13 +107,16 @@ class ModelLoop:
         except Exception as error:
             broken = ModelMisbehaved(f"the language model broke the turn: {type(error).__name__}")
             raise _failed(state, state.away or broken) from error
-        if state.reply is None and state.handover is None:
-            raise ModelMisbehaved("the language model ended without an answer or an escalation")
+        if state.handover is None:
+            if state.reply is None:
+                raise ModelMisbehaved("the language model ended without an answer or an escalation")
+            if len(state.reply.text) > tools.MAX_DRAFT_CHARS:
+                raise ModelMisbehaved("the language model wrote far too much")
 
     async def _run(self, state: TurnState) -> None:
         await Runner.run(
             self._agent,
-            model_input(state),
+            model_input(state, self._size),
             context=state,
             max_turns=MAX_MODEL_CALLS,
             hooks=self._hooks,
@@ -163,9 +176,13 @@ def model_tools() -> list[FunctionTool]:
         _tool(get_customer_history),
         _tool(analyze_sentiment),
         _tool(search_knowledge_base, enabled=_may_search),
-        _tool(send_response),
-        _tool(escalate_to_human),
+        *terminal_tools(),
     ]
+
+
+def terminal_tools() -> list[FunctionTool]:
+    """Those that end a turn: with them alone the model is asked once."""
+    return [_tool(send_response), _tool(escalate_to_human)]
 
 
 def _tool(function: Callable[..., Any], enabled: Callable[..., bool] | bool = True) -> FunctionTool:

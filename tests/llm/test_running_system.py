@@ -11,7 +11,7 @@ from load.figures import Figures
 from load.form_client import FormClient
 from load.settling import drain
 from load.system import workbench
-from tests.fakes.openai_server import FakeOpenAI
+from tests.llm.conftest import ModelServer
 from tests.llm.llama_server import is_installed
 from tests.llm.test_small_model import MAX_OUTPUT_TOKENS, MESSAGES
 
@@ -21,7 +21,7 @@ _MESSAGES = (MESSAGES[0], MESSAGES[1], MESSAGES[5], MESSAGES[9])
 """A few: what each kind of message does is tried without Ray, in test_small_model.py."""
 
 
-async def test_the_running_system_loses_nothing_with_a_small_model(model_server: FakeOpenAI) -> None:
+async def test_the_running_system_loses_nothing_with_a_small_model(model_server: ModelServer) -> None:
     environment = {
         "OPENAI_API_KEY": "none-is-needed",
         "OPENAI_BASE_URL": model_server.base_url,
