@@ -36,6 +36,8 @@ from agent.turn.state import MAX_SEARCHES, TurnState
 
 TERMINAL_TOOLS = ("send_response", "escalate_to_human")
 MAX_MODEL_CALLS = 2
+_COMPACT_ARTICLES = 3
+_COMPACT_ARTICLE_CHARS = 120
 
 TurnRun = RunContextWrapper[TurnState]
 HandoverReason = Literal[
@@ -69,7 +71,7 @@ class ModelLoop:
         """Unless `counted`, its calls are none of the configured model's: they are neither counted nor metered."""
         set_tracing_disabled(True)  # invariant 10: the export would send customers' words away
         by_channel = {channel: instructions(brand, channel, size) for channel in Channel}
-        offered = model_tools() if size is PromptSize.FULL else terminal_tools()
+        offered = model_tools() if size is PromptSize.FULL else compact_tools()
 
         def instruct(run: TurnRun, _: Agent[TurnState]) -> str:
             return by_channel[run.context.context.channel]
@@ -176,13 +178,23 @@ def model_tools() -> list[FunctionTool]:
         _tool(get_customer_history),
         _tool(analyze_sentiment),
         _tool(search_knowledge_base, enabled=_may_search),
-        *terminal_tools(),
+        _tool(send_response),
+        _tool(escalate_to_human),
     ]
 
 
-def terminal_tools() -> list[FunctionTool]:
-    """Those that end a turn: with them alone the model is asked once."""
-    return [_tool(send_response), _tool(escalate_to_human)]
+def compact_tools() -> list[FunctionTool]:
+    """The two that end a turn, so that the model is asked once.
+
+    The list of articles is bounded in the schema: servers that hold a model to it by a grammar then end a list that a
+    small model would go on with for ever. Not so in `model_tools`, since not every server takes such a bound.
+    """
+    answer = _tool(send_response)
+    answer.params_json_schema["properties"]["articles"] |= {
+        "maxItems": _COMPACT_ARTICLES,
+        "items": {"type": "string", "maxLength": _COMPACT_ARTICLE_CHARS},
+    }
+    return [answer, _tool(escalate_to_human)]
 
 
 def _tool(function: Callable[..., Any], enabled: Callable[..., bool] | bool = True) -> FunctionTool:

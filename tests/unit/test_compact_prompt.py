@@ -60,6 +60,14 @@ async def test_every_channel_begins_the_same_so_that_a_server_reads_it_once() ->
     assert len(begins) == 1
 
 
+async def test_lists_are_bounded_in_the_schema_and_read_whatever_comes() -> None:
+    model = scripted(says(GOOD, articles=["projects/export", *(f"a/{number}" for number in range(20))]))
+    decision = await run_turn(context(), services(model=model, prompt=PromptSize.COMPACT))
+    schema = model.calls[0].tools[0].params_json_schema["properties"]["articles"]
+    assert (schema["type"], schema["maxItems"], schema["items"]["maxLength"]) == ("array", 3, 120)
+    assert decision.articles == ("projects/export",), "a server that keeps to no bound is no reason to ask a person"
+
+
 async def test_a_turn_is_bounded_whatever_there_is_to_read() -> None:
     passages = [replace(EXPORT, slug=f"a/{number}", body="Select **Export**. " * 60) for number in range(6)]
     turn = context(LONG * 400, history=[message(LONG * 40) for _ in range(20)], colleague_note=LONG * 40)
