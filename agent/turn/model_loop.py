@@ -81,7 +81,11 @@ class ModelLoop:
             instructions=instruct,
             tools=list(offered),
             model=model,
-            model_settings=ModelSettings(tool_choice="required"),
+            model_settings=ModelSettings(
+                tool_choice="required",
+                # A small model that may call two tools calls them for ever.
+                parallel_tool_calls=False if size is PromptSize.COMPACT else None,
+            ),
             tool_use_behavior=StopAtTools(stop_at_tool_names=list(TERMINAL_TOOLS)),
             reset_tool_choice=False,  # the second call must end the turn with a tool too
         )

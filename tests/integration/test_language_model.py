@@ -17,6 +17,7 @@ import pytest
 from agent.records import FallbackCause, OutcomeKind, ReasonCode, TurnContext, TurnDecision
 from agent.times import Times
 from agent.turn.model_use import ModelTerms, Prices
+from agent.turn.prompt_size import PromptSize
 from agent.turn.turn import run_turn
 from models.language import ModelApi, make_model
 from models.offline import OfflineModel
@@ -121,6 +122,17 @@ async def test_what_is_sent_has_the_shape_that_we_mean(server: FakeOpenAI, api: 
         *("create_ticket", "get_customer_history", "analyze_sentiment", "search_knowledge_base"),
         "search_knowledge_base",
     ]
+
+
+@both
+async def test_a_compact_turn_is_one_request_with_the_tools_that_end_it(server: FakeOpenAI, api: ModelApi) -> None:
+    decision = await ask(server, api, context("How?", history=[message("Hello")]), prompt=PromptSize.COMPACT)
+    assert GOOD in decision.reply
+    (asked,) = server.asked
+    assert asked.tool_names == ["send_response", "escalate_to_human"]
+    assert asked.body["tool_choice"] == "required"
+    assert asked.body["parallel_tool_calls"] is False
+    assert list(_items(asked.body)) == [], "what was done before is told in words"
 
 
 def _items(body: dict[str, Any]) -> Iterator[tuple[str, str]]:

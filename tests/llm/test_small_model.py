@@ -42,7 +42,7 @@ ARTICLES = ("import-csv", "invitations", "mobile-app", "notifications", "offline
 MAX_OUTPUT_TOKENS = 160
 """Enough for a call of a tool; a model that rambles on is stopped, which is one more thing that happens."""
 MODEL_TIMEOUT_S = 60.0
-# Nothing here is for a rule: all of it comes to the model.
+# But for one, which a rule takes for the wish to delete an account, all of it comes to the model.
 MESSAGES = (
     "How do I import a CSV file?",
     "thanks a lot, that was quick",
@@ -103,7 +103,7 @@ async def take_turns(core: InProcess, channel: Channel, texts: Sequence[str]) ->
             status = (await core.worker.process(accepted.customer_id)).status
         assert status is WorkStatus.COMMITTED, "no crash, no wait"
         ended = (await turn_ends(core.database))[-1]
-        print(f"\n  {number + 1} of {len(texts)}: {ended}", flush=True)
+        print(f"\n{number + 1} of {len(texts)}: {ended}", flush=True)
     for _ in texts:
         if await deliver_due(core.database) == 0:
             break
@@ -125,6 +125,6 @@ async def test_a_small_model_drives_the_whole_pipeline(
     print(f"\n{channel}: {len(ends)} turns: {counted(ends)}", flush=True)
     assert len(ends) == len(texts)
     assert all(turn.calls <= 2 for turn in ends)
-    assert all(turn.input_tokens > 0 for turn in ends)
+    assert all(turn.input_tokens > 0 for turn in ends if turn.calls)
     assert not [turn for turn in ends if turn.end is End.FALLBACK], "the server answered every call"
     assert [turn for turn in ends if turn.end in (End.SENT, End.WITHHELD)], "its own words came to the guardrails"

@@ -29,6 +29,7 @@ class End(StrEnum):
     WITHHELD = "withheld"
     """They did not, or nothing matched that they could be from: a person has them."""
     HANDED_OVER = "handed over by the model"
+    RULED = "handed over by a rule before it was asked"
     CUT_SHORT = "cut short"
     UNUSABLE = "otherwise of no use"
     FALLBACK = "answered without it"
@@ -80,6 +81,8 @@ def _end(row: Any) -> tuple[End, str, str, str, str]:
         assert judged["seen"]["kept"] is True
     if row["fallback"] is not None:
         return told(End.FALLBACK, row["problem"])
+    if not row["calls"]:
+        return told(End.RULED, row["reason"])
     if row["problem"]:
         return told(End.CUT_SHORT if "cut short" in row["problem"] else End.UNUSABLE, row["problem"])
     if row["kind"] == "reply":

@@ -48,6 +48,7 @@ async def test_what_was_found_comes_first_and_the_customers_words_last() -> None
     assert text.index("Web form:") < text.index("<customer_message>")
     assert text.endswith("<customer_message>\nHow do I export a project?\n</customer_message>")
     assert [tool.name for tool in model.calls[0].tools] == ["send_response", "escalate_to_human"]
+    assert model.calls[0].model_settings.parallel_tool_calls is False
     assert len(model.calls) == 1
 
 
