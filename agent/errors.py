@@ -91,6 +91,10 @@ class ModelAway(DependencyAway):
         return str(self.args[0])
 
 
+class ModelRefuses(ModelAway):
+    """The language model's server will not work on this request and says so; it may work on others."""
+
+
 class ModelResting(ModelAway):
     """The language model failed so often that it is left alone for a while."""
 
@@ -162,7 +166,17 @@ class TextTooLong(FteError):
 
 
 class ModelMisbehaved(FteError):
-    """A language model answered something that cannot be used; the turn ends in an escalation."""
+    """A language model answered something that cannot be used; the turn ends in an escalation.
+
+    `took` are the input tokens, output tokens and requests that its server told of all the same.
+    """
+
+    def __init__(self, message: str, took: tuple[int, int, int] | None = None) -> None:
+        super().__init__(message, took)
+        self.took = took
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class ConfigurationInvalid(FteError):

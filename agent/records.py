@@ -401,7 +401,7 @@ class ModelUse:
     ms: float = 0.0
     fallback: FallbackCause | None = None
     problem: str = ""
-    """Why it fell back, in a sentence that quotes no customer."""
+    """Why it fell back, or why a person has to answer in its place, in a sentence that quotes no customer."""
     reservation_id: UUID | None = None
 
 

@@ -30,7 +30,8 @@ class Ceilings:
 @dataclass(frozen=True, slots=True)
 class ModelFigures:
     """The language model over the last while and today. `tokens` and `cost_micros` include what is held for turns that
-    run; `last_fallback` is of the last turn, empty when the model answered it."""
+    run; `last_fallback` is of the last turn, empty when the model answered it. `unusable` are turns that it answered
+    with something of no use; `problem` is what was wrong the last time that it was away or unusable."""
 
     turns: int
     fallbacks: dict[FallbackCause, int]
@@ -39,6 +40,7 @@ class ModelFigures:
     tokens: int
     cost_micros: int
     refused: int
+    unusable: int = 0
 
 
 class PostgresModelLedger:
@@ -80,6 +82,7 @@ class PostgresModelLedger:
             tokens=day["tokens"] + day["held_tokens"] if day else 0,
             cost_micros=day["cost_micros"] + day["held_cost_micros"] if day else 0,
             refused=day["refused"] if day else 0,
+            unusable=turns["unusable"],
         )
 
 

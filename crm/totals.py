@@ -32,7 +32,8 @@ Key = tuple[str, ...]
 @dataclass(slots=True)
 class Totals:
     """Counts by labels. Resolution keys are (channel, kind), survey keys (channel, answer). Keys of the language model
-    are (model, what), with what one of calls, input_tokens, output_tokens and cost_micros; of fallbacks (cause,).
+    are (model, what), with what one of calls, input_tokens, output_tokens, cost_micros and unusable, which counts turns
+    whose answer was of no use; of fallbacks (cause,).
     Latency keys are (kind, measure, channel, bucket), where bucket i counts times from bound i-1 up to bound i; stage
     keys are (stage,). Sums are milliseconds."""
 
@@ -138,6 +139,8 @@ class SystemTotals:
         for row in await fetch("count_model_use", since.at, until.at):
             if row["fallback"] is not None:
                 totals[row["final"]].fallbacks[(row["fallback"],)] += row["turns"]
+            if row["unusable"]:
+                totals[row["final"]].model[row["model"], "unusable"] += row["turns"]
             for what in ("calls", "input_tokens", "output_tokens", "cost_micros"):
                 totals[row["final"]].model[row["model"], what] += row[what]
         for row in await fetch("count_latencies", since.at, until.at, LATENCY_BOUNDS_MS):

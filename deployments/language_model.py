@@ -5,6 +5,7 @@ from __future__ import annotations
 from agents.models.interface import Model
 
 from agent.turn.model_use import ModelTerms, Prices
+from agent.turn.prompt_size import PromptSize
 from crm.database import Database
 from crm.model_ledger import PostgresModelLedger
 from deployments.model_state import ceilings
@@ -37,3 +38,8 @@ def model_terms(settings: ReplicaSettings, database: Database) -> ModelTerms | N
         prices=Prices(settings.model_price_input or 0.0, settings.model_price_output or 0.0) if priced else None,
         fallback=OfflineModel() if settings.model_fallback == "offline" else None,
     )
+
+
+def prompt_size(settings: ReplicaSettings) -> PromptSize:
+    """The offline model always reads all."""
+    return PromptSize(settings.model_prompt) if settings.openai_api_key.get_secret_value() else PromptSize.FULL

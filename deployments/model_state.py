@@ -13,6 +13,8 @@ from deployments.startup import ReplicaSettings
 
 _WINDOW = timedelta(minutes=15)
 _MICROS = 1_000_000
+_TELLING = 4
+"""So many turns tell something about a model: a single odd message is no problem of the operator's."""
 
 
 def ceilings(settings: ReplicaSettings) -> Ceilings:
@@ -40,6 +42,7 @@ class LanguageModelProbe:
             "window_minutes": _WINDOW.total_seconds() / 60,
             "turns": figures.turns,
             "fallbacks": {cause.value: count for cause, count in figures.fallbacks.items()},
+            "unusable": figures.unusable,
             "tokens_today": figures.tokens,
             "tokens_ceiling": self._ceilings.tokens,
             "cost_today": figures.cost_micros / _MICROS,
@@ -49,9 +52,12 @@ class LanguageModelProbe:
 
 
 def model_problem(figures: ModelFigures) -> str:
-    """A sentence while the last turns went on without the model, empty when it answers."""
+    """A sentence while the last turns went on without the model, or while most of its answers are of no use; empty when
+    it answers."""
     if not figures.last_fallback:
-        return ""
+        if figures.turns < _TELLING or 2 * figures.unusable <= figures.turns:
+            return ""
+        return f"{figures.problem}; of the last {figures.turns} turns a person got {figures.unusable} in its place"
     share = f"{sum(figures.fallbacks.values())} of the last {figures.turns} turns went on without it"
     if figures.last_fallback == FallbackCause.CEILING:
         return f"today's ceiling is reached; {share}"

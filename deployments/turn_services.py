@@ -19,7 +19,7 @@ from agent.turn.services import TurnServices
 from crm.database import Database
 from crm.knowledge import SearchMode
 from crm.sections import PostgresSections
-from deployments.language_model import make_configured_model, model_terms
+from deployments.language_model import make_configured_model, model_terms, prompt_size
 from deployments.off_loop import with_embedder_off_loop
 from deployments.startup import ReplicaSettings
 from models.remote_model import RemoteModel
@@ -63,6 +63,7 @@ def make_turn_services(
         policy=policy,
         model=make_configured_model(settings),
         model_terms=model_terms(settings, database),
+        prompt=prompt_size(settings),
         brand=Brand.load(settings.knowledge_dir / "brand_voice.md"),
         count_tokens=count_tokens,
         times=settings.times,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from agent.errors import ModelAway, ModelResting
+from agent.errors import ModelAway, ModelRefuses, ModelResting
 
 
 class Breaker:
@@ -28,8 +28,9 @@ class Breaker:
 
     @contextmanager
     def call(self) -> Iterator[None]:
-        """Around one call; a ModelAway is its failure, anything else that it raises is an answer of the server. One
-        that is cancelled says nothing. Raises ModelResting instead of letting a call through."""
+        """Around one call; a ModelAway is its failure, but for ModelRefuses, which like anything else that it raises is
+        an answer of the server. One that is cancelled says nothing. Raises ModelResting instead of letting a call
+        through."""
         tries = self._open_until is not None
         if self._open_until is not None:
             if self._trying or self._clock() < self._open_until:
@@ -37,6 +38,9 @@ class Breaker:
             self._trying = True
         try:
             yield
+        except ModelRefuses:
+            self._close()
+            raise
         except ModelAway:
             self._note_failure(tries)
             raise

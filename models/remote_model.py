@@ -22,9 +22,10 @@ from agents.items import ModelResponse, TResponseInputItem, TResponseStreamEvent
 from agents.model_settings import ModelSettings
 from agents.models.interface import Model
 
-from agent.errors import FteError, ModelAway, ModelMisbehaved
+from agent.errors import FteError, ModelAway, ModelMisbehaved, ModelRefuses
 from agent.times import Times
 from agent.turn.deadline import seconds_left
+from models.api_client import CutShort, ErrorInSuccess
 from models.breaker import Breaker
 
 _LOG = logging.getLogger(__name__)
@@ -33,19 +34,33 @@ _OPERATORS = frozenset({401, 402, 403, 404, 405})
 """A wrong key, an unpaid bill, a wrong model name or interface: the operator's to repair. Customers are answered
 meanwhile."""
 _FAILED = re.compile(r"\bstatus=failed\b.*\bcode='(?:server_error|rate_limit_exceeded)'")
+_NEVER = frozenset({"insufficient_quota", "billing_not_active", "billing_hard_limit_reached"})
+"""Codes of a 429 that a pause does not end: OpenAI's for a bill that is not paid."""
+_TOO_LONG = re.compile(
+    r"exceed_context_size|context_length_exceeded|maximum context length|context (?:length|size|window)"
+    r"|maximum model length|max_model_len|string_above_max_length",
+    re.IGNORECASE,
+)
+"""In the words of llama.cpp, OpenAI, vLLM and SGLang."""
+_WITHHELD = re.compile(r"content_?filter|content_policy|content management policy|invalid_prompt", re.IGNORECASE)
 _LEAST_S = 0.05
 """Less time than this is not worth a request."""
 
 
 class NotJson(openai.OpenAIError):
-    """A success that is no answer of the API: a proxy's page, a stream that nobody asked for."""
+    """A success that is no answer of the API: a proxy's page, or, when it `streams`, what nobody asked for."""
+
+    def __init__(self, message: str, streams: bool = False) -> None:
+        super().__init__(message, streams)
+        self.streams = streams
 
 
 async def refuse_what_is_not_json(response: httpx2.Response) -> None:
     """A response hook of the HTTP client, which would hand such a body on as a text."""
     media_type = response.headers.get("content-type", "").split(";")[0].strip().lower()
     if response.is_success and not media_type.endswith("json"):
-        raise NotJson(f"the answer is {media_type or 'of no type'} and not JSON")
+        streams = media_type == "text/event-stream"
+        raise NotJson(f"the answer is {media_type or 'of no type'} and not JSON", streams)
 
 
 class RemoteModel(Model):
@@ -95,7 +110,10 @@ class RemoteModel(Model):
                     failure, pause_s = _as_ours(error), self._pause_s(error, attempt)
                     if isinstance(failure, ModelAway):
                         lost += failure.perhaps_billed
-                        failure = ModelAway(str(failure), perhaps_billed=lost > 0)
+                        failure = type(failure)(str(failure), lost > 0)
+                    elif isinstance(failure, ModelMisbehaved) and failure.took is not None:
+                        read, written, requests = failure.took
+                        failure = ModelMisbehaved(str(failure), (read, written, requests + lost))
                     if pause_s is None or attempt == self._times.model_retries:
                         if failure is error:
                             raise
@@ -130,8 +148,17 @@ def _is_transient(error: Exception) -> bool:
     if isinstance(error, openai.APITimeoutError):
         return isinstance(error.__cause__, httpx2.ConnectTimeout)
     if isinstance(error, openai.APIStatusError):
-        return error.status_code in _RETRIED or error.status_code >= 500
-    return _is_failed_response(error) or isinstance(error, openai.APIConnectionError | NotJson | json.JSONDecodeError)
+        return _is_passing(error.status_code) and error.code not in _NEVER
+    if isinstance(error, ErrorInSuccess):
+        return error.code is not None and _is_passing(error.code)
+    if isinstance(error, NotJson):
+        return not error.streams
+    return _is_failed_response(error) or isinstance(error, openai.APIConnectionError | json.JSONDecodeError)
+
+
+def _is_passing(status: int) -> bool:
+    """501 and 505 say what a server will never do."""
+    return status in _RETRIED or (status >= 500 and status not in (501, 505))
 
 
 def _is_failed_response(error: Exception) -> bool:
@@ -153,19 +180,41 @@ def _as_ours(error: Exception) -> Exception:
         reached = not isinstance(error.__cause__, httpx2.ConnectError)
         return ModelAway(f"the language model is not reached ({_cause(error)})", perhaps_billed=reached)
     if isinstance(error, openai.APIStatusError):
-        status = error.status_code
-        if status in _OPERATORS:
-            return ModelAway(
-                f"the language model refuses us ({status}); check OPENAI_API_KEY, OPENAI_MODEL, FTE_MODEL_API"
-            )
-        if 300 <= status < 400:
-            return ModelAway(f"the language model is elsewhere ({status}); check OPENAI_BASE_URL")
-        if status in _RETRIED or status >= 500:
-            return ModelAway(f"the language model does not answer now ({status})")
-        return ModelMisbehaved(f"the language model refused the request ({status})")
+        return _refusal(error)
+    if isinstance(error, ErrorInSuccess):
+        return ModelAway(
+            f"the language model's server answers with an error ({error.code or 'without a number'})", True
+        )
+    if isinstance(error, CutShort):
+        read, written = error.took
+        at = f" at {written} tokens" if written else ""
+        limit = "FTE_MODEL_MAX_OUTPUT_TOKENS or the server's context"
+        return ModelMisbehaved(f"the language model's answer was cut short{at} ({limit})", (read, written, 1))
     if isinstance(error, NotJson | json.JSONDecodeError):
         return ModelAway(f"what answers at OPENAI_BASE_URL is no language model ({name})", perhaps_billed=True)
     return ModelMisbehaved(f"the language model's answer is unreadable ({name})")
+
+
+def _refusal(error: openai.APIStatusError) -> FteError:
+    """What a status says. The server's words tell apart what they cannot, and are not handed on."""
+    status = error.status_code
+    if status in _OPERATORS or error.code in _NEVER:
+        return ModelAway(f"the language model refuses us ({status}); check OPENAI_API_KEY, OPENAI_MODEL, FTE_MODEL_API")
+    if 300 <= status < 400:
+        return ModelAway(f"the language model is elsewhere ({status}); check OPENAI_BASE_URL")
+    if status in _RETRIED or status >= 500:
+        return ModelAway(f"the language model does not answer now ({status})")
+    said = f"{error.code} {error.type} {error.message}"
+    if status == 413 or _TOO_LONG.search(said):
+        return ModelRefuses(
+            f"the turn is too long for the language model ({status}); FTE_MODEL_PROMPT=compact asks for less"
+        )
+    if _WITHHELD.search(said):
+        return ModelMisbehaved(f"the language model's server withholds its answer ({status})")
+    return ModelRefuses(
+        f"the language model refuses the request ({status}); check OPENAI_MODEL, FTE_MODEL_API, "
+        "FTE_MODEL_TEMPERATURE, and that its server takes tools"
+    )
 
 
 def _cause(error: Exception) -> str:

@@ -70,6 +70,8 @@ class Settings(BaseSettings):
     """Not given: the server's own, since some models take none."""
     model_max_output_tokens: int = Field(default=1500, ge=64, validation_alias="FTE_MODEL_MAX_OUTPUT_TOKENS")
     """Of one call."""
+    model_prompt: Literal["full", "compact"] = Field(default="full", validation_alias="FTE_MODEL_PROMPT")
+    """How much the model is given to read: `compact` is for small models and small servers."""
     model_fallback: Literal["offline", "escalate"] = Field(default="offline", validation_alias="FTE_MODEL_FALLBACK")
     """What answers when the model is away or the day's ceiling is reached: the offline answer, or a person."""
     model_price_input: float | None = Field(default=None, ge=0, validation_alias="FTE_MODEL_PRICE_INPUT")

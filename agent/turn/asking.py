@@ -26,7 +26,9 @@ async def ask_model(state: TurnState) -> None:
     state.meter = None if terms is None else ModelMeter(terms)
     try:
         await _ask(state)
-    except ModelMisbehaved:
+    except ModelMisbehaved as error:
+        if state.meter is not None:
+            state.meter.was_unusable(error)
         raise  # the turn ends, and its commit settles
     except Exception:
         await _settle(state)

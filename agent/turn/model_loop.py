@@ -30,11 +30,14 @@ from agent.reply.draft import ReplyKind
 from agent.times import Times
 from agent.turn import tools
 from agent.turn.deadline import model_deadline
+from agent.turn.prompt_size import PromptSize
 from agent.turn.prompts import instructions, model_input
 from agent.turn.state import MAX_SEARCHES, TurnState
 
 TERMINAL_TOOLS = ("send_response", "escalate_to_human")
 MAX_MODEL_CALLS = 2
+_COMPACT_ARTICLES = 3
+_COMPACT_ARTICLE_CHARS = 120
 
 TurnRun = RunContextWrapper[TurnState]
 HandoverReason = Literal[
@@ -56,11 +59,19 @@ HandoverReason = Literal[
 class ModelLoop:
     """One agent of the SDK, made once and shared by all turns of a process; a turn's state is its run's context."""
 
-    def __init__(self, model: Model, brand: Brand, times: Times, *, counted: bool = True) -> None:
+    def __init__(
+        self,
+        model: Model,
+        brand: Brand,
+        times: Times,
+        *,
+        counted: bool = True,
+        size: PromptSize = PromptSize.FULL,
+    ) -> None:
         """Unless `counted`, its calls are none of the configured model's: they are neither counted nor metered."""
         set_tracing_disabled(True)  # invariant 10: the export would send customers' words away
-        by_channel = {channel: instructions(brand, channel) for channel in Channel}
-        offered = model_tools()
+        by_channel = {channel: instructions(brand, channel, size) for channel in Channel}
+        offered = model_tools() if size is PromptSize.FULL else compact_tools()
 
         def instruct(run: TurnRun, _: Agent[TurnState]) -> str:
             return by_channel[run.context.context.channel]
@@ -70,11 +81,16 @@ class ModelLoop:
             instructions=instruct,
             tools=list(offered),
             model=model,
-            model_settings=ModelSettings(tool_choice="required"),
+            model_settings=ModelSettings(
+                tool_choice="required",
+                # A small model that may call two tools calls them for ever.
+                parallel_tool_calls=False if size is PromptSize.COMPACT else None,
+            ),
             tool_use_behavior=StopAtTools(stop_at_tool_names=list(TERMINAL_TOOLS)),
             reset_tool_choice=False,  # the second call must end the turn with a tool too
         )
         self._config = RunConfig(tracing_disabled=True, trace_include_sensitive_data=False)
+        self._size = size
         self._hooks = _CallCounter(offered) if counted else None
         self._limit_s = 1.5 * times.model_timeout_s  # the second call has what the first left over
 
@@ -97,13 +113,16 @@ class ModelLoop:
         except Exception as error:
             broken = ModelMisbehaved(f"the language model broke the turn: {type(error).__name__}")
             raise _failed(state, state.away or broken) from error
-        if state.reply is None and state.handover is None:
-            raise ModelMisbehaved("the language model ended without an answer or an escalation")
+        if state.handover is None:
+            if state.reply is None:
+                raise ModelMisbehaved("the language model ended without an answer or an escalation")
+            if len(state.reply.text) > tools.MAX_DRAFT_CHARS:
+                raise ModelMisbehaved("the language model wrote far too much")
 
     async def _run(self, state: TurnState) -> None:
         await Runner.run(
             self._agent,
-            model_input(state),
+            model_input(state, self._size),
             context=state,
             max_turns=MAX_MODEL_CALLS,
             hooks=self._hooks,
@@ -166,6 +185,20 @@ def model_tools() -> list[FunctionTool]:
         _tool(send_response),
         _tool(escalate_to_human),
     ]
+
+
+def compact_tools() -> list[FunctionTool]:
+    """The two that end a turn, so that the model is asked once.
+
+    The list of articles is bounded in the schema: servers that hold a model to it by a grammar then end a list that a
+    small model would go on with for ever. Not so in `model_tools`, since not every server takes such a bound.
+    """
+    answer = _tool(send_response)
+    answer.params_json_schema["properties"]["articles"] |= {
+        "maxItems": _COMPACT_ARTICLES,
+        "items": {"type": "string", "maxLength": _COMPACT_ARTICLE_CHARS},
+    }
+    return [answer, _tool(escalate_to_human)]
 
 
 def _tool(function: Callable[..., Any], enabled: Callable[..., bool] | bool = True) -> FunctionTool:

@@ -9,7 +9,7 @@ from uuid import UUID
 from agents.models.interface import Model
 from agents.usage import Usage
 
-from agent.errors import ModelAway, ModelCeilingReached, ModelResting
+from agent.errors import ModelAway, ModelCeilingReached, ModelMisbehaved, ModelResting
 from agent.ports import ModelLedger
 from agent.records import FallbackCause, ModelUse, TurnContext
 
@@ -85,9 +85,14 @@ class ModelMeter:
 
     def call_failed(self, error: Exception, ms: float) -> None:
         """What became of the call that was under way, when one was."""
-        if self._estimate is not None:
-            free = isinstance(error, ModelAway) and not error.perhaps_billed
-            self._count((0, 0) if free else self._estimate, ms)
+        if self._estimate is None:
+            return
+        if isinstance(error, ModelMisbehaved) and error.took is not None:
+            read, written, requests = error.took
+            self.after_call(Usage(requests=requests, input_tokens=read, output_tokens=written), ms)
+            return
+        free = isinstance(error, ModelAway) and not error.perhaps_billed
+        self._count((0, 0) if free else self._estimate, ms)
 
     def fell_back(self, error: ModelAway) -> FallbackCause:
         cause = FallbackCause.AWAY
@@ -98,6 +103,11 @@ class ModelMeter:
             self._use = replace(self._use, calls=self._use.calls - 1)  # nothing was asked
         self._use = replace(self._use, fallback=cause, problem=str(error))
         return cause
+
+    def was_unusable(self, error: ModelMisbehaved) -> None:
+        """The model answered, and a person has to."""
+        if self._use.fallback is None:
+            self._use = replace(self._use, problem=str(error))
 
     def _count(self, tokens: tuple[int, int], ms: float) -> None:
         self._estimate = None

@@ -16,6 +16,7 @@ from agent.reply.brand import Brand
 from agent.service.hours import HoursOf, no_hours, utc_now
 from agent.times import Times
 from agent.turn.model_use import ModelTerms
+from agent.turn.prompt_size import PromptSize
 
 if TYPE_CHECKING:
     from agent.turn.model_loop import ModelLoop
@@ -76,13 +77,15 @@ class TurnServices:
     clock: Callable[[], datetime] = utc_now
     model_terms: ModelTerms | None = None
     """None for the offline model, which costs nothing and is never away; and for who must know when a model is."""
+    prompt: PromptSize = PromptSize.FULL
+    """Of the model; what answers in its place reads all."""
 
     @cached_property
     def model_loop(self) -> ModelLoop:
         """The agent of the SDK with its tools, built once: schemas are not made anew each turn."""
         from agent.turn.model_loop import ModelLoop
 
-        return ModelLoop(self.model, self.brand, self.times)
+        return ModelLoop(self.model, self.brand, self.times, size=self.prompt)
 
     @cached_property
     def fallback_loop(self) -> ModelLoop | None:

@@ -19,7 +19,7 @@ from agent.errors import EmbeddingAway, FteError
 from agent.ports import Embeddings
 from agent.records import Category, Passage, Priority, ReasonCode
 from agent.reply.draft import ReplyIntent, ReplyKind
-from agent.reply.guardrails import check_subject
+from agent.reply.guardrails import Violation, check_subject
 from agent.text.data import as_data, is_material
 from agent.text.query import fit_tokens
 from agent.text.synonyms import blend
@@ -50,14 +50,13 @@ async def create_ticket(
     """
     began = time.perf_counter()
     wanted = one_line(subject or "", _SUBJECT_CHARS)
-    context, brand = state.context, state.services.brand
-    refused = check_subject(wanted, context, brand, private_words(brand, context.channel)) if wanted else None
+    refused = _check_subject(state, wanted) if wanted else None
     state.triage = Triage(
         category or state.triage.category,
         priority or state.triage.priority,
         (wanted if refused is None else "") or state.triage.subject,
     )
-    ticket = context.ticket
+    ticket = state.context.ticket
     result = _json(
         ticket_id=ticket.ticket_id,
         status=ticket.status.value,
@@ -69,6 +68,12 @@ async def create_ticket(
     seen = {"subject_withheld": f"{refused.rule.value}: {refused.evidence}"} if refused is not None else None
     state.record_step("create_ticket", arguments, result, began, seen)
     return result
+
+
+def _check_subject(state: TurnState, subject: str) -> Violation | None:
+    context, services = state.context, state.services
+    private = private_words(services.brand, context.channel, services.prompt)
+    return check_subject(subject, context, services.brand, private)
 
 
 async def get_customer_history(state: TurnState) -> str:

@@ -144,8 +144,6 @@ def _decided(state: TurnState) -> TurnDecision:
         return _handed_over(state, state.handover.reason_code, state.handover.summary)
     reply = state.reply
     assert reply is not None, "the model loop ends with an intent"
-    if len(reply.text) > tools.MAX_DRAFT_CHARS:
-        return _handed_over(state, ReasonCode.TOOL_FAILURE, "the language model wrote far too much")
     gap_streak = _gap_streak(state, reply)
     began = time.perf_counter()
     verdict = state.services.policy.after_attempt(negative_streak=0, gap_streak=_gaps(state, reply, gap_streak))
@@ -159,7 +157,7 @@ def _decided(state: TurnState) -> TurnDecision:
             *(reply, state.context, state.passages),
             matched=state.matched,
             brand=brand,
-            private=private_words(brand, state.context.channel),
+            private=private_words(brand, state.context.channel, state.services.prompt),
         )
         violation = checked.violation
         broken = "kept" if violation is None else f"{violation.rule.value}: {violation.evidence}"

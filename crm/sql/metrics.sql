@@ -158,15 +158,17 @@ FROM resolutions r JOIN conversations c ON c.conversation_id = r.conversation_id
 WHERE r.resolution_id >= $1 GROUP BY 1, 2, 3, 4
 
 -- name: count_model_use
--- What turns took of the language model, by model and by why they went on without it, the final ones apart.
+-- What turns took of the language model, by model, by why they went on without it and by whether its answer was unusable,
+-- the final ones apart.
 -- $1 timestamptz: from then on
 -- $2 timestamptz: before then they are final
-SELECT created_at < $2 AS final, model, fallback, count(*) AS turns, coalesce(sum(model_calls), 0)::bigint AS calls,
+SELECT created_at < $2 AS final, model, fallback, fallback IS NULL AND coalesce(problem, '') <> '' AS unusable,
+       count(*) AS turns, coalesce(sum(model_calls), 0)::bigint AS calls,
        coalesce(sum(input_tokens), 0)::bigint AS input_tokens, coalesce(sum(output_tokens), 0)::bigint AS output_tokens,
        coalesce(sum(cost_micros), 0)::bigint AS cost_micros
 FROM agent_metrics
 WHERE created_at >= $1 AND kind = 'model'
-GROUP BY 1, 2, 3
+GROUP BY 1, 2, 3, 4
 
 -- name: count_latencies
 -- Measured times by kind, channel and bucket, the final ones apart.

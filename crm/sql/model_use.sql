@@ -27,13 +27,15 @@ SELECT tokens, cost_micros, held_tokens, held_cost_micros, refused FROM model_da
 WHERE day = (clock_timestamp() AT TIME ZONE 'UTC')::date
 
 -- name: fetch_model_turns
--- Turns of the last while that came to the language model, how many went on without it by cause, and why the last did.
+-- Turns of the last while that came to the language model, how many went on without it by cause, how many of its answers
+-- were unusable, what was wrong the last time, and the last turn's cause.
 -- $1 interval: how far back
 SELECT count(*)::integer AS turns,
        count(*) FILTER (WHERE fallback = 'away')::integer AS away,
        count(*) FILTER (WHERE fallback = 'resting')::integer AS resting,
        count(*) FILTER (WHERE fallback = 'ceiling')::integer AS ceiling,
-       coalesce((array_agg(problem ORDER BY created_at DESC) FILTER (WHERE fallback IS NOT NULL))[1], '') AS problem,
+       count(*) FILTER (WHERE fallback IS NULL AND problem <> '')::integer AS unusable,
+       coalesce((array_agg(problem ORDER BY created_at DESC) FILTER (WHERE problem <> ''))[1], '') AS problem,
        coalesce((array_agg(fallback ORDER BY created_at DESC))[1], '') AS last_fallback
 FROM agent_metrics
 WHERE kind = 'model' AND created_at >= now() - $1::interval

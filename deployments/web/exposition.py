@@ -86,6 +86,8 @@ class _FiguresCollector(Collector):
         cost = {labels: count / 1_000_000 for labels, count in _of(totals.model, "cost_micros").items()}
         yield _counter("fte_model_cost", "What it cost by the prices that are set", ["model"], cost)
         yield _counter("fte_model_fallbacks", "Turns that went on without it", ["cause"], totals.fallbacks)
+        unusable = _of(totals.model, "unusable")
+        yield _counter("fte_model_unusable", "Turns whose answer by it was of no use", ["model"], unusable)
         reminders = self._figures.reminders
         yield _counter("fte_escalation_reminders", "How often escalations were raised again", ["team"], reminders)
 

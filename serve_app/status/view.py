@@ -94,6 +94,7 @@ def _language_model(model: Mapping[str, Any]) -> RenderableType:
     """Its name, how many turns it had, and below it what counts today against the ceilings."""
     without = sum(model["fallbacks"].values())
     turns = f"{model['model']}: {model['turns']} turns" + (f", {without} without it" if without else "")
+    turns += f", {model['unusable']} with an unusable answer" if model.get("unusable") else ""
     tokens = f"today {model['tokens_today']:,}"
     if model["tokens_ceiling"]:
         tokens += f" of {model['tokens_ceiling']:,}"

@@ -15,8 +15,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
-
 from tests.fakes.openai_contract import Contract
 
 _HOST = "127.0.0.1"
@@ -143,15 +141,16 @@ class Drips(Behaviour):
 
 @dataclass(frozen=True)
 class BreaksOff(Behaviour):
-    """Half an answer, then a reset; with `before` not even a header."""
+    """Half an answer, then a reset, or a close that seems orderly; with `before` not even a header."""
 
     before: bool = False
+    orderly: bool = False
 
     async def answer(self, asked: Asked, writer: asyncio.StreamWriter) -> None:
         if not self.before:
             writer.write(_head(200, 4096, "application/json", {}) + b'{"id": "chatcmpl-1", "cho')
             await writer.drain()
-        writer.transport.abort()
+        writer.close() if self.orderly else writer.transport.abort()
 
 
 class Hangs(Behaviour):
@@ -159,20 +158,6 @@ class Hangs(Behaviour):
 
     async def answer(self, asked: Asked, writer: asyncio.StreamWriter) -> None:
         await asyncio.Event().wait()
-
-
-@dataclass(frozen=True)
-class Forwards(Behaviour):
-    """Hands each request on to a real server, which is given by its origin, and its answer back."""
-
-    origin: str
-    patience_s: float = 300.0
-
-    async def answer(self, asked: Asked, writer: asyncio.StreamWriter) -> None:
-        async with httpx.AsyncClient(timeout=self.patience_s, trust_env=False) as client:
-            given = await client.post(f"{self.origin}{asked.path}", json=asked.body)
-        media_type = given.headers.get("content-type", "application/json")
-        await Plain(given.status_code, given.content, media_type).answer(asked, writer)
 
 
 class FakeOpenAI:

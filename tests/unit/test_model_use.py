@@ -83,6 +83,9 @@ async def test_requests_that_were_lost_on_the_way_count_as_estimated() -> None:
         (ModelAway("busy"), 0),
         (ModelAway("slow", perhaps_billed=True), 1500),
         (ModelMisbehaved("incomplete"), 1500),
+        (ModelMisbehaved("cut short", (900, 60, 1)), 960),
+        (ModelMisbehaved("cut short after a request that was lost", (900, 60, 2)), 960 + 1500),
+        (ModelMisbehaved("cut short by a server that tells no usage", (0, 0, 1)), 1500),
         (DatabaseAway("away"), 1500),
     ],
 )
@@ -92,6 +95,15 @@ async def test_a_failed_call_counts_where_the_server_may_have_worked_on_it(error
     assert meter.use.input_tokens + meter.use.output_tokens == tokens
     meter.call_failed(error, 1.0)
     assert meter.use.input_tokens + meter.use.output_tokens == tokens, "a call is counted once"
+
+
+async def test_a_turn_tells_why_its_models_answer_was_of_no_use() -> None:
+    decision = await run_turn(
+        context(), services(model=scripted(says("word " * 10_000)), model_terms=terms(FakeLedger()))
+    )
+    assert decision.kind is OutcomeKind.ESCALATION
+    assert decision.model_use is not None
+    assert (decision.model_use.fallback, decision.model_use.problem) == (None, "the language model wrote far too much")
 
 
 async def test_without_prices_only_tokens_count() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from agent.article_pages import ArticlePages
 from agent.errors import ConfigurationInvalid
+from agent.turn.prompt_size import PromptSize
 from serve_app.settings import Settings, key_files, load_settings
 
 LONG = "x" * 24
@@ -244,11 +245,14 @@ def test_what_no_language_model_can_mean_is_refused(
 def test_terms_of_the_model_follow_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     from agent.times import Times
     from crm.database import Database
-    from deployments.language_model import model_terms
+    from deployments.language_model import model_terms, prompt_size
     from deployments.model_state import ceilings
 
     nowhere = Database("postgresql://nobody@127.0.0.1:1/nothing", Times())
     assert model_terms(load_settings(), nowhere) is None, "the offline model needs none"
+    monkeypatch.setenv("FTE_MODEL_PROMPT", "compact")
+    load_settings.cache_clear()
+    assert prompt_size(load_settings()) is PromptSize.FULL, "the offline model reads all"
     load_settings.cache_clear()
     given = {
         "OPENAI_API_KEY": "sk-not-a-key",
@@ -256,6 +260,7 @@ def test_terms_of_the_model_follow_the_settings(monkeypatch: pytest.MonkeyPatch)
         "FTE_MODEL_PRICE_OUTPUT": "10",
         "FTE_MODEL_DAILY_COST": "0.5",
         "FTE_MODEL_FALLBACK": "escalate",
+        "FTE_MODEL_PROMPT": "compact",
     }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
@@ -265,6 +270,7 @@ def test_terms_of_the_model_follow_the_settings(monkeypatch: pytest.MonkeyPatch)
     assert terms.prices is not None
     assert terms.prices.cost_micros(1_000_000, 100_000) == 3_500_000
     assert terms.fallback is None
+    assert prompt_size(settings) is PromptSize.COMPACT
     assert (ceilings(settings).tokens, ceilings(settings).cost_micros) == (None, 500_000)
 
 

@@ -40,6 +40,7 @@ from agent.records import (
 from agent.reply.brand import Brand, ChannelTexts
 from agent.times import Times
 from agent.turn.model_use import ModelTerms
+from agent.turn.prompt_size import PromptSize
 from agent.turn.services import TurnServices
 from models.offline import OfflineModel
 
@@ -205,6 +206,7 @@ def services(
     count_tokens: Callable[[str], int] = count_words,
     times: Times | None = None,
     model_terms: ModelTerms | None = None,
+    prompt: PromptSize = PromptSize.FULL,
 ) -> TurnServices:
     return TurnServices(
         embedder=embedder or FakeEmbedder(),
@@ -216,6 +218,7 @@ def services(
         count_tokens=count_tokens,
         times=times or Times(embed_timeout_s=600, model_timeout_s=600),
         model_terms=model_terms,
+        prompt=prompt,
     )
 
 
