@@ -48,6 +48,7 @@ class Weights:
     """
 
     words: float
+    article_words: float = 0.0
     second_chunk: float = 0.0
     title: float = 0.0
     length: float = 0.0
@@ -56,9 +57,11 @@ class Weights:
 
 
 _WEIGHTS = {
-    SearchMode.HYBRID: Weights(words=0.25, second_chunk=0.3, title=0.15, length=0.02, expired=0.04, unverified=0.02),
+    SearchMode.HYBRID: Weights(
+        words=0.1, article_words=0.058, second_chunk=0.21, title=0.3, length=0.036, expired=0.02, unverified=0.01
+    ),
     SearchMode.DENSE: Weights(words=0.0),
-    SearchMode.TEXT: Weights(words=1.0),
+    SearchMode.TEXT: Weights(words=1.0, article_words=1.0),
 }
 
 

@@ -162,6 +162,7 @@ class _Writer:
             await connection.execute(_QUERIES["delete_articles"], gone)
             await connection.execute(_QUERIES["delete_words"])
             await connection.execute(_QUERIES["insert_words"], timeout=_COUNT_WORDS_S)
+            await connection.execute(_QUERIES["count_article_words"], timeout=_COUNT_WORDS_S)
             await connection.execute(_QUERIES["delete_spellings"])
             await connection.execute(_QUERIES["insert_spellings"], timeout=_COUNT_WORDS_S)
         return len(gone)

@@ -70,6 +70,7 @@ async def fill_knowledge(
         await connection.execute(definition, timeout=_BUILD_LIMIT_S)
         build_s = time.perf_counter() - began
         await connection.execute(_KNOWLEDGE["insert_words"], timeout=_BUILD_LIMIT_S)
+        await connection.execute(_KNOWLEDGE["count_article_words"], timeout=_BUILD_LIMIT_S)
         await connection.execute(with_vectors(_QUERIES["analyze"], table), timeout=_BUILD_LIMIT_S)
         index_bytes = await connection.fetchval(_QUERIES["fetch_index_size"], f"{table}_hnsw")
     return LargeKnowledge(vectors, questions, model.encode(questions), model.model_id, build_s, index_bytes / 2**20)

@@ -28,6 +28,7 @@ from models.offline_exchange import (
     asks_about_the_ticket,
     asks_how,
     corrects_us,
+    names_again,
     says_that_it_did_not_help,
     was_asked_back,
 )
@@ -43,7 +44,7 @@ from models.offline_texts import (
     WHICH_UPSET,
     other_language,
 )
-from models.relevance import Found, best_passage, coverage, is_commonplace, meaning, words_of
+from models.relevance import Found, best_passage, coverage, is_commonplace, meaning, meaning_of, words_of
 
 NEAREST_CHARS = (300, 90)
 """How much of an article that may not be meant is quoted, in full and in brief."""
@@ -107,7 +108,16 @@ def decide(seen: Seen) -> Decision:
     questions = _questions(seen)
     if not questions or (_says_too_little(seen) and not _leans_on_history(seen)):
         return _say(seen, WHICH_UPSET if seen.sentiment < UPSET else WHICH, ReplyKind.CLARIFICATION)
+    if _insists_on_the_unknown(seen):
+        return _hand_over_a_gap(seen)
     return _answer(seen, questions)
+
+
+def _insists_on_the_unknown(seen: Seen) -> bool:
+    """Whether what is named again, after we found nothing, is in none of the passages: a section near it says nothing
+    of it."""
+    named = meaning(" ".join(word for word in names_again(seen) if not is_vague(word)))
+    return not named <= meaning_of(seen.passages)
 
 
 def _answer(seen: Seen, questions: Sequence[str]) -> Decision:
@@ -134,6 +144,10 @@ def _answer(seen: Seen, questions: Sequence[str]) -> Decision:
         return _say(seen, OFF_TOPIC, ReplyKind.OFF_TOPIC)
     if seen.matched:
         return _point_to_nearest(seen)
+    return _hand_over_a_gap(seen)
+
+
+def _hand_over_a_gap(seen: Seen) -> Decision:
     summary = f"The knowledge base has no answer to: {' '.join(seen.text.split())[:400]}"
     return Decision("escalate_to_human", {"reason_code": ReasonCode.KNOWLEDGE_GAP.value, "summary": summary})
 

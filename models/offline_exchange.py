@@ -42,6 +42,10 @@ _AGREES = re.compile(
     r"|great|nice|helpful|lovely|perfect|fine|a|an|person|human))*\W*$",
     re.IGNORECASE,
 )
+_FOUND_NOTHING = re.compile(
+    r"\bfound (?:nothing|no (?:answer|article))\b|\b(?:could|can|did)(?:n['’]?t| not) find\b|\bno article\b",
+    re.IGNORECASE,
+)
 _ASKS_HOW = re.compile(r"\bhow (?:do|can|to)\b", re.IGNORECASE)
 
 
@@ -64,6 +68,19 @@ def was_asked_back(seen: Seen) -> bool:
     """Whether our last message in this conversation asked something, so that this one may answer it."""
     ours = _our_messages(seen)
     return bool(ours) and ("?" in ours[-1] or bool(_OFFERS_A_PERSON.search(ours[-1])))
+
+
+def names_again(seen: Seen) -> set[str]:
+    """The content words of this message that the customer wrote before too, where we answered that we found nothing.
+
+    Who is asked for other words and says one again has no other for it: it is what they mean.
+    """
+    ours = _our_messages(seen)
+    if not ours or not _FOUND_NOTHING.search(ours[-1]):
+        return set()
+    theirs = [m for m in seen.history if m.get("author") == "customer" and m.get("this_conversation")]
+    before = {word for message in theirs for word in content_words(str(message.get("text", "")))}
+    return before & set(content_words(seen.text))
 
 
 def corrects_us(seen: Seen) -> bool:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from agent.text.query import is_follow_up
 from agent.text.smalltalk import is_vague
 from agent.text.words import content_words, stem, words
+from models.asked_for import is_in_kind, names_in, names_of_title
 
 STEP = re.compile(r"^\s{0,3}(\d{1,2})[.)]\s+\S")
 _HOW_TO = re.compile(
@@ -85,6 +86,8 @@ _RANK_COST = 0.03
 _INTENT = 0.07
 _FOLLOW_UP = 0.1
 _ABOUT = 0.5
+_NAMES = 0.1
+_KIND = 0.06
 _OPENING_WORDS = 30
 
 
@@ -122,6 +125,11 @@ def words_of(passages: Iterable[Found]) -> set[str]:
     return {word for passage in passages for word in _article_words(_whole(passage))}
 
 
+def meaning_of(passages: Iterable[Found]) -> set[str]:
+    """What the passages speak of, titles and sections included."""
+    return {word for passage in passages for word in _article_meaning(_whole(passage))}
+
+
 def _whole(passage: Found) -> str:
     return f"{passage.title} {passage.section} {passage.text}"
 
@@ -154,12 +162,14 @@ def best_passage(question: str, passages: Sequence[Found], *, words_weight: floa
     """
     wanted = meaning(question)
     added = _added(question)
+    names = names_in(question)
     troubled = bool(_TROUBLE.search(question))
     ranks = {article: rank for rank, article in enumerate(dict.fromkeys(passage.article for passage in passages))}
 
     def of_article(passage: Found) -> float:
         shared = words_weight * coverage(wanted, passage) + 0.1 * _share(wanted, f"{passage.title} {passage.section}")
         shared += _FOLLOW_UP * coverage(added, passage) if added else 0.0
+        shared += _NAMES * _share_of_names(names, passage)
         intent = -_INTENT if not troubled and _TROUBLE.search(passage.title) else 0.0
         return passage.similarity + shared + intent - _RANK_COST * ranks[passage.article]
 
@@ -168,9 +178,15 @@ def best_passage(question: str, passages: Sequence[Found], *, words_weight: floa
     if best is None:
         return None
     facet = facet_of(question)
+    newest = frozenset(words(_newest(question)))
+    named = [passage for passage in answering if newest & names_of_title(passage.title)]
     about_it = [passage for passage in answering if facet & _article_meaning(passage.title)]
-    silent = not any(facet & _article_meaning(_whole(p)) for p in answering if p.article == best.article)
-    if about_it and (silent or best.article in {passage.article for passage in about_it}):
+    of_best = [passage for passage in answering if passage.article == best.article]
+    silent = not any(facet & _article_meaning(_whole(passage)) for passage in of_best)
+    evasive = not any(is_in_kind(question, passage.text) for passage in of_best)
+    if named:
+        best = max(named, key=of_article)
+    elif about_it and (silent or evasive or best.article in {passage.article for passage in about_it}):
         best = max(about_it, key=lambda passage: of_article(passage) + _ABOUT * _aboutness(facet, passage.title))
     sections = [passage for passage in answering if passage.article == best.article]
     return max(sections, key=lambda passage: _of_section(question, wanted, passage))
@@ -178,11 +194,19 @@ def best_passage(question: str, passages: Sequence[Found], *, words_weight: floa
 
 def facet_of(question: str) -> set[str]:
     """What a terse follow-up asks of the matter before it ("and on mobile?"), empty where it names nothing new."""
-    earlier, under, newest = question.rpartition("\n")
-    if not under or not is_follow_up(newest):
-        return set()
-    told = " ".join(word for word in content_words(newest) if not is_vague(word))
-    return meaning(told) - meaning(earlier) - _COMMON
+    told = " ".join(word for word in content_words(_newest(question)) if not is_vague(word))
+    return meaning(told) - meaning(question.rpartition("\n")[0]) - _COMMON
+
+
+def _newest(question: str) -> str:
+    """A terse follow-up, of a question under which it stands; empty for any other question."""
+    _, under, newest = question.rpartition("\n")
+    return newest if under and is_follow_up(newest) else ""
+
+
+def _share_of_names(names: frozenset[str], passage: Found) -> float:
+    """The share of names that the heading path of a passage has."""
+    return len(names & _article_words(passage.section)) / len(names) if names else 0.0
 
 
 def _aboutness(wanted: set[str], title: str) -> float:
@@ -207,6 +231,7 @@ def _of_section(question: str, wanted: set[str], passage: Found) -> float:
     if added := _added(question):
         score += _FOLLOW_UP * (_share(added, heading) + _share(added, passage.text))
     score += _INTENT * _fit_of_intent(question, heading, troubled=troubled)
+    score -= 0.0 if is_in_kind(question, passage.text) else _KIND
     has_steps = any(STEP.match(line) for line in passage.text.splitlines())
     if has_steps and is_how_to(question) and not troubled:
         score += 0.04
@@ -217,8 +242,7 @@ def _of_section(question: str, wanted: set[str], passage: Found) -> float:
 
 def _added(question: str) -> set[str]:
     """What a terse follow-up adds to the earlier question that it stands under, empty for any other question."""
-    _, under, newest = question.rpartition("\n")
-    return meaning(newest) if under and is_follow_up(newest) else set()
+    return meaning(_newest(question))
 
 
 def _fit_of_intent(question: str, heading: str, *, troubled: bool) -> int:

@@ -22,9 +22,10 @@ from agent.errors import ConfigurationInvalid
 from agent.policy.meaning import MeaningClassifier, fit_key, leads_of
 from agent.policy.moods import CALM, MoodExemplars, MoodReader, read_moods
 from agent.policy.rules import ORDINARY, ModelThresholds, PolicyRules, Rule, read_rules
-from agent.policy.sentences import normalise, split_parts, split_sentences
+from agent.policy.sentences import normalise, split_parts, split_sentences, without_accents
 from agent.ports import Embedder, Embeddings, Float32Array
 from agent.records import ReasonCode, Severity, Team
+from agent.text.language import is_english, is_plainly_english
 from agent.text.smalltalk import small_talk
 
 _EMBED_BATCH = 64
@@ -271,7 +272,7 @@ class EscalationPolicy:
             for label in {best, *worded}:
                 if scores[label] >= self._meaning_threshold:
                     like = self._classifier.nearest(label, judged.part, judged.vector)
-                    words = f"wording {worded[label]!r}, " if label in worded else ""
+                    words = f"wording {worded[label].words!r}, " if label in worded else ""
                     evidence = f"{words}like {like!r} ({scores[label]:+.2f})"
                     yield _Hit(ReasonCode(label), scores[label], evidence, worded=label in worded)
 
@@ -296,22 +297,36 @@ class EscalationPolicy:
             # The whole of a message of several sentences has its wording found in its parts.
             worded = {} if parts and place == 0 else self._find_wording(part)
             scores = {
-                label: lead + self._rules.wording_bonus if label in worded else _UNLIKE if is_unlike else lead
+                label: self._worded_lead(worded[label], lead) if label in worded else _UNLIKE if is_unlike else lead
                 for label, lead, is_unlike in zip(self._classifier.labels, row, far, strict=True)
             }
             yield _Judged(part, vector, worded, scores)
 
+    def _worded_lead(self, wording: _Wording, lead: float) -> float:
+        return max(lead, _FIRM) if wording.is_enough else lead + self._rules.wording_bonus
+
     def _hits_by_wording(self, parts: Sequence[str]) -> Iterator[_Hit]:
         for part in parts:
-            for label, words in self._find_wording(part).items():
-                yield _Hit(ReasonCode(label), _FIRM, f"wording {words!r}", worded=True)
+            for label, wording in self._find_wording(part).items():
+                yield _Hit(ReasonCode(label), _FIRM, f"wording {wording.words!r}", worded=True)
 
-    def _find_wording(self, part: str) -> dict[str, str]:
-        """The rules with a pattern in a sentence of the part, and the words that it found."""
+    def _find_wording(self, part: str) -> dict[str, _Wording]:
+        """The rules with a pattern in a sentence of the part, and the words that it found.
+
+        The exemplars are English, and so is what most embedding models know: where another language is written, words
+        must do.
+        """
         spoken = (_CALLED.sub(r"\1 it", sentence) for sentence in split_sentences(part))
         sentences = [_NAMED.sub(r"\1 it", normalise(sentence)) for sentence in spoken]
-        found = ((rule.reason.value, rule.search(sentence)) for rule in self._compiled for sentence in sentences)
-        return {label: words for label, words in found if words is not None}
+        found: dict[str, _Wording] = {}
+        for sentence in sentences:
+            elsewhere = None if is_plainly_english(sentence) else without_accents(sentence)
+            for rule in self._compiled:
+                wording = rule.find(sentence, elsewhere)
+                label = rule.reason.value
+                if wording is not None and not (label in found and found[label].is_enough):
+                    found[label] = wording
+        return found
 
 
 def _in_context(leads: NDArray[np.float64], context: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -320,12 +335,20 @@ def _in_context(leads: NDArray[np.float64], context: NDArray[np.float64]) -> NDA
 
 
 @dataclass(frozen=True, slots=True)
+class _Wording:
+    """The words by which a rule matches, and whether they decide alone, whatever the vectors say."""
+
+    words: str
+    is_enough: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Judged:
     """A part of a message: the wording found in it by rule, and how far each rule leads the ordinary."""
 
     part: str
     vector: Float32Array
-    worded: Mapping[str, str]
+    worded: Mapping[str, _Wording]
     scores: Mapping[str, float]
 
 
@@ -347,11 +370,25 @@ class _CompiledRule:
         self.reason = rule.reason
         self._patterns = [re.compile(pattern) for pattern in rule.patterns]
         self._unless = [re.compile(pattern) for pattern in rule.unless]
+        self._elsewhere = [re.compile(pattern) for pattern in rule.other_languages]
+        self._elsewhere_unless = [re.compile(pattern) for pattern in rule.other_languages_unless]
 
-    def search(self, sentence: str) -> str | None:
-        """The words by which the rule matches a normalised sentence."""
-        for pattern in self._patterns:
-            match = pattern.search(sentence)
-            if match is not None:
-                return None if any(unless.search(sentence) for unless in self._unless) else match.group()
-        return None
+    def find(self, sentence: str, elsewhere: str | None) -> _Wording | None:
+        """The words by which the rule matches a normalised sentence.
+
+        `elsewhere`: the same without accents where it may be of another language than English, else None.
+        """
+        words = _search(self._patterns, self._unless, sentence)
+        if elsewhere is not None:
+            told = _search(self._elsewhere, self._elsewhere_unless, elsewhere)
+            if told is not None or (words is not None and not is_english(sentence)):
+                return _Wording(told or words or "", is_enough=True)
+        return None if words is None else _Wording(words, is_enough=False)
+
+
+def _search(patterns: Sequence[re.Pattern[str]], unless: Sequence[re.Pattern[str]], sentence: str) -> str | None:
+    for pattern in patterns:
+        match = pattern.search(sentence)
+        if match is not None:
+            return None if any(other.search(sentence) for other in unless) else match.group()
+    return None

@@ -34,6 +34,10 @@ class Rule(_Strict):
     """Regular expressions over one normalised sentence."""
     unless: tuple[str, ...] = ()
     """Where one of these is in the sentence too, no pattern of this rule counts."""
+    other_languages: tuple[str, ...] = ()
+    """Regular expressions over one sentence in lower case without accents, in languages that no exemplar has."""
+    other_languages_unless: tuple[str, ...] = ()
+    """Where one of these is in the sentence too, none of `other_languages` counts."""
     exemplars: tuple[Sentence, ...] = ()
     """Sentences that mean this."""
     unlike: tuple[Sentence, ...] = ()
@@ -41,7 +45,7 @@ class Rule(_Strict):
 
     @model_validator(mode="after")
     def _check_patterns(self) -> Self:
-        for pattern in (*self.patterns, *self.unless):
+        for pattern in (*self.patterns, *self.unless, *self.other_languages, *self.other_languages_unless):
             try:
                 re.compile(pattern)
             except re.error as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 MAX_PARTS = 16
 
@@ -12,10 +13,12 @@ _NEXT_WISH = re.compile(
     r"(?:[,;]\s+|\s+[-–—]\s*|\s+)(?:and (?:also )?|oh and |also,? |plus |but )+"
     r"(?=(?:what|how|where|when|who|which|why|can|could|would|do|does|please|pls"
     r"|(?:i|we)(?:'d| would| want| need|'m| am|'re| are| see| cannot| can't| was| were)|you)\b)"
-    r"|\s+(?=(?:\d|q\d)\)\s)",
+    r"|\s+(?=(?:\d|q\d)\)\s)|\s+(?=[2-9][.:]?\s+(?:how|what|where|when|who|which|why|can|could|please|pls|i|we)\b)",
     re.IGNORECASE,
 )
-_LEAST_WISH = 6
+_LEAST_WISH = 4
+_LEAST_NUMBERED = 3
+_LATIN_END = "\u0250"
 _STRAIGHT = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "\u00a0": " "})  # fmt: skip
 _SPACES = re.compile(r"\s+")
 _WORD = re.compile(r"\w+")
@@ -24,6 +27,17 @@ _WORD = re.compile(r"\w+")
 def normalise(sentence: str) -> str:
     """Lower case, straight quotes and single spaces: what patterns are written for."""
     return _SPACES.sub(" ", sentence.translate(_STRAIGHT)).strip().lower()
+
+
+def without_accents(sentence: str) -> str:
+    """Latin letters without their accents, and the rest as it is: 'Kündigung schließen' is 'kundigung schliessen'.
+
+    Signs of other scripts are letters of their own, and stay.
+    """
+    if sentence.isascii():
+        return sentence
+    plain = (unicodedata.normalize("NFD", char)[0] if char < _LATIN_END else char for char in sentence)
+    return "".join(plain).replace("ß", "ss").replace("ı", "i").replace("ł", "l")
 
 
 def split_sentences(text: str) -> list[str]:
@@ -52,12 +66,13 @@ def split_parts(text: str) -> tuple[str, ...]:
 
 
 def _split_wishes(sentence: str) -> list[str]:
-    """The wishes that a sentence strings together, each of a few words at least."""
+    """The wishes that a sentence strings together, each of a few words at least, or numbered."""
     wishes: list[str] = []
     start = 0
     for gap in _NEXT_WISH.finditer(sentence):
         before, after = sentence[start : gap.start()], sentence[gap.end() :]
-        if min(len(_WORD.findall(before)), len(_WORD.findall(after))) >= _LEAST_WISH:
+        least = _LEAST_NUMBERED if after[:1].isdigit() else _LEAST_WISH
+        if min(len(_WORD.findall(before)), len(_WORD.findall(after))) >= least:
             wishes.append(before)
             start = gap.end()
     return [*wishes, sentence[start:]]

@@ -63,6 +63,10 @@ _MORE_WORDS = {
 }
 _TELLING = {language: known | frozenset(_MORE_WORDS.get(language, "").split()) for language, known in _WORDS.items()}
 _TELLING["en"] = STOPWORDS
+# 'a', 'no', 'me', 'in' and 'so' are words of many languages, as is every function word as short.
+_ENGLISH_ALONE = frozenset(word for word in STOPWORDS if len(word) > 2) - frozenset(
+    "all also come done her know most one was will were".split()  # noqa: SIM905 - a list of words reads best as words
+)
 _TOLD_BY: dict[str, tuple[str, ...]] = {
     word: tuple(language for language, known in _TELLING.items() if word in known)
     for word in frozenset().union(*_TELLING.values())
@@ -85,6 +89,13 @@ def is_english(text: str) -> bool:
     """Whether English is at least as likely as any other language; what says too little to tell counts as English."""
     words = _words(text)
     return not _is_of_another_script(words) and _may_be_english(words)
+
+
+def is_plainly_english(text: str) -> bool:
+    """Whether a text has English function words that no neighbour shares, and no more of any other language."""
+    words = _words(text)
+    english = sum(word in _ENGLISH_ALONE for word in words)
+    return english >= _LEAST and sum(word in _FOREIGN for word in words) <= english
 
 
 def language_of(text: str) -> str | None:

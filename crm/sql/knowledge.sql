@@ -125,6 +125,10 @@ SELECT word, ndoc, power(ln(1 + (total.chunks - ndoc + 0.5) / (ndoc + 0.5)), 0.7
 FROM ts_stat('SELECT terms FROM knowledge_chunks'), (SELECT count(*) AS chunks FROM knowledge_chunks) AS total
 WHERE length(word) <= 200
 
+-- name: count_article_words
+-- Find anew what each word is worth to each article.
+SELECT count_article_words()
+
 -- name: delete_spellings
 -- Forget how words are written.
 DELETE FROM knowledge_spellings
@@ -156,37 +160,38 @@ FROM unnest($1::text[]) AS asked (word) CROSS JOIN LATERAL to_tsvector('english'
 
 -- name: search
 -- The best chunk of each of the best articles: nearest by meaning and best by words, scored by both.
--- A word counts by its rarity and by where it stands (heading paths are weight A, bodies weight B); candidates by
--- words are chunks with the query's rarest words, no more of them than are worth looking at. An article gets its
--- best chunk's score, a part of its second's and of its title's, and less the longer it is, because a long article
--- is near to many questions by chance. One whose time is over, or that nobody has looked at for long, loses a fixed
--- part: it stays findable, and stands behind one that says the same.
+-- Words are looked for in whole articles (BM25), because what a question names often stands in one section and what it
+-- asks in another. In a chunk a word counts by its rarity and by where it stands (heading paths are weight A, bodies
+-- weight B), which also chooses the chunk that is shown. Candidates are the chunks of the best articles by words and
+-- the nearest ones; very common words have too many uses to be worth looking at. An article gets its best chunk's
+-- score, a part of its second's and of its title's, what its words are worth, and less the longer it is, because a
+-- long article is near to many questions by chance. One whose time is over, or that nobody has looked at for long,
+-- loses a fixed part: it stays findable, and stands behind one that says the same.
 -- $1 text: the query
 -- $2 vector: its vector
 -- $3 integer: articles wanted
--- $4 double precision: the share of words in a chunk's score, 0 to 1
--- $5 double precision: the part of the second chunk's score
--- $6 double precision: the part of the title's similarity
--- $7 double precision: what an article loses for being e times as long
--- $8 double precision: what it loses past its valid_until
--- $9 double precision: what it loses when it was not verified for long
--- $10 integer: days that are long
+-- $4 double precision: the share of words in a chunk's score, 0 to 1; with 0 no word counts at all
+-- $5 double precision: the part of what the words are worth to the article
+-- $6 double precision: the part of the second chunk's score
+-- $7 double precision: the part of the title's similarity
+-- $8 double precision: what an article loses for being e times as long
+-- $9 double precision: what it loses past its valid_until
+-- $10 double precision: what it loses when it was not verified for long
+-- $11 integer: days that are long
 WITH words AS MATERIALIZED (
-    SELECT weight, ('''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''')::tsquery AS query,
+    SELECT lexeme, weight, ('''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''')::tsquery AS query,
            sum(chunks) OVER (ORDER BY chunks, lexeme) - chunks AS chunks_before
     FROM unnest(to_tsvector('english', $1)) AS asked JOIN knowledge_words USING (lexeme)
-), with_words AS (
-    SELECT chunk_id, terms FROM knowledge_chunks
-    WHERE $4::double precision > 0
-      AND terms @@ (SELECT string_agg(query::text, ' | ')::tsquery FROM words WHERE chunks_before < 500)
-    LIMIT 5000
+), worth AS MATERIALIZED (
+    SELECT a.slug, sum(a.weight) AS score
+    FROM words w JOIN knowledge_article_words a USING (lexeme)
+    WHERE $4::double precision > 0 AND w.chunks_before < 5000
+    GROUP BY a.slug
 ), by_words AS (
     SELECT chunk_id
-    FROM with_words CROSS JOIN LATERAL (
-        SELECT sum(weight * ts_rank('{0, 0, 0.4, 1}', terms, query)) AS score FROM words
-    ) AS matched
-    ORDER BY score DESC, chunk_id
-    LIMIT 60
+    FROM (SELECT slug FROM worth ORDER BY score DESC, slug LIMIT greatest(20, $3::integer)) AS best
+    JOIN knowledge_chunks USING (slug)
+    LIMIT 2000
 ), by_meaning AS (
     SELECT chunk_id FROM {vectors} WHERE $4::double precision < 1 ORDER BY embedding <=> $2 LIMIT 60
 ), scored AS (
@@ -205,14 +210,16 @@ WITH words AS MATERIALIZED (
 )
 SELECT r.slug, a.title, r.heading_path, r.body, a.url, r.similarity,
        coalesce(a.valid_until < now(), false) AS expired,
-       r.score + $5::double precision * greatest(0, r.second_score)
-       + $6::double precision * coalesce(1 - (v.title_embedding <=> $2), 0)
-       - $7::double precision * ln(1 + (SELECT max(position) FROM knowledge_chunks c WHERE c.slug = r.slug))
-       - CASE WHEN a.valid_until < now() THEN $8::double precision
-              WHEN a.last_verified_at < now() - $10::integer * interval '1 day' THEN $9::double precision
+       r.score + $5::double precision * coalesce(worth.score, 0)
+       + $6::double precision * greatest(0, r.second_score)
+       + $7::double precision * coalesce(1 - (v.title_embedding <=> $2), 0)
+       - $8::double precision * ln(1 + (SELECT max(position) FROM knowledge_chunks c WHERE c.slug = r.slug))
+       - CASE WHEN a.valid_until < now() THEN $9::double precision
+              WHEN a.last_verified_at < now() - $11::integer * interval '1 day' THEN $10::double precision
               ELSE 0 END AS score
 FROM ranked r
 JOIN knowledge_base a USING (slug)
+LEFT JOIN worth ON worth.slug = r.slug
 LEFT JOIN knowledge_chunks first ON first.slug = r.slug AND first.position = 0
 LEFT JOIN {vectors} v ON v.chunk_id = first.chunk_id
 WHERE r.place = 1

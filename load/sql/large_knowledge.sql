@@ -36,4 +36,4 @@ SELECT pg_relation_size($1::regclass)
 
 -- name: analyze
 -- What autovacuum would do soon.
-ANALYZE knowledge_chunks, knowledge_base, knowledge_words, {vectors}
+ANALYZE knowledge_chunks, knowledge_base, knowledge_words, knowledge_article_words, {vectors}

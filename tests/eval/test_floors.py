@@ -79,7 +79,7 @@ async def decide_all(
 
 @pytest.mark.parametrize(
     ("name", "least_recall", "least_reasons", "most_false"),
-    [("development", 0.98, 0.965, 0.01), ("heldout", 0.97, 0.955, 0.03)],
+    [("development", 0.98, 0.965, 0.01), ("heldout", 0.98, 0.97, 0.015)],
 )
 async def test_what_must_go_to_a_person_does_and_what_may_be_answered_does_not(
     policy: EscalationPolicy,

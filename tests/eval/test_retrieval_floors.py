@@ -53,15 +53,15 @@ def test_the_questions_are_many_and_name_articles_that_exist(questions: list[Ret
 
 def test_hybrid_search_finds_the_right_article(figures: dict[str, RetrievalFigures]) -> None:
     hybrid = figures["hybrid"]
-    assert hybrid.hit_at_1 >= 0.58
-    assert hybrid.hit_at_5 >= 0.81
-    assert hybrid.mrr >= 0.69
+    assert hybrid.hit_at_1 >= 0.59
+    assert hybrid.hit_at_5 >= 0.86
+    assert hybrid.mrr >= 0.705
 
 
 def test_hybrid_ranks_better_than_either_half_alone(figures: dict[str, RetrievalFigures]) -> None:
     hybrid, dense, text = figures["hybrid"], figures["dense"], figures["text"]
     assert hybrid.mrr > dense.mrr > text.mrr
-    assert hybrid.hit_at_5 >= dense.hit_at_5 > text.hit_at_5
+    assert hybrid.hit_at_5 > dense.hit_at_5 > text.hit_at_5
     assert hybrid.hit_at_1 > dense.hit_at_1 > text.hit_at_1
 
 

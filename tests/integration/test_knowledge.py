@@ -115,6 +115,22 @@ async def test_the_passage_is_the_best_chunk_with_its_headings(
     assert passages[0].body == "Complete the cycle and move what is left."
 
 
+async def test_an_article_has_what_is_asked_in_several_of_its_sections(
+    database: Database, tmp_path: Path, model: WordModel
+) -> None:
+    (tmp_path / "slack.md").write_text("# Chats\n\n## Slack\n\nAdd the app.\n\n## Silence\n\nMute a channel.\n")
+    (tmp_path / "mail.md").write_text("# Letters\n\n## Silence\n\nMute a thread.\n\n## More\n\nMute a person.\n")
+    (tmp_path / "teams.md").write_text("# Meetings\n\nAdd the app and talk.\n")
+    await sync_folder(database, model, tmp_path)
+    assert (await slugs(database, model, "mute slack", SearchMode.TEXT))[0] == "slack"
+    (tmp_path / "mail.md").write_text("# Letters\n\nMute slack threads, and mute slack persons. Slack is mute.\n")
+    await sync_folder(database, model, tmp_path)
+    assert (await slugs(database, model, "mute slack", SearchMode.TEXT))[0] == "mail"
+    (tmp_path / "mail.md").unlink()
+    await sync_folder(database, model, tmp_path)
+    assert await slugs(database, model, "mute slack", SearchMode.TEXT) == ["slack"]
+
+
 async def test_words_alone_and_meaning_alone_can_be_measured(
     database: Database, folder: Path, model: WordModel
 ) -> None:
@@ -374,16 +390,17 @@ async def test_both_indexes_serve_the_search_when_the_base_is_large(database: Da
         )
         queries = load_queries("knowledge")
         await connection.execute(queries["insert_words"])
+        await connection.execute(queries["count_article_words"])
         await connection.execute("ANALYZE")
         sql = with_vectors(queries["search"], table)
         plan = "\n".join(
             row[0]
             for row in await connection.fetch(
-                "EXPLAIN " + sql, "word7 common", rows[0], 5, 0.4, 0.3, 0.2, 0.02, 0.04, 0.02, 365
+                "EXPLAIN " + sql, "word7 common", rows[0], 5, 0.4, 0.1, 0.3, 0.2, 0.02, 0.04, 0.02, 365
             )
         )
     assert f"{table}_hnsw" in plan
-    assert "knowledge_chunks_terms" in plan
+    assert "knowledge_article_words_pkey" in plan
     assert "Seq Scan on knowledge_chunks" not in plan
 
 

@@ -108,6 +108,25 @@ def test_what_is_hardly_near_is_not_named_and_what_matches_nothing_goes_to_a_per
     assert decide(seen(question, near, left=0, matched=False)).tool == "escalate_to_human"
 
 
+@pytest.mark.parametrize(
+    ("ours", "text", "gap"),
+    [
+        ("I found nothing in our help articles that answers this.", "I mean the label plotter in the hall.", True),
+        ("We couldn't find that. What would you like to do?", "the plotter, it draws labels", True),
+        ("I found nothing in our help articles that answers this.", "I mean the labels of a task.", False),
+        ("Open the task and choose Labels.", "And the plotter for labels?", False),
+    ],
+)
+def test_what_is_named_again_and_no_article_has_goes_to_a_person(ours: str, text: str, gap: bool) -> None:
+    labels = Passage("labels", "Labels", "Labels", "Open the task, choose Labels and pick a colour.", 0.7, 0.7)
+    history = [
+        {"author": "customer", "this_conversation": True, "text": "Can you drive our plotter for labels of a task?"},
+        {"author": "fte", "this_conversation": True, "text": ours},
+    ]
+    decision = decide(seen(text, labels, left=0, history=history))
+    assert (decision.tool == "escalate_to_human") is gap
+
+
 def test_a_follow_up_gets_the_article_about_what_it_adds_where_the_first_one_is_silent() -> None:
     def article(slug: str, title: str, text: str, similarity: float) -> Found:
         return Found(slug, title, title, text, similarity)
@@ -119,6 +138,31 @@ def test_a_follow_up_gets_the_article_about_what_it_adds_where_the_first_one_is_
     assert best_passage("How do I duplicate a board?\nand its labels?", [boards, widgets, app]) == boards
     speaking = article("boards", "Boards", "Select Duplicate, on a phone too.", 0.7)
     assert best_passage("How do I duplicate a board?\nand on my phone?", [speaking, widgets, app]) == speaking
+
+
+def test_a_follow_up_that_names_a_product_gets_the_article_of_that_name() -> None:
+    slack = Found("slack", "Slack integration", "Slack integration", "Your team sees tasks in Slack.", 0.7)
+    onboarding = Found("onboarding", "Onboarding a team", "Onboarding a team", "Teams start with one board.", 0.6)
+    teams = Found("teams", "Microsoft Teams integration", "Microsoft Teams integration", "Make tasks there.", 0.4)
+    for follow_up in ("and Teams?", "and teams?"):
+        assert best_passage(f"How do I connect Slack?\n{follow_up}", [slack, onboarding, teams]) == teams
+    assert best_passage("How do I connect Slack?\nand my team?", [slack, onboarding, teams]) != teams
+    titled = Found("teams", "Working With Teams", "Working With Teams", "Make tasks there.", 0.4)
+    assert best_passage("How do I connect Slack?\nand teams?", [slack, titled]) == slack
+
+
+def test_an_article_whose_heading_has_what_a_question_names_is_preferred() -> None:
+    view = Found("view", "Calendar view", "Calendar view > A task is missing", "Set a due date.", 0.52)
+    sync = Found("sync", "Calendar sync", "Calendar sync > Google Calendar and Outlook", "Connect it.", 0.5)
+    assert best_passage("My tasks do not show up in Google Calendar.", [view, sync]) == sync
+    assert best_passage("My tasks do not show up in the calendar.", [view, sync]) == view
+
+
+def test_a_follow_up_that_asks_how_long_gets_an_article_that_says_a_time() -> None:
+    tasks = Found("tasks", "Tasks", "Tasks > Delete a task", "It can be restored from the trash.", 0.7)
+    trash = Found("trash", "Deleting and restoring", "Deleting and restoring", "We keep it for 30 days.", 0.6)
+    assert best_passage("How do I delete a task?\nand how long can I restore it?", [tasks, trash]) == trash
+    assert best_passage("How do I delete a task?\nand restore it?", [tasks, trash]) == tasks
 
 
 def test_a_follow_up_is_answered_in_the_light_of_the_earlier_question() -> None:

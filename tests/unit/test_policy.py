@@ -128,6 +128,48 @@ async def test_a_name_in_quotes_has_no_wording(tmp_path: Path) -> None:
     assert "wording 'refund'" in said.evidence
 
 
+async def test_what_another_language_says_needs_no_likeness_to_english_exemplars(tmp_path: Path) -> None:
+    rules = small_rules(wording_bonus=0.0)
+    for rule in rules["rules"]:
+        if rule["reason"] == ReasonCode.REFUND_REQUEST.value:
+            rule |= {"other_languages": [r"\bruckzahlung\b"], "other_languages_unless": [r"\bfeld\b"]}
+    policy = await load_policy(write_rules(tmp_path, rules), WordEmbedder())
+    verdict = await judge(policy, "Ich warte auf die Rückzahlung.")
+    assert verdict is not None
+    assert verdict.evidence.startswith("wording 'ruckzahlung'")
+    assert await judge(policy, "Wo ist das Feld für die Rückzahlung?") is None
+    assert await judge(policy, "What is the word ruckzahlung to you and to me?") is None, "this is plainly English"
+    mixed = await judge(policy, "Ich will bitte einen Refund für das.")
+    assert mixed is not None
+    assert mixed.evidence.startswith("wording 'refund'")
+    assert await judge(policy, "Ich will bitte ein Refund Label für das.") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Sie haben uns doppelt berechnet.", ReasonCode.REFUND_REQUEST),
+        ("Kündigung", ReasonCode.CANCELLATION_REQUEST),
+        ("Pourriez-vous m'envoyer un devis ?", ReasonCode.PRICING_INQUIRY),
+        ("necesito hablar con una persona", ReasonCode.CUSTOMER_REQUESTED),
+        ("ninguém consegue entrar desde hoje cedo", ReasonCode.TECHNICAL_EMERGENCY),
+        ("il nostro avvocato vi scriverà", ReasonCode.LEGAL_ISSUE),
+        ("mon compte a été piraté", ReasonCode.SECURITY_CONCERN),
+        ("أريد التحدث مع موظف", ReasonCode.CUSTOMER_REQUESTED),
+        ("返金してください", ReasonCode.REFUND_REQUEST),
+        ("Wie storniere ich eine Einladung?", None),
+        ("¿Cómo elimino una tarea de mi cuenta?", None),
+        ("Comment renommer la colonne « Remboursements » ?", None),
+        ("Guten Tag, wo finde ich den Kalender?", None),
+    ],
+)
+async def test_the_shipped_wording_of_other_languages(text: str, reason: ReasonCode | None) -> None:
+    unasked = MeaningClassifier(["a", "b"], ["x", "o"], np.eye(2, dtype=np.float32), ordinary="o")
+    policy = EscalationPolicy(read_rules(SHIPPED), "none", unasked)
+    verdict = policy.immediate(text, Embeddings("another model", np.zeros((1, 1), dtype=np.float32)))
+    assert (verdict and verdict.reason_code) == reason
+
+
 async def test_small_talk_has_no_reason(tmp_path: Path) -> None:
     rules = small_rules()
     rules["rules"][0]["exemplars"].append("bye")
@@ -196,6 +238,7 @@ def broken(change: dict[str, Any], reason: ReasonCode = ReasonCode.REFUND_REQUES
     ("rules", "named"),
     [
         (broken({"patterns": ["(unclosed"]}), "rule refund_request: .*unclosed"),
+        (broken({"other_languages": ["(unclosed"]}), "rule refund_request: .*unclosed"),
         (broken({"team": "nobody"}), "rule refund_request: team"),
         (broken({"severity": "P9"}), "rule refund_request: severity"),
         (broken({"exemplar": ["a typo in the key"]}), "rule refund_request: exemplar"),
@@ -235,7 +278,8 @@ def test_the_shipped_rules_send_each_reason_where_the_design_says() -> None:
 @pytest.mark.parametrize("unit", ["if we ", "how much ", "all tasks ", "you ", "a", "   ", "charged ", "talk to a "])
 async def test_no_shipped_pattern_hangs_on_an_endless_sentence(tmp_path: Path, unit: str) -> None:
     shipped = read_rules(SHIPPED)
-    patterns = {rule.reason.value: {"patterns": rule.patterns, "unless": rule.unless} for rule in shipped.rules}
+    keys = ("patterns", "unless", "other_languages", "other_languages_unless")
+    patterns = {rule.reason.value: {key: getattr(rule, key) for key in keys} for rule in shipped.rules}
     rules = small_rules()
     for rule in rules["rules"]:
         rule.update({key: list(value) for key, value in patterns[rule["reason"]].items()})
@@ -278,6 +322,10 @@ def test_parts_leave_nothing_out_and_are_few() -> None:
 
 
 def test_a_very_short_sentence_joins_the_one_before() -> None:
+    assert split_parts("1 how to add a label 2 i want to talk to someone") == (
+        "1 how to add a label",
+        "2 i want to talk to someone",
+    )
     assert split_parts("The export fails again. Help! I need it today.") == (
         "The export fails again. Help!",
         "I need it today.",

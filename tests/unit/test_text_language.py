@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.text.language import is_english, language_of
+from agent.text.language import is_english, is_plainly_english, language_of
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,17 @@ def test_other_languages_are_not(text: str) -> None:
 )
 def test_a_language_is_named_where_a_text_says_enough(text: str, language: str | None) -> None:
     assert language_of(text) == language
+
+
+@pytest.mark.parametrize(
+    ("text", "plainly"),
+    [
+        ("How do I cancel the export of my board?", True),
+        ("refund please", False),
+        ("Kündigung", False),
+        ("Voy a demandar a su empresa si no me devuelven el acceso a mis datos.", False),
+        ("Was will der Admin in dem Board?", False),
+    ],
+)
+def test_what_is_plainly_english_has_words_that_are_english_alone(text: str, plainly: bool) -> None:
+    assert is_plainly_english(text) is plainly
