@@ -33,6 +33,7 @@ _LOCAL_ADDRESS: Final = re.compile(r"^[ \t]*<([^<>\s@]+@[^<>\s@]+)>", re.MULTILI
 _CODE: Final = re.compile(r"(?<![\d.])([245])\.\d{1,3}\.\d{1,3}(?![\d.])|(?<![\d.])([45])\d\d[ -](?=[\d<A-Z])")
 _ALONE: Final = re.compile(rf"^[ \t]*<?({_ADDRESS.pattern})>?[ \t]*:?[ \t]*$", re.MULTILINE)
 _LONGEST_PROSE: Final = 20_000
+_STATUS_FIELD: Final = re.compile(r"^(?:reporting-mta|final-recipient|original-recipient|action|status):", re.M | re.I)
 _STATED_RECIPIENT: Final = re.compile(
     r"^(?:final|original)-recipient:\s*rfc822;\s*<?([^<>\s@]+@[^<>\s@]+)>?", re.MULTILINE | re.IGNORECASE
 )
@@ -232,7 +233,8 @@ def _groups(report: Message) -> Iterator[Message]:
     elif isinstance(payload, list):
         yield from (part for part in payload if isinstance(part, Message))
         for part in payload:
-            if isinstance(part, Message) and not part.keys() and isinstance(part.get_payload(), str):
+            # Under the first group, where the parser takes a report for a mail of its own (RFC 6533's).
+            if isinstance(part, Message) and isinstance(part.get_payload(), str):
                 yield from _split_groups(str(part.get_payload()))
     else:
         yield from _split_groups(str(payload))
@@ -250,7 +252,8 @@ def _decoded(report: Message, payload: object) -> str:
         content = base64.b64decode(raw) if encoding == "base64" else quopri.decodestring(raw)
     except binascii.Error:
         return ""
-    return content.decode("utf-8", errors="replace")
+    said = content.decode("utf-8", errors="replace")
+    return said if _STATUS_FIELD.search(said) else ""  # what only says that it is encoded is read as it stands
 
 
 def _split_groups(text: str) -> Iterator[Message]:

@@ -84,7 +84,7 @@ _ORIGINAL: Final = re.compile(
     re.IGNORECASE,
 )
 _ORIGINAL_RUN_ON: Final = re.compile(
-    rf"^\W*{_DASHES}{{4,}}\s*(?:{_any_of(languages.ORIGINAL_MESSAGE)})\s*{_DASHES}{{4,}}\s*"
+    rf"^\s*{_DASHES}{{4,}}\s*(?:{_any_of(languages.ORIGINAL_MESSAGE)})\s*{_DASHES}{{4,}}\s*"
     rf"(?:{_any_of(languages.FROM)})\s?:.{{0,300}}@",
     re.IGNORECASE,
 )

@@ -65,6 +65,7 @@ INSERT INTO work (customer_id, seq) SELECT customer_id, 1 FROM customers;
 UPDATE work SET due_at = now() WHERE customer_id < '00000000-0000-7000-8000-000000000020'::uuid;
 ANALYZE;
 """
+_SCANNED = "SELECT relname, seq_tup_read FROM pg_stat_xact_user_tables WHERE relname IN ('conversations', 'outbox')"
 _ONE = uuid.UUID("00000000-0000-7000-8000-000000000007")
 _NOW = datetime.now(UTC)
 _LEASE = timedelta(seconds=10)
@@ -159,3 +160,32 @@ async def test_work_that_falls_due_later_is_not_read(filled: Database, name: str
         )
         text = await connection.fetchval("EXPLAIN (ANALYZE, FORMAT JSON) " + load_queries("work")[name], *arguments)
     assert 19 <= _rows_read(json.loads(text)[0]["Plan"]) <= 25
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "states"),
+    [
+        ("confirm_identifier", "confirmed", {"held": 19_999, "pending": 1}),
+        ("decline_identifier", "declined", {"held": 19_999, "cancelled": 1}),
+    ],
+)
+async def test_who_answers_a_confirmation_waits_for_no_other_conversation(
+    filled: Database, answer: str, said: str, states: dict[str, int]
+) -> None:
+    """What is held grows with the years, and so do conversations."""
+    async with filled.connection() as connection:
+        await connection.execute(
+            "UPDATE customer_identifiers SET kind = 'email', verified_at = NULL, claimed = true;"
+            "UPDATE outbox SET state = 'held', finished_at = NULL; ANALYZE customer_identifiers, outbox"
+        )
+        confirmation = await connection.fetchval(
+            "SELECT confirmation_id FROM confirmations WHERE identifier_id = $1", _ONE
+        )
+        async with connection.transaction():
+            # The view may still have what was done just before, so only the difference is this transaction's.
+            before = dict(await connection.fetch(_SCANNED))
+            assert await connection.fetchval(load_queries("confirmations")[answer], confirmation) == said
+            after = dict(await connection.fetch(_SCANNED))
+        found = await connection.fetch("SELECT state, count(*) FROM outbox GROUP BY state")
+    assert after == before
+    assert {row["state"]: row["count"] for row in found} == states

@@ -276,6 +276,10 @@ def test_a_delivery_status_that_is_encoded_names_its_recipient(kind: str, encodi
     raw = multipart("report", [part("text/plain", "?"), part(kind, encoded, f"Content-Transfer-Encoding: {encoding}")])
     read = read_mail(raw.replace(b"Ada Sample <ada@example.com>", DAEMON.encode(), 1))
     assert (read.bounce, read.bounced_recipient) == (True, "adä@example.com")
+    plain = "Reporting-MTA: dns; mx\n\nFinal-Recipient: rfc822; ada@example.com\nAction: failed\nStatus: 5.1.1\n"
+    raw = multipart("report", [part("text/plain", "?"), part(kind, plain, f"Content-Transfer-Encoding: {encoding}")])
+    read = read_mail(raw.replace(b"Ada Sample <ada@example.com>", DAEMON.encode(), 1))
+    assert (read.bounce, read.bounced_recipient) == (True, "ada@example.com")
 
 
 def test_a_person_who_hands_a_bounce_on_is_a_person() -> None:
