@@ -56,7 +56,7 @@ class _Completions(AsyncCompletions):
         if not choices:
             _refuse_error(answer)
         took = _tell_usage(answer, "prompt_tokens", "completion_tokens")
-        if isinstance(choices, list) and getattr(choices[0], "finish_reason", None) == "length":
+        if isinstance(choices, list) and choices and getattr(choices[0], "finish_reason", None) == "length":
             raise CutShort(took)
         return answer
 

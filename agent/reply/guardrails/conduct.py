@@ -10,6 +10,7 @@ from agent.reply.guardrails.vocabulary import concepts, is_neutral
 _WORD = re.compile(r"[^\W_]+")
 _ASKS_FOR_MORE = re.compile(r"\b(?:how|where|what|why)\b")
 _ANSWERS_BRIEFLY = re.compile(r"^\W*(?:yes|no)\b|\d|>|\b(?:not|cannot)\b|n't\b")
+_BRIEF_CHARS = 200
 _RUN = 5
 _MOST = 0.6
 """Of a reply's runs of so many words no more than this share may be the customer's own."""
@@ -54,7 +55,7 @@ def misconduct(text: str) -> list[str]:
 
 def answers_nothing(said: str, asked: str) -> bool:
     """Whether a folded reply to a question for more than yes or no has no word, number or path of its own."""
-    if not _ASKS_FOR_MORE.search(asked) or _ANSWERS_BRIEFLY.search(said):
+    if len(said) > _BRIEF_CHARS or not _ASKS_FOR_MORE.search(asked) or _ANSWERS_BRIEFLY.search(said):
         return False
     spoken = concepts(said)
     return bool(spoken) and spoken <= concepts(asked)

@@ -48,7 +48,7 @@ _TALK = re.compile(
 )
 _ASKS = r"(?:how|what|where|when|why|who|which|can|could|do|does|did|is|are|was|will|would|should|may|have|has)"
 _THEN_ASKS = re.compile(
-    rf"^(?!\W*(?:{_ASKS}|if|and|or|but|so)\b)(?P<stated>[^?]{{8,}}?)(?:,\s*(?:and|but|so|or)?|\s(?:and|but|so))\s+"
+    rf"^(?!\W*(?:{_ASKS}|if|and|or|but|so)\b)(?P<stated>[^?]{{8,400}}?)(?:,\s*(?:and|but|so|or)?|\s(?:and|but|so))\s+"
     rf"{_ASKS}\b[^?]*\?\W*$",
     re.IGNORECASE,
 )
@@ -167,7 +167,7 @@ def measure(plain: str, sources: Sources, kind: ReplyKind, *, matched: bool = Fa
 def _before_question(sentence: str) -> str:
     """What a sentence states before it asks ("It does not work offline, and how do I turn that on?"); a sentence that
     only asks, or only states, as it is."""
-    match = _THEN_ASKS.match(sentence)
+    match = _THEN_ASKS.match(sentence) if "?" in sentence else None
     return match["stated"] if match else sentence
 
 
