@@ -56,7 +56,7 @@ class _Completions(AsyncCompletions):
         if not choices:
             _refuse_error(answer)
         took = _tell_usage(answer, "prompt_tokens", "completion_tokens")
-        if isinstance(choices, list) and getattr(choices[0], "finish_reason", None) == "length":
+        if isinstance(choices, list) and choices and getattr(choices[0], "finish_reason", None) == "length":
             raise CutShort(took)
         return answer
 
@@ -92,7 +92,7 @@ def _tell_usage(answer: Any, read: str, written: str) -> tuple[int, int]:
     usage = getattr(answer, "usage", None)
     if usage is None:
         return 0, 0
-    counts = [getattr(usage, name, None) for name in (read, written)]
+    counts: list[Any] = [getattr(usage, name, None) for name in (read, written)]
     total = getattr(usage, "total_tokens", None) or 0
     if all(type(count) is int and 0 <= count <= _MOST_TOKENS for count in (*counts, total)):
         return counts[0], counts[1]

@@ -163,4 +163,5 @@ def _compact_input(state: TurnState) -> str:
 
 
 def _quoted(text: str, limit: int = _COMPACT_HISTORY_CHARS) -> str:
-    return json.dumps(as_data(text[:limit]), ensure_ascii=False)
+    shown = text if len(text) <= limit else f"{text[:limit]}… [{len(text) - limit} characters more]"
+    return json.dumps(as_data(shown), ensure_ascii=False)

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 CONTEXT_TOKENS = 8192
-REPEAT_PENALTY = 1.15
+REPEAT_PENALTY = 1.05
 """Without, so small a model says one thing over and over until it is cut short."""
 
 

@@ -180,3 +180,89 @@ def test_the_address_of_a_cited_page_and_of_its_section_may_be_written_and_no_ot
     ):
         assert rule(f"Open the project and choose CSV: {address}") is Rule.LINK, address
     assert rule("You can export 8000 tasks as a CSV file.") is Rule.NUMBER
+
+
+OFFLINE = replace(
+    EXPORT,
+    slug="offline",
+    title="Working offline",
+    heading_path="Working offline",
+    body=(
+        "The apps for phones work without a connection; the browser does not. Boards that you opened in the last 14 "
+        "days can be read and changed without a connection."
+    ),
+)
+IMPORT = replace(
+    EXPORT,
+    slug="import-csv",
+    title="Importing tasks from CSV",
+    heading_path="Importing tasks from CSV > Import a CSV file",
+    body=(
+        "1. Open the board's menu and select **Import > CSV**.\n2. Choose the file. It must be in UTF-8, with the "
+        "column names in its first line."
+    ),
+)
+INVITE = replace(
+    EXPORT,
+    slug="invitations",
+    title="Inviting and adding team members",
+    heading_path="Inviting and adding team members",
+    body=(
+        "Admins invite members by e-mail or by a link. Invitations are valid for seven days. Open the board, select "
+        "**Share** and choose the person."
+    ),
+)
+HOW_OFFLINE = "Does the mobile app work offline, and how do I turn that on?"
+HOW_IMPORT = "How do I import a CSV file?"
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind", "text"),
+    [
+        (HOW_OFFLINE, ReplyKind.SMALL_TALK, "The mobile app does not work offline, and how do I turn that on?"),
+        (HOW_OFFLINE, ReplyKind.SMALL_TALK, "The mobile app does not work offline, and how to turn it on?"),
+        (
+            HOW_OFFLINE,
+            ReplyKind.SMALL_TALK,
+            "The mobile app does not support the chat feature. You can use a different method to send messages.",
+        ),
+        (
+            HOW_IMPORT,
+            ReplyKind.SMALL_TALK,
+            "The import of a CSV file is not allowed in the current version of the platform, as it requires an "
+            "external server to be able to read and write files.",
+        ),
+        (
+            "how can i invite a teammate to my board",
+            ReplyKind.OFF_TOPIC,
+            "The customer has cancelled the invitation. The customer has cancelled the invitation.",
+        ),
+        (HOW_IMPORT, ReplyKind.ANSWER, "Import a CSV file"),
+        ("Where do I change notifications?\nAnd can I mute a single board?", ReplyKind.ANSWER, "Boards"),
+    ],
+)
+def test_what_a_small_model_wrote_and_no_article_says_is_withheld(asked: str, kind: ReplyKind, text: str) -> None:
+    """Drafts of SmolLM2-135M-Instruct. What a reply is called does not free its statements from the articles."""
+    found = [OFFLINE, IMPORT, INVITE]
+    cited = tuple(passage.slug for passage in found)
+    assert check_reply(ReplyIntent(text, kind, cited), context(asked), found, matched=True, brand=BRAND).violation
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind", "text"),
+    [
+        ("thanks, the import works", ReplyKind.SMALL_TALK, "You're welcome! Glad to hear that the import works."),
+        ("hi there", ReplyKind.SMALL_TALK, "Hello! How can I help you with TaskFlow today?"),
+        ("hi", ReplyKind.SMALL_TALK, "Hello, I am here for your questions, so what would you like to know?"),
+        ("Who won the match?", ReplyKind.OFF_TOPIC, "I can only help with questions about TaskFlow."),
+        (HOW_OFFLINE, ReplyKind.ANSWER, "Yes, the app for phones works without a connection."),
+        ("Does the browser work without a connection?", ReplyKind.ANSWER, "The browser does not."),
+        (HOW_IMPORT, ReplyKind.ANSWER, "Select Import > CSV."),
+    ],
+)
+def test_talk_and_short_answers_may_still_be_said(asked: str, kind: ReplyKind, text: str) -> None:
+    found = [OFFLINE, IMPORT, INVITE]
+    cited = tuple(passage.slug for passage in found)
+    assert (
+        check_reply(ReplyIntent(text, kind, cited), context(asked), found, matched=True, brand=BRAND).violation is None
+    )

@@ -98,7 +98,7 @@ def check_reply(
     for check in _CHECKS_OF_OWN_WORDS if own_words.plain else ():
         for violation in check(own_words, sources, context):
             return Checked(violation)
-    support = measure(draft.without_addresses, sources, reply.kind) if draft.english else None
+    support = measure(draft.without_addresses, sources, reply.kind, matched=matched) if draft.english else None
     if support is None:
         return Checked(None)
     return Checked(_unsupported(support, reply), support.share, support.articles)
@@ -261,6 +261,12 @@ def _mannered(draft: _Draft, sources: Sources, context: TurnContext) -> Iterator
         yield Violation(Rule.MANNER, f"{len(draft.plain.split())} words of {draft.kind.value.replace('_', ' ')}")
 
 
+def _answering(draft: _Draft, sources: Sources, context: TurnContext) -> Iterator[Violation]:
+    """An answer that has nothing but the question's words, though an article's heading may have them too."""
+    if draft.kind is ReplyKind.ANSWER and draft.english and conduct.answers_nothing(draft.folded, folded(context.text)):
+        yield Violation(Rule.MANNER, draft.plain.strip())
+
+
 def _of_ones_own(draft: _Draft, sources: Sources, context: TurnContext) -> Iterator[Violation]:
     """A reply that is the customer's own message over again does what the message says, and answers nothing."""
     if found := conduct.parroted(draft.folded, folded(context.text[-_CHECKED_CHARS:]), sources.own_folded):
@@ -280,6 +286,7 @@ _CHECKS: tuple[_Check, ...] = (
     _priced,
     _money_matters,
     _mannered,
+    _answering,
     _in_the_customers_language,
 )
 _CHECKS_OF_OWN_WORDS: tuple[_Check, ...] = (_of_ones_own, _dated, _counted, _named)

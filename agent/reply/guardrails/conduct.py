@@ -8,6 +8,9 @@ from agent.reply.guardrails.gates import Gate
 from agent.reply.guardrails.vocabulary import concepts, is_neutral
 
 _WORD = re.compile(r"[^\W_]+")
+_ASKS_FOR_MORE = re.compile(r"\b(?:how|where|what|why)\b")
+_ANSWERS_BRIEFLY = re.compile(r"^\W*(?:yes|no)\b|\d|>|\b(?:not|cannot)\b|n't\b")
+_BRIEF_CHARS = 200
 _RUN = 5
 _MOST = 0.6
 """Of a reply's runs of so many words no more than this share may be the customer's own."""
@@ -48,6 +51,14 @@ _SECRETS = Gate.of(
 def misconduct(text: str) -> list[str]:
     """The words of a folded text that no employee writes."""
     return [said for gate in (_INSULTS, _LIABILITY, _SECRETS) for said in gate.find(text)]
+
+
+def answers_nothing(said: str, asked: str) -> bool:
+    """Whether a folded reply to a question for more than yes or no has no word, number or path of its own."""
+    if len(said) > _BRIEF_CHARS or not _ASKS_FOR_MORE.search(asked) or _ANSWERS_BRIEFLY.search(said):
+        return False
+    spoken = concepts(said)
+    return bool(spoken) and spoken <= concepts(asked)
 
 
 def parroted(said: str, asked: str, known: str) -> str | None:

@@ -46,6 +46,12 @@ _TALK = re.compile(
     r"|would you|please|thank|feel free|help articles|takes? over|not sure|found nothing|only help|cannot help"
     r"|no article)\b"
 )
+_ASKS = r"(?:how|what|where|when|why|who|which|can|could|do|does|did|is|are|was|will|would|should|may|have|has)"
+_THEN_ASKS = re.compile(
+    rf"^(?!\W*(?:{_ASKS}|if|and|or|but|so)\b)(?P<stated>[^?]{{8,400}}?)(?:,\s*(?:and|but|so|or)?|\s(?:and|but|so))\s+"
+    rf"{_ASKS}\b[^?]*\?\W*$",
+    re.IGNORECASE,
+)
 _CLAUSE = re.compile(
     r"[;:]\s|,\s(?=(?:but|while|although|though|whereas|which|so|because|since)\b)|\s(?=but\s)|,?\s(?=except\b)|\s-+\s"
     r"|,\s(?=(?:and|or)\s(?:it|they|you|we|i|this|that|nobody|nothing|no|not|then|its|their|your)\b)"
@@ -120,17 +126,23 @@ class Support:
     """Slugs of the articles from which some statement may come."""
 
 
-def measure(plain: str, sources: Sources, kind: ReplyKind) -> Support:
-    """Measure an English reply without Markdown and addresses."""
+def measure(plain: str, sources: Sources, kind: ReplyKind, *, matched: bool = False) -> Support:
+    """Measure an English reply without Markdown and addresses.
+
+    Where articles `matched` what was asked, a reply that is called small talk or off topic has nothing to state: what
+    it states all the same is measured as an answer's.
+    """
     readings = [(p.slug, _reading(p.heading_path, p.body)) for p in sources.passages]
     in_talk = kind in (ReplyKind.SMALL_TALK, ReplyKind.OFF_TOPIC, ReplyKind.CLARIFICATION)
-    threshold = LEAST_SUPPORT_OF_TALK if in_talk else LEAST_SUPPORT
-    least = LEAST_CONCEPTS_OF_TALK if in_talk else LEAST_CONCEPTS
+    is_lenient = in_talk and not (matched and kind is not ReplyKind.CLARIFICATION)
+    threshold = LEAST_SUPPORT_OF_TALK if is_lenient else LEAST_SUPPORT
+    least = LEAST_CONCEPTS_OF_TALK if is_lenient else LEAST_CONCEPTS
     shares: list[float] = []
     weakest: str | None = None
     contradicted: str | None = None
     used: set[str] = set()
-    for statement in sentences(plain):
+    for sentence in sentences(plain):
+        statement = _before_question(sentence)
         slugs = copied_from(statement, sources)
         if slugs:
             used |= slugs
@@ -150,6 +162,13 @@ def measure(plain: str, sources: Sources, kind: ReplyKind) -> Support:
         if contradicted is None and _is_turned_around(statement, readings, sources):
             contradicted = statement
     return Support(sum(shares) / len(shares) if shares else None, weakest, contradicted, frozenset(used))
+
+
+def _before_question(sentence: str) -> str:
+    """What a sentence states before it asks ("It does not work offline, and how do I turn that on?"); a sentence that
+    only asks, or only states, as it is."""
+    match = _THEN_ASKS.match(sentence) if "?" in sentence else None
+    return match["stated"] if match else sentence
 
 
 def _matter(text: str) -> frozenset[str]:
