@@ -15,7 +15,7 @@ _NICENESS = 10
 _AUTOGROUP = Path("/proc/self/autogroup")
 _TRIES, _PAUSE_S = 5, 0.15
 _LOOK_S, _MEMORY_S = 0.25, 1.0
-_BUSY, _IDLE = 0.5, 0.65
+_BUSY, _IDLE = 0.4, 0.55
 """Shares of the machine that are idle: who computes yields below the first and stops above the second."""
 
 
@@ -90,7 +90,7 @@ class Yielding:
             self._task.cancel()
 
     def look(self) -> None:
-        """Yield when less than half of the machine is idle, and no longer when two thirds are."""
+        """Yield when less than two fifths of the machine are idle, and no longer when more than half is."""
         idle = self._cores.look() / (os.cpu_count() or 1)
         wanted = _NICENESS if idle < _BUSY else 0 if idle > _IDLE else self._niceness
         if wanted != self._niceness:
