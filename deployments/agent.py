@@ -12,7 +12,7 @@ from agent.workers.pace import TurnPace
 from deployments.handles import EmbeddingHandle, SentimentHandle
 from deployments.lock_client import ActorLocks
 from deployments.measures import ReplicaMeasures, of_database, of_turns
-from deployments.priority import Yielding, start_beside_others
+from deployments.priority import settle_down, start_beside_others
 from deployments.startup import start_replica
 
 
@@ -59,7 +59,6 @@ class Agent:
         )
         resting = {"fte_replica_model_resting": lambda: float(self._services.model_resting)}
         self._measures = ReplicaMeasures(of_database(self._database) | of_turns(self._pace, locks) | resting)
-        self._yielding = Yielding()
         self._settling = asyncio.create_task(self._settle())
 
     async def turn(self, customer_id: CustomerId) -> bool:
@@ -78,11 +77,10 @@ class Agent:
 
     async def _settle(self) -> None:
         await self._services.settled()
-        self._yielding.begin()
+        await settle_down()
 
     async def __del__(self) -> None:
         self._settling.cancel()
-        self._yielding.end()
         self._measures.stop()
         await self._services.close()
         await self._database.close()

@@ -11,13 +11,13 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from deployments.idle_cores import IdleCores
-
 if TYPE_CHECKING:
     from crm.database import Database
     from crm.work import Backlog
 
 _LOG = logging.getLogger(__name__)
+_SHORTEST_LOOK_S = 0.1  # the kernel counts in hundredths of a second
+_MEMORY_S = 8.0
 _STALE_AFTER_POLLS = 5
 _UNUSED_AFTER_POLLS = 15
 
@@ -27,6 +27,32 @@ def wanted_replicas(backlog: Backlog, current: int, per_replica: int, max_age_s:
     by_depth = math.ceil(backlog.depth / per_replica)
     by_age = current + 1 if backlog.oldest_s > max_age_s else 0
     return max(by_depth, by_age)
+
+
+class IdleCores:
+    """How many cores of this machine are idle: a moving average, so that one busy second hides no idle machine.
+
+    Looks in short succession count as one.
+    """
+
+    def __init__(self) -> None:
+        self._idle_s, self._at = self._read()
+        self._average = 0.0
+
+    def look(self) -> float:
+        idle_s, at = self._read()
+        elapsed_s = at - self._at
+        if elapsed_s >= _SHORTEST_LOOK_S:
+            weight = 1.0 - math.exp(-elapsed_s / _MEMORY_S)
+            self._average += weight * ((idle_s - self._idle_s) / elapsed_s - self._average)
+            self._idle_s, self._at = idle_s, at
+        return self._average
+
+    def _read(self) -> tuple[float, float]:
+        import psutil
+
+        times = psutil.cpu_times()
+        return times.idle + getattr(times, "iowait", 0.0), time.monotonic()
 
 
 class QueueDepthPolicy:

@@ -19,7 +19,7 @@ from crm.outbox import Outbox
 from crm.work import DELIVERED_CHANNEL, OUTBOX_CHANNEL, WorkQueue
 from deployments.background import BackgroundLoop
 from deployments.measures import ReplicaMeasures, of_database
-from deployments.priority import Yielding, take_a_session
+from deployments.priority import settle_down
 from deployments.startup import start_replica
 
 _DRAIN_S = 12.0
@@ -53,9 +53,7 @@ class Courier:
             Notifier(self._queue, DELIVERED_CHANNEL).notify,
             settings.times,
         )
-        await asyncio.to_thread(take_a_session)
-        self._yielding = Yielding()
-        self._yielding.begin()
+        await settle_down()
         loops = {"courier": delivery, **self._providers.loops}
         self._background = [BackgroundLoop(name, loop) for name, loop in loops.items()]
         self._measures = ReplicaMeasures(
@@ -67,7 +65,6 @@ class Courier:
             loop.check()
 
     async def __del__(self) -> None:
-        self._yielding.end()
         self._measures.stop()
         await asyncio.gather(*(loop.drain(_DRAIN_S) for loop in self._background))
         await self._providers.close()

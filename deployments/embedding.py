@@ -15,7 +15,7 @@ from ray import serve
 from agent.ports import Embeddings
 from deployments.measures import EmbedMeasures
 from deployments.model_slot import ModelSlot
-from deployments.priority import Yielding, start_beside_others
+from deployments.priority import settle_down, start_beside_others, yield_to_the_door
 from deployments.startup import start_replica
 from models.batching import EmbeddingModel
 
@@ -45,8 +45,7 @@ class Embedding:
         self._config = EmbeddingConfig()
         self._slot: ModelSlot[SentenceTransformerEmbedder] = ModelSlot(self._load)
         # torch uses its own threads; a second call beside a running one would only share them.
-        self._yielding = Yielding()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="embed", initializer=self._yielding.join)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="embed", initializer=yield_to_the_door)
         self._measures = EmbedMeasures()
         self._filled = False
 
@@ -58,7 +57,7 @@ class Embedding:
             self._slot.switch(name)
         else:
             await self._slot.fill(name)
-            self._yielding.begin()
+            await settle_down()
             self._filled = True
 
     def check_health(self) -> None:

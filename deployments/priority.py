@@ -5,18 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import threading
 import time
 from pathlib import Path
-
-from deployments.idle_cores import IdleCores
 
 _NICENESS = 10
 _AUTOGROUP = Path("/proc/self/autogroup")
 _TRIES, _PAUSE_S = 5, 0.15
-_LOOK_S, _MEMORY_S = 0.25, 1.0
-_BUSY, _IDLE = 0.4, 0.55
-"""Shares of the machine that are idle: who computes yields below the first and stops above the second."""
 
 
 def yield_to_the_door() -> None:
@@ -41,11 +35,8 @@ def take_a_session(*, nice: bool = False) -> None:
             # group has the same number, by which Ray knows it.
             os.setpgid(0, os.getpgid(os.getppid()))
             os.setsid()
-    if nice:
-        for _ in range(_TRIES):
-            if _weigh_session(_NICENESS):
-                break
-            time.sleep(_PAUSE_S)
+        if nice and os.getsid(0) == os.getpid():
+            _weigh_less()
 
 
 async def start_beside_others(rank: int) -> None:
@@ -60,65 +51,20 @@ async def start_beside_others(rank: int) -> None:
     await asyncio.to_thread(take_a_session, nice=not first)
 
 
-class Yielding:
-    """While this machine is busy, accepting messages comes before what this process computes; else nothing does.
+async def settle_down() -> None:
+    """What a replica does when it has loaded and nobody waits for it any more than for a turn: from now on it yields.
 
-    Yielding always would cost a turn on an idle machine 12 ms, a quarter of what it takes there beside its model. What
-    yields is the thread that made this, whoever joins, and the session. A thread stays nice once it was, where the
-    process may not take that back (man 2 setpriority); its session does not.
+    Its thread yields, those that it starts later, and its session.
     """
-
-    def __init__(self, cores: IdleCores | None = None) -> None:
-        self._cores = cores or IdleCores(_MEMORY_S)
-        self._threads = [threading.get_native_id()]
-        self._niceness = os.getpriority(os.PRIO_PROCESS, 0)
-        self._session_niceness: int | None = None
-        self._task: asyncio.Task[None] | None = None
-
-    def join(self) -> None:
-        """The calling thread yields too from now on."""
-        self._threads.append(threading.get_native_id())
-        _renice(self._threads[-1], self._niceness)
-
-    def begin(self) -> None:
-        """Look at the machine from now on: this replica has loaded, and nobody waits for more of it than a turn."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._watch())
-
-    def end(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-
-    def look(self) -> None:
-        """Yield when less than two fifths of the machine are idle, and no longer when more than half is."""
-        idle = self._cores.look() / (os.cpu_count() or 1)
-        wanted = _NICENESS if idle < _BUSY else 0 if idle > _IDLE else self._niceness
-        if wanted != self._niceness:
-            self._niceness = wanted
-            for thread in self._threads:
-                _renice(thread, wanted)
-        if self._session_niceness != wanted and _weigh_session(wanted):
-            self._session_niceness = wanted
-
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_S)
-            self.look()
+    yield_to_the_door()
+    await asyncio.to_thread(take_a_session, nice=True)
 
 
-def _renice(thread: int, niceness: int) -> None:
-    with contextlib.suppress(OSError):  # it may not be taken back, or the thread has ended
-        os.setpriority(os.PRIO_PROCESS, thread, niceness)
-
-
-def _weigh_session(niceness: int) -> bool:
-    """Whether the session has this niceness now, or cannot have any: False is worth another try."""
-    if os.getsid(0) != os.getpid():
-        return True
-    try:
-        _AUTOGROUP.write_text(str(niceness), encoding="ascii")
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    return True
+def _weigh_less() -> None:
+    for _ in range(_TRIES):
+        try:
+            _AUTOGROUP.write_text(str(_NICENESS), encoding="ascii")
+        except BlockingIOError:
+            time.sleep(_PAUSE_S)
+        else:
+            return

@@ -11,8 +11,7 @@ import pytest
 
 from agent.errors import DatabaseAway
 from crm.work import Backlog, WorkQueue
-from deployments.autoscaling import QueueDepthPolicy, wanted_replicas
-from deployments.idle_cores import IdleCores
+from deployments.autoscaling import IdleCores, QueueDepthPolicy, wanted_replicas
 from deployments.startup import start_replica
 from tests.waiting import until
 
@@ -80,7 +79,7 @@ async def test_nothing_is_added_beside_full_cores(monkeypatch: pytest.MonkeyPatc
 def test_idle_cores_are_a_moving_average(monkeypatch: pytest.MonkeyPatch) -> None:
     now = SimpleNamespace(s=100.0, idle=1000.0, iowait=10.0)
     monkeypatch.setattr("psutil.cpu_times", lambda: SimpleNamespace(idle=now.idle, iowait=now.iowait))
-    monkeypatch.setattr("deployments.idle_cores.time.monotonic", lambda: now.s)
+    monkeypatch.setattr("deployments.autoscaling.time.monotonic", lambda: now.s)
     cores = IdleCores()
 
     def pass_time(seconds: float, idle: float) -> float:
