@@ -99,7 +99,7 @@ class SentenceTransformerEmbedder:
                 # Its weights are copied, and whoever computed with the model itself from now on is to fail.
                 del cast(Any, self._model[0]).model.encoder
                 return
-        except (AttributeError, ValueError):  # another build of model
+        except (AttributeError, RuntimeError, ValueError):  # another build of model
             pass
         self._compute = self._compute_by_library
         former = pack_linear_layers(self._model)
@@ -109,7 +109,7 @@ class SentenceTransformerEmbedder:
     def _gives(self, expected: Float32Array) -> bool:
         try:
             return bool(np.sum(self._embed(_PROBES) * expected, axis=1).min() > _ALIKE)
-        except (AttributeError, RuntimeError):  # a model that reads the weights of its layers by itself
+        except (AttributeError, RuntimeError, TypeError):  # such as one that reads the weights of its layers by itself
             return False
 
     def _compute_by_library(self, features: dict[str, Any]) -> torch.Tensor:

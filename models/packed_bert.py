@@ -74,10 +74,12 @@ class PackedBert:
     """
 
     def __init__(self, model: SentenceTransformer) -> None:
-        """Raises ValueError or AttributeError for a model of another build.
+        """Raises ValueError, AttributeError or RuntimeError for a model of another build.
 
         That its parts have the right names does not make a model this one: compare what it computes.
         """
+        if len(model) < 2:
+            raise ValueError("no pooling")
         first, pooling = model[0], model[1]
         encoder = cast(Any, first).model
         config = encoder.config

@@ -133,6 +133,17 @@ def test_the_default_model_is_packed_and_another_pooling_is_left_to_its_library(
     assert not isinstance(SentenceTransformerEmbedder(other_pooling)._compute, PackedBert)
 
 
+@pytest.mark.parametrize("differs", [{"hidden_act": "relu"}, {"is_decoder": True}])
+def test_models_of_another_build_are_refused(differs: dict[str, object]) -> None:
+    config = transformers.BertConfig(
+        vocab_size=9, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8, **differs
+    )
+    first = SimpleNamespace(model=transformers.BertModel(config).eval())
+    for model in ([first], [first, Pooling(8)]):
+        with pytest.raises(ValueError, match=r"no pooling|activation|decoder"):
+            PackedBert(model)  # type: ignore[arg-type]  # what it reads of a model
+
+
 def test_a_model_that_only_looks_like_bert_is_left_to_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its parts have the same names and it computes something else: comparing its vectors tells."""
     from transformers.models.bert.modeling_bert import BertIntermediate
