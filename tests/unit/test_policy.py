@@ -293,6 +293,8 @@ def test_a_message_of_one_sentence_has_no_parts() -> None:
 
 
 def test_each_wish_of_a_sentence_is_a_part() -> None:
+    short = "What are the limits and how do we back off?"
+    assert split_parts(short) == ("What are the limits", "how do we back off?")
     two = "How do I put a checklist on every card, and what would we pay for ten more people?"
     assert split_parts(two) == ("How do I put a checklist on every card", "what would we pay for ten more people?")
     listed = "1) where do I change my avatar please 2) you charged me after I downgraded to Free"
@@ -305,7 +307,7 @@ def test_each_wish_of_a_sentence_is_a_part() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "What are the limits and how do we back off?",
+        "Any limits there, and how do we back off?",
         "I moved the card, and what now?",
         "Lists and boards and what we do",
     ],
