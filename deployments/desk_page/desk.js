@@ -44,7 +44,8 @@ const announcer = document.getElementById("announce");
 const live = new Live(onNews, (link) => update({ link }));
 
 let drawing = false;
-let shownDialog = null;
+let asked = 0;
+let shown = 0;
 let wasAtEnd = true;
 
 function update(changes = {}) {
@@ -66,12 +67,12 @@ function draw() {
   if (timeline && wasAtEnd) timeline.scrollTop = timeline.scrollHeight;
 }
 
-// Opened once for each time that it is asked for: a dialog that has just closed itself tells so only afterwards.
+// Opened once for each time that it is asked for: a dialog that has just closed itself tells so only afterwards,
+// and may be asked for again before it does.
 function showDialog(dialog) {
-  const wanted = dialog ? state.dialog : null;
-  if (wanted === shownDialog) return;
-  shownDialog = wanted;
-  if (wanted) dialog.showModal();
+  if (!dialog || !state.dialog || shown === asked) return;
+  shown = asked;
+  if (!dialog.open) dialog.showModal();
 }
 
 function deskView() {
@@ -252,6 +253,7 @@ function draft(id) {
 const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 function ask(dialog) {
+  asked += 1;
   update({ dialog });
 }
 

@@ -116,6 +116,27 @@ async def test_who_went_home_is_replaced_on_purpose(browser: Browser, site: str,
         assert first.complaints == second.complaints == []
 
 
+async def test_dialog_asked_for_again_while_it_closes_opens_again(
+    browser: Browser, site: str, client: httpx.AsyncClient
+) -> None:
+    """A browser tells that a dialog has closed in a later task; a key may come between the two."""
+    await ask(client)
+    async with at_the_desk(browser, site, "Grace") as seen:
+        page = seen.page
+        await open_only(page)
+        await page.keyboard.press("e")
+        await expect(page.get_by_role("dialog")).to_be_visible()
+        await page.evaluate("""
+            document.querySelector("dialog button[value=cancel]").click();
+            document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "e", bubbles: true, cancelable: true }));
+        """)
+        await expect(page.get_by_role("dialog")).to_be_visible()
+        await page.get_by_role("button", name="Cancel").click()
+        await expect(page.get_by_role("dialog")).to_be_hidden()
+        await page.keyboard.press("h")
+        await expect(page.get_by_role("dialog")).to_contain_text("Hand back")
+
+
 async def test_desk_shows_what_the_fte_saw(browser: Browser, site: str, client: httpx.AsyncClient) -> None:
     await ask(client)
     async with at_the_desk(browser, site, "Grace") as seen:
