@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 
 import asyncpg
@@ -26,6 +27,8 @@ _QUERIES = load_queries("inbox")
 _MERGED_AWAY = "FT001"
 # Each collision means that a twin committed, which the next run finds; three would need three twins in a row.
 _ATTEMPTS = 5
+# Where the interval stands among the arguments of one message.
+_REOPEN = 13
 # Messages that share a transaction share its flush to disk and its round trip; while it runs, one more may.
 _TOGETHER, _LANES = 16, 2
 # What is nobody's fault among messages that share a transaction, and would meet each of them alone too.
@@ -107,10 +110,13 @@ class Inbox:
         # Everybody takes the locks of threads in one order, so that shared transactions seldom wait for each other in
         # a circle; where customers have several threads they may, but not for long. Messages of one thread keep theirs.
         order = sorted(range(len(messages)), key=lambda n: (messages[n].channel, messages[n].thread_key))
-        query = _QUERIES["accept_message" if len(messages) == 1 else "accept_in_company"]
         async with self._database.connection() as connection:
             try:
-                rows = await connection.fetchmany(query, [self._to_arguments(messages[n]) for n in order])
+                if len(messages) == 1:
+                    rows = await connection.fetch(_QUERIES["accept_message"], *self._to_arguments(messages[0]))
+                else:
+                    columns = self._to_columns([messages[n] for n in order])
+                    rows = await connection.fetch(_QUERIES["accept_together"], *columns)
             except asyncpg.PostgresError as error:
                 if isinstance(error, _EVERYBODYS):
                     raise
@@ -121,6 +127,12 @@ class Inbox:
                 raise
         placed = dict(zip(order, rows, strict=True))
         return [placed[n] for n in range(len(messages))]
+
+    def _to_columns(self, messages: Sequence[InboundMessage]) -> tuple[object, ...]:
+        """The arguments of all of them, an array each but for what is the same for all."""
+        columns: list[object] = [list(column) for column in zip(*map(self._to_arguments, messages), strict=True)]
+        columns[_REOPEN] = self._reopen
+        return (*columns, _repeats(messages))
 
     def _to_arguments(self, message: InboundMessage) -> tuple[object, ...]:
         return (
@@ -145,8 +157,27 @@ class Inbox:
 def _to_screening(screening: Screening | None) -> tuple[object, ...]:
     if screening is None:
         return None, None, None, None
-    reasons = [suspicion.value for suspicion in screening.suspicions]
+    # Not an array: of several messages these would be arrays of different lengths in one.
+    reasons = ",".join(suspicion.value for suspicion in screening.suspicions)
     return reasons, screening.per_recipient, screening.sender, screening.per_sender
+
+
+def _repeats(messages: Sequence[InboundMessage]) -> list[bool]:
+    """Whether one before it has the message, the thread or the proven sender of each. Senders that the database alone
+    knows to be one collide there."""
+    seen: set[tuple[str, ...]] = set()
+    repeats = []
+    for message in messages:
+        sender = message.identity
+        keys = {
+            ("message", message.channel.value, message.provider_message_id),
+            ("thread", message.channel.value, message.thread_key),
+        }
+        if sender.verified:
+            keys.add(("sender", sender.kind.value, sender.value))
+        repeats.append(not keys.isdisjoint(seen))
+        seen |= keys
+    return repeats
 
 
 def _to_extras(message: InboundMessage) -> tuple[object, ...]:

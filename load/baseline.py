@@ -29,7 +29,7 @@ from deployments.web.app import create_app
 from deployments.web.services import connect_services
 from serve_app.in_process import open_in_process
 from serve_app.settings import Settings, key_files, load_settings
-from serve_app.supervisor.data import ShippedKnowledge, migrate_database
+from serve_app.supervisor.data import FollowedKnowledge, migrate_database
 from serve_app.supervisor.lock import HomeLock, RunningCopy
 from serve_app.supervisor.run_folder import ensure_key
 
@@ -106,7 +106,7 @@ def prepare() -> None:
     load_settings.cache_clear()
     settings = load_settings()
     migrate_database(settings.dsn())
-    ShippedKnowledge(settings, {}).sync()
+    FollowedKnowledge(settings).sync()
 
 
 if __name__ == "__main__":

@@ -183,7 +183,7 @@ def test_operation_cut_at_any_statement_leaves_nothing_half_done(world: World, s
     for cut in (Cut(0, When.BEFORE), *(Cut(at, When.AFTER) for at in range(_STATEMENTS))):
         cast = begin(world, situation)
         world.play(cast.operation(kind, 0, 1), cut)
-        fired = world.first.fired
+        fired = world.doomed.fired
         world.play(cast.operation(kind, 0, 1))  # whoever lost the answer tries again
         cast.settle()
         if not fired:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
+from agent.times import Times
 from crm.database import Database
 from crm.queries import load_queries
+from tests.databases import Databases
 
 _FILL = """
 INSERT INTO customers (customer_id) SELECT ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid
@@ -80,8 +84,8 @@ HOT: dict[tuple[str, str], tuple[list[Any], set[str]]] = {
     ("work", "fetch_next_wake_up"): ([[]], {"work_due"}),
     ("work", "fetch_backlog"): ([], {"work_due"}),
     ("outbox", "expire_sending"): ([], {"outbox_open"}),
-    ("outbox", "claim_outbox"): ([10, _LEASE, _LEASE], {"outbox_open"}),
-    ("outbox", "fetch_next_send"): ([], {"outbox_open"}),
+    ("outbox", "claim_outbox"): ([10, _LEASE, _LEASE, None], {"outbox_open"}),
+    ("outbox", "fetch_next_send"): ([None], {"outbox_open"}),
     ("outbox", "find_part"): (["SM1"], {"outbox_parts_provider"}),
     ("outbox", "fetch_known_ids"): ([["SM1"]], {"outbox_parts_provider", "delivery_events_provider"}),
     ("media", "claim_media"): ([["whatsapp"], 4, _LEASE], {"media_fetches_open"}),
@@ -127,11 +131,20 @@ def _indexes_and_scans(plan: dict[str, Any]) -> tuple[set[str], set[str]]:
     return indexes, scans
 
 
+@pytest.fixture(scope="module")
+async def filled_url(module_database_url: str) -> str:
+    connection = await asyncpg.connect(module_database_url)
+    await connection.execute(_FILL)
+    await connection.close()
+    return module_database_url
+
+
 @pytest.fixture
-async def filled(database: Database) -> Database:
-    async with database.connection() as connection:
-        await connection.execute(_FILL)
-    return database
+async def filled(databases: Databases, filled_url: str, times: Times) -> AsyncIterator[Database]:
+    async with databases.lend_copy(filled_url) as url:
+        database = Database(url, times, "fte-test")
+        yield database
+        await database.close()
 
 
 async def test_hot_queries_use_their_indexes(filled: Database) -> None:
@@ -149,6 +162,39 @@ def _rows_read(plan: dict[str, Any]) -> float:
     if "Relation Name" in plan:
         own = plan["Actual Loops"] * (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0))
     return own + sum(_rows_read(child) for child in plan.get("Plans", []))
+
+
+async def test_messages_accepted_together_read_no_table_through(filled: Database) -> None:
+    """Of one known sender, three new ones and a repetition; also with the plan that a session keeps."""
+    channels = ["whatsapp", "whatsapp", "web_form", "email", "whatsapp"]
+    async with filled.connection() as connection:
+        for number in range(3):
+            keys = [f"{number}-{n}" for n in range(4)] + [f"{number}-1"]
+            senders = [str(_ONE), f"+1555{number}", "ada@example.com", f"bob{number}@example.com", f"+1555{number}"]
+            threads = [
+                str(_ONE),
+                f"thread-{number}-1",
+                f"thread-{number}-2",
+                f"thread-{number}-3",
+                f"thread-{number}-1",
+            ]
+            screened = [channel == "web_form" for channel in channels]
+            async with connection.transaction():
+                rows = await connection.fetch(
+                    load_queries("inbox")["accept_together"],
+                    *(channels, keys, threads, ["phone", "phone", "email", "email", "phone"], senders),
+                    *([True, True, False, True, True], ["Ada"] * 5, ["s"] * 5, ["x"] * 5, [None] * 5, [None] * 5),
+                    *([None] * 5, [False] * 5, timedelta(hours=72)),
+                    *(["" if each else None for each in screened], [9 if each else None for each in screened]),
+                    *([b"x" * 16 if each else None for each in screened], [9 if each else None for each in screened]),
+                    [False, False, False, False, True],
+                )
+                scanned = await connection.fetch(
+                    "SELECT relname, seq_tup_read FROM pg_stat_xact_user_tables WHERE seq_tup_read > 100"
+                )
+            assert not scanned, "a table was read from its begin to its end"
+            assert rows[0]["customer_id"] == _ONE
+            assert [row["duplicate"] for row in rows] == [False] * 4 + [True]
 
 
 @pytest.mark.parametrize(("name", "arguments"), [("fetch_due", [[], 50]), ("fetch_next_wake_up", [[]])])
