@@ -25,6 +25,7 @@ from channels.mail.records import ReadMail, Reason
 _LOG = logging.getLogger(__name__)
 _BODY_MAX, _SUBJECT_MAX, _NAME_MAX = 100_000, 300, 200
 _FILES_MAX, _FILES_MAX_BYTES, _FILE_NAME_MAX = 50, 50 * 1024 * 1024, 200
+_DOMAIN_MAX = 253
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,60}")
 # What Postgres cannot store: NUL, and halves of pairs that broken mail leaves.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -45,7 +46,8 @@ _NOBODY_READS = frozenset({DRAFT, SPAM, TRASH, "CHAT"})
 REPLY_CAP = "reply_cap"
 """Why a message is not answered that would be one too many in an hour."""
 NO_SENDER = "no_sender"
-"""Why a mail makes no message: nobody could be answered."""
+"""Why a person's mail is not answered: its author's address is none that we can write to."""
+_NOBODY = Identity(IdentifierKind.EMAIL, "unreadable@fte.invalid", verified=False)
 # As many as are asked to confirm themselves (ask_to_confirm in crm), so that what goes on here is answered.
 _UNPROVEN_PER_ADDRESS = 3
 
@@ -156,8 +158,10 @@ class MailIntake:
         if mail.bounce:
             return await self._take_in_bounce(seen, mail)
         sender = _sender_of(mail)
+        if sender is None and not mail.automatic:
+            return await self._take_in_unanswerable(seen, mail)
         if sender is None or mail.automatic_reason in _NOBODYS_WORDS:
-            reason = mail.automatic_reason or NO_SENDER
+            reason = mail.automatic_reason
             await self._mails.record_handled(seen.provider_key, MailFate.IGNORED, reason)
             _LOG.info("a mail that nobody wrote to us is kept and not handled", extra=log_extra(reason=reason))
             return MailFate.IGNORED
@@ -187,6 +191,21 @@ class MailIntake:
         await self._mails.record_handled(seen.provider_key, fate, reason)
         _LOG.info("a mail is stored and not answered" if reason else "a message was accepted", extra=about)
         return fate
+
+    async def _take_in_unanswerable(self, seen: SeenMail, mail: ReadMail) -> MailFate:
+        """A person wrote, and only a person can answer: from the mailbox, to an address that is none to us."""
+        message = _message_of_nobody(seen.provider_key, _text_of(mail), seen.subject)
+        author = _storable(mail.sender.address)[:100] or "none"
+        summary = (
+            f"No answer can be sent to the address of this mail's author ({author}). "
+            f"Look for it in the mailbox {self._mailbox} (Gmail's id {seen.provider_key.rpartition('/')[2]})."
+        )
+        accepted = await self._inbox.suppress(message, NO_SENDER, for_people=summary)
+        await self._attach(accepted, mail)
+        await self._mails.record_handled(seen.provider_key, MailFate.SUPPRESSED, NO_SENDER)
+        self._wake.desks()
+        _LOG.warning("a mail's author cannot be written to; a person is told of it")
+        return MailFate.SUPPRESSED
 
     async def _prove(self, sender: Identity, mail: ReadMail, referenced: Sequence[ReferencedMail]) -> None:
         """Who answers a mail of ours from the address that it went to has it, and had written what it answers to."""
@@ -261,16 +280,16 @@ async def take_in_unread(intake: MailIntake, inbox: MessageInbox, mails: MailSto
     mailbox = key.rpartition("/")[0]
     seen = SeenMail(mailbox, key, found.thread_id, "", (), "", "", found.raw)
     await mails.record_seen(seen, None)
-    message = InboundMessage(
-        channel=Channel.EMAIL,
-        provider_message_id=key,
-        thread_key=f"mail:{key}",
-        identity=Identity(IdentifierKind.EMAIL, "unreadable@fte.invalid", verified=False),
-        body="(A mail that could not be read; it is in the mailbox.)",
-    )
+    message = _message_of_nobody(key, "(A mail that could not be read; it is in the mailbox.)")
     summary = f"A mail could not be handled. Look for it in the mailbox {mailbox} (Gmail's id {found.mail_id})."
     await inbox.suppress(message, "unreadable", for_people=summary)
     await mails.record_handled(key, MailFate.SUPPRESSED, "unreadable")
+
+
+def _message_of_nobody(provider_key: str, body: str, subject: str = "") -> InboundMessage:
+    """Of somebody who cannot be written to; each is a conversation of its own."""
+    thread_key = f"mail:{provider_key}"
+    return InboundMessage(Channel.EMAIL, provider_key, thread_key, _NOBODY, body, subject)
 
 
 def _root_of(referenced: Sequence[ReferencedMail]) -> UUID | None:
@@ -280,11 +299,22 @@ def _root_of(referenced: Sequence[ReferencedMail]) -> UUID | None:
 def _sender_of(mail: ReadMail) -> Identity | None:
     """Who wrote, proven only where the receiving server vouches for the author's domain."""
     try:
-        address = parse_email(mail.sender.address)
+        address = parse_email(_ascii_domain(mail.sender.address))
     except BadInput:
         return None
     name = _storable(mail.sender.name)[:_NAME_MAX]
     return Identity(IdentifierKind.EMAIL, address, mail.authentication.passed, name)
+
+
+def _ascii_domain(address: str) -> str:
+    """A domain in another alphabet in its form for servers (RFC 5890); what has none stays as it is."""
+    local, _, domain = address.rpartition("@")
+    if domain.isascii() or len(domain) > _DOMAIN_MAX:
+        return address
+    try:
+        return f"{local}@{domain.encode('idna').decode()}"
+    except UnicodeError:
+        return address
 
 
 def _text_of(mail: ReadMail) -> str:

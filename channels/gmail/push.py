@@ -66,19 +66,23 @@ class GoogleCertificates:
         """`api_url` stands in for Google's servers."""
         self._url = urljoin(f"{api_url.rstrip('/')}/" if api_url else _GOOGLE_CERTS, _CERTS_PATH)
         self._client = httpx.AsyncClient(timeout=timeout_s, trust_env=not api_url)
-        self._fetching = asyncio.Lock()
+        self._fetching: asyncio.Task[None] | None = None
         self._keys: Mapping[str, str] = {}
         self._until = 0.0
         self._fetched_at = float("-inf")
 
     async def find(self, key_id: str) -> Mapping[str, str]:
         if self._stale(key_id):
-            async with self._fetching:
-                if self._stale(key_id):
-                    await self._fetch()
+            # Whoever asks meanwhile shares what comes of it: a Google that hangs must not be waited for in a row.
+            if self._fetching is None or self._fetching.done():
+                self._fetching = asyncio.create_task(self._fetch())
+            await asyncio.shield(self._fetching)
         return self._keys
 
     async def close(self) -> None:
+        if self._fetching is not None:
+            self._fetching.cancel()
+            await asyncio.wait([self._fetching])
         await self._client.aclose()
 
     def _stale(self, key_id: str) -> bool:

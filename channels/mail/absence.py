@@ -94,6 +94,23 @@ _THANKS: Final = re.compile(
     r"^(?:this is an automat\w+|dies ist eine automatisch\w+|ceci est (?:une réponse|un message) automatique)",
     re.IGNORECASE,
 )
+# A question that asks nothing: what follows answers it. The contact is looked for in the rest of its paragraph.
+_ASIDE: Final = re.compile(
+    r"(?:^|(?<=[.!;:\n]))[ \n]{0,3}¿?[ ]?"
+    r"(?!(?:how|where|what|why|when|which|can|could|wie|wo|was|wann|kann|können|comment|où|quand|pourquoi|cómo|dónde|come|"
+    r"dove|como|onde|hoe|waar|hur|hvordan|jak|как|где)\b)(?:[^\W\d_][\w'’-]*\s+){0,3}?"
+    r"(?:urgent\w*|emergenc\w+|immediate\w*|asap|important|in a hurry|need (?:\w+ )?(?:help|assistance)|questions|"
+    r"dringend\w*|eilig\w*|eilt|wichtig|notf[aä]ll\w*|(?:brauchen|benötigen) sie (?:\w+ )?hilfe|fragen|"
+    r"urgence|besoin d['’](?:une )?(?:aide|assistance)|urgencia|urgente|necesita (?:\w+ )?ayuda|urgência|"
+    r"precisa de (?:\w+ )?ajuda|urgenza|"
+    r"ha bisogno di (?:\w+ )?aiuto|bisogno di aiuto|spoed\w*|hulp nodig|haast|brådskande|"
+    r"bråttom|haster\w*|piln\w+|spěchá|naléhav\w+|urgentn\w+|срочно\w*|терміново|acil|sürgős\w*|kiireelli\w+|kiire|緊急\w*|急ぎ\w*|紧急\w*|긴급\w*)"
+    r"(?:\s+[\w'’-]+){0,3}\s*[?？](?=[^?？\n]{0,160}(?:\S@\S|://|www\.|\+?\d[\d\s()/-]{5,}|\b(?:contact\w*|reach|call|e-?mail|write|"
+    r"wenden|kontaktier\w*|schreiben|rufen|anrufen|adress\w*|écri\w+|appel\w+|contacte[nrz]?\w*|escrib\w+|llam\w+|dir[ií]j\w+|"
+    r"contatt\w+|scriv\w+|rivolg\w+|chiam\w+|contat\w+|escrev\w+|ligue|neem|bel\b|mail|kontakta?|ring\b|skriv|kontaktuj\w*|"
+    r"pište|volejte|пишите|звоните|обращайтесь|arayın|yazın|hívja|írjon)\b))",
+    re.IGNORECASE,
+)
 # What is so and yet otherwise is more than a note says.
 _YET: Final = re.compile(r"\b(?:but|however|aber|jedoch|mais|pero|però|mas|maar|men|ale)\b", re.IGNORECASE)
 _SENTENCE_ENDS: Final = re.compile(
@@ -107,11 +124,12 @@ def reads_as_absence_note(text: str) -> bool:
     """Whether the new words of an answer are a machine's that says when somebody is back.
 
     It says that somebody is away, says also until when, or whom to ask meanwhile, or thanks for the mail, and says
-    nothing else. A question is a person's.
+    nothing else. A question is a person's, unless it is none ("Urgent? Write to …").
     """
+    text = without_asides(text)
     if len(text) > _LONGEST or re.search(r"[?？]", text):
         return False
-    sentences = _sentences(text)
+    sentences = body_sentences(text)
     if not 1 <= len(sentences) <= 8 or any(len(each) > _SENTENCE_LONGEST or _YET.search(each) for each in sentences):
         return False
     away = [each for each in sentences if _AWAY.search(each)]
@@ -119,7 +137,15 @@ def reads_as_absence_note(text: str) -> bool:
     return bool(away and more) and all(each in away or each in more for each in sentences)
 
 
-def _sentences(text: str) -> list[str]:
+def without_asides(text: str) -> str:
+    """The text with no question mark behind "Urgent?" and its like, where the answer follows at once: whom to ask. A
+    long text is no absence note and stays as it is."""
+    if len(text) > _LONGEST:
+        return text
+    return _ASIDE.sub(lambda match: match[0][:-1].rstrip().replace("¿", "") + ":", text)
+
+
+def body_sentences(text: str) -> list[str]:
     """Between the greeting and the closing; what follows the closing is the signature, where it is short."""
     lines = [line.strip() for line in text.splitlines()]
     for index, line in enumerate(lines):

@@ -7,6 +7,7 @@ people write.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from email.message import Message
 from typing import Final
 
@@ -68,7 +69,8 @@ _NO_REPLY: Final = re.compile(
     r"nonrispondere|nichtantworten|keineantwort|neodpovidat|nieodpowiadaj|ingensvar|svarainte",
 )
 _ANSWERING_MACHINE: Final = re.compile(r"autorespond|auto-?respond|auto-?reply|autoantwort|\bvacation\b", re.IGNORECASE)
-_CALENDAR_ANSWERS: Final = {"REPLY", "COUNTER", "DECLINECOUNTER", "REFRESH"}
+_CALENDAR_ANSWERS: Final = {"REPLY", "COUNTER", "DECLINECOUNTER", "REFRESH", "CANCEL"}
+"""RFC 5546, 3.2: what answers an invitation, or takes one back."""
 
 _NOTE = (
     r"out[\s-]of[\s-](?:the[\s-])?office|ooo|away from (?:the|my) office|on (?:annual |parental |"
@@ -114,27 +116,32 @@ _VACATION_SUBJECT: Final = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class OwnWords:
+    """What the text of a mail says against a machine. `asks_first`: it answers nothing and asks something; a machine
+    does neither, so its subject is what it is about: "Absence", "Automatic reply: does your form send one?"
+    `beside_calendar`: a person wrote words of their own into the answer to an invitation."""
+
+    asks_first: bool = False
+    beside_calendar: bool = False
+
+
 def automatic_reason(
     message: Message,
     sender: Mailbox,
     subject: str,
     parts: Parts,
     own_addresses: frozenset[str],
-    *,
-    asks_first: bool = False,
+    own_words: OwnWords,
 ) -> Reason | None:
-    """Why a mail is automatic, or None. Reports on delivery are told before, by bounces.py.
-
-    `asks_first`: it answers nothing and asks something. A machine does neither, so its subject is what it is about:
-    "Absence", "Automatic reply: does your form send one?"
-    """
+    """Why a mail is automatic, or None. Reports on delivery are told before, by bounces.py."""
     if raw_values(message, TOKEN_HEADER):
         return Reason.OWN_MAIL
     if sender.address and base_address(sender.address) in {base_address(own) for own in own_addresses}:
         return Reason.OWN_ADDRESS
-    if _CALENDAR_ANSWERS & set(parts.calendar_methods):
+    if _CALENDAR_ANSWERS & set(parts.calendar_methods) and not own_words.beside_calendar:
         return Reason.CALENDAR_REPLY
-    if not asks_first and _VACATION_SUBJECT.match(subject):
+    if not own_words.asks_first and _VACATION_SUBJECT.match(subject):
         return Reason.VACATION
     return _by_headers(message, own_addresses) or _by_sender(message, sender)
 

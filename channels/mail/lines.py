@@ -26,6 +26,8 @@ class Mark(Enum):
     """Its client calls it a quote."""
     SIGNATURE = 5
     """Its client calls it a signature."""
+    DELIMITER = 6
+    """'-- ' with its space, which begins a signature (RFC 3676, 4.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ def lines_of_plain(part: TextPart) -> list[Line]:
     raw = split_lines(part.text)
     if part.flowed:
         raw = _unflow(raw, del_sp=part.del_sp)
-    return [line_of(clean(line).rstrip()) for line in _with_own_from(_with_closed_angles(raw))]
+    shown = (clean(line) for line in _with_own_from(_with_closed_angles(raw)))
+    return [line_of(line.rstrip(), mark=Mark.DELIMITER if line == "-- " else Mark.NONE) for line in shown]
 
 
 def split_lines(text: str) -> list[str]:

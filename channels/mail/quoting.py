@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from channels.mail.lines import Line, Mark, has_words, join_lines
-from channels.mail.separators import Kind, find_separator, is_angled_attribution, names_other_subject
+from channels.mail.separators import (
+    Kind,
+    find_separator,
+    is_angled_attribution,
+    label_of,
+    names_other_subject,
+    names_stranger,
+)
 from channels.mail.signatures import without_signature
 
 _BELOW: Final = re.compile(
@@ -42,6 +49,9 @@ class Circumstances:
     reply: bool = False
     forward: bool = False
     subject: str = ""
+    correspondents: frozenset[str] = frozenset()
+    """Whom an answer names, in lower case: its author's address, and the domains of who gets it. Whoever is answered is
+    of them. Empty where the mail does not say which one it answers."""
 
 
 def find_new_words(lines: Sequence[Line], circumstances: Circumstances) -> NewWords:
@@ -122,8 +132,7 @@ def _past_separator(lines: Sequence[Line], index: int, circumstances: Circumstan
     if separator.kind is Kind.FORWARD or (circumstances.forward and separator.kind in {Kind.HEADERS, Kind.ORIGINAL}):
         return None, True
     after = index + separator.length
-    pasted = separator.kind is Kind.HEADERS and not circumstances.reply and _is_announced(lines, index)
-    if pasted and names_other_subject(lines[index:after], circumstances.subject):
+    if separator.kind is Kind.HEADERS and _is_pasted(lines, index, after, circumstances):
         return None, True
     follows = next((line for line in lines[after:] if not line.blank), None)
     if follows is None or follows.depth or follows.mark is Mark.ATTRIBUTION:
@@ -135,10 +144,30 @@ def _past_separator(lines: Sequence[Line], index: int, circumstances: Circumstan
     return len(lines), True
 
 
+def _is_pasted(lines: Sequence[Line], index: int, after: int, circumstances: Circumstances) -> bool:
+    """Whether the customer shows a block of headers with what follows it. It is about something else, and the words
+    above announce it; in an answer, where a program puts a block, its author is a stranger, or the words right above
+    end in a colon ("You wrote me this:") without the program's rule between."""
+    block = lines[index:after]
+    other = names_other_subject(block, circumstances.subject)
+    if not has_words(lines[:index]):
+        return False
+    if circumstances.reply:
+        if other and names_stranger(block, circumstances.correspondents):
+            return True
+        ruled = label_of(block[0].text) is None or _after_rule(lines, index)
+        return not ruled and _above(lines, index).endswith((":", "："))
+    return other and _is_announced(lines, index)
+
+
 def _is_announced(lines: Sequence[Line], index: int) -> bool:
     """Whether the words above say that something is shown: 'I get this mail:', 'Please look at the mail below.'"""
-    above = next((line.text for line in reversed(lines[:index]) if not line.blank), "")
-    return above.rstrip().endswith((":", "：")) or _BELOW.search(above) is not None
+    above = _above(lines, index)
+    return above.endswith((":", "：")) or _BELOW.search(above) is not None
+
+
+def _above(lines: Sequence[Line], index: int) -> str:
+    return next((line.text.rstrip() for line in reversed(lines[:index]) if not line.blank), "")
 
 
 def _after_rule(lines: Sequence[Line], index: int) -> bool:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from email.message import Message
 from typing import Final
 
-from channels.mail.absence import reads_as_absence_note
+from channels.mail.absence import reads_as_absence_note, without_asides
 from channels.mail.authentication import judge_author
-from channels.mail.automatic import automatic_reason
+from channels.mail.automatic import OwnWords, automatic_reason
 from channels.mail.bounces import Report, find_report
-from channels.mail.calendars import invitation_text
+from channels.mail.calendars import invitation_text, says_more_than
 from channels.mail.charsets import decode_text
 from channels.mail.headers import first_id, header_text, mailboxes, message_ids
 from channels.mail.html_lines import lines_of_html
@@ -80,12 +80,12 @@ def _read(message: Message, own_addresses: frozenset[str], authserv_id: str) -> 
     circumstances = _circumstances(message, subject)
     text = _read_text(parts, circumstances)
     report = find_report(message, sender, subject, parts, text.full)
-    asks_first = not circumstances.reply and _QUESTION.search(f"{subject}\n{text.new.text}") is not None
-    reason = (
-        report.reason
-        if report
-        else automatic_reason(message, sender, subject, parts, own_addresses, asks_first=asks_first)
+    said = f"{subject}\n{without_asides(text.new.text)}"
+    own_words = OwnWords(
+        asks_first=not circumstances.reply and _QUESTION.search(said) is not None,
+        beside_calendar=any(parts.bodies) and _adds_words(text.new.text, parts),
     )
+    reason = report.reason if report else automatic_reason(message, sender, subject, parts, own_addresses, own_words)
     if reason is None and circumstances.reply and reads_as_absence_note(text.new.text):
         reason = Reason.VACATION
     reply_to = mailboxes(message, "Reply-To")
@@ -124,7 +124,14 @@ def _circumstances(message: Message, subject: str) -> Circumstances:
     reply = bool(_REPLY_SUBJECT.match(subject))
     forward = not reply and bool(_FORWARD_SUBJECT.match(subject))
     answers = bool(message_ids(message, "In-Reply-To") or message_ids(message, "References"))
-    return Circumstances(reply=reply or (answers and not forward), forward=forward, subject=subject)
+    written_by = {person.address.lower() for name in ("From", "Sender") for person in mailboxes(message, name)}
+    sent_to = {person.domain for name in ("To", "Cc", "Delivered-To") for person in mailboxes(message, name)}
+    return Circumstances(
+        reply=reply or (answers and not forward),
+        forward=forward,
+        subject=subject,
+        correspondents=frozenset((written_by | sent_to) - {""}) if answers else frozenset(),
+    )
 
 
 def _read_text(parts: Parts, circumstances: Circumstances) -> _Text:
@@ -177,9 +184,8 @@ def _count_words(text: str) -> int:
 
 def _read_what_is_left(parts: Parts) -> _Text:
     """The text of a mail that has none of its own: an invitation's, or that of the mail it passes on."""
-    for attachment in parts.attachments:
-        if attachment.content_type == "text/calendar":
-            return _as_is(invitation_text(decode_text(attachment.content)))
+    if calendar := _calendar(parts):
+        return _as_is(invitation_text(calendar))
     if parts.reports:
         return _as_is("\n\n".join(_report_text(report) for report in parts.reports).strip())
     for inner in parts.returned[:1]:
@@ -187,6 +193,15 @@ def _read_what_is_left(parts: Parts) -> _Text:
         lines = [line for body in inner_parts.bodies for line in _lines(body, prefer_html=False)]
         return _as_is(join_lines(lines, shown=True))
     return _as_is("")
+
+
+def _adds_words(text: str, parts: Parts) -> bool:
+    return bool(parts.calendar_methods) and says_more_than(text, _calendar(parts))
+
+
+def _calendar(parts: Parts) -> str:
+    found = (item.content for item in parts.attachments if item.content_type == "text/calendar")
+    return decode_text(next(found, b""))
 
 
 def _report_text(report: Message) -> str:

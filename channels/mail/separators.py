@@ -151,6 +151,14 @@ def names_other_subject(lines: Sequence[Line], subject: str) -> bool:
     return stated is not None and bool(subject) and _without_marks(stated["value"]) != _without_marks(subject)
 
 
+def names_stranger(lines: Sequence[Line], correspondents: frozenset[str]) -> bool:
+    """Whether a block of headers gives the address of an author who is none of these addresses and domains."""
+    stated = next((line.text for line in lines if label_of(line.text) == "from"), "")
+    authors = {address.lower().strip("'") for address in _ADDRESS.findall(stated)}
+    known = correspondents & (authors | {address.rpartition("@")[2] for address in authors})
+    return bool(correspondents and authors) and not known
+
+
 def is_angled_attribution(line: Line) -> bool:
     """GroupWise's '>>> Ada Sample <ada@example.com> 05.05.2025 10:12 >>>', which is no quote itself."""
     if line.depth != _ANGLES or not line.text:

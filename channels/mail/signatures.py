@@ -91,6 +91,13 @@ _BANNER: Final = re.compile(
 )
 _DELIMITER: Final = re.compile(r"^--$")
 _SIGNATURE_LINES: Final = 14
+_BARE_SIGNATURE_LINES: Final = 8
+_SIGNATURE_LONGEST_LINE: Final = 300
+_SENTENCE_WORDS, _UNENDED_WORDS = 4, 7
+_UNSPACED_SPEAKING: Final = 16
+_WORD: Final = re.compile(r"[^\W\d_][\w'’-]*")
+_ADDRESS_OR_NUMBER: Final = re.compile(r"\S{0,100}(?:@|://|www\.)\S*|\+?\d[\d\s()/.-]{4,}")
+_ASKS: Final = re.compile(r"[?？؟。！]")
 _LEGAL: Final = re.compile(
     r"confidential|privileged|intended (?:only|solely|recipient)|named addressee|received (?:this|"
     r"it) (?:e-?mail |message |communication |transmission )?in error|unauthori[sz]ed|disclos|"
@@ -123,13 +130,55 @@ def without_signature(run: Sequence[Line], *, alone: bool = True) -> list[Line]:
 
 
 def _without_delimited(lines: list[Line], *, alone: bool) -> list[Line]:
-    """What follows '-- ' (RFC 3676, 4.3), as mail programs write it, with the space or without."""
-    for index, line in enumerate(lines):
-        if _DELIMITER.match(line.text.strip()) and (not alone or has_words(lines[:index])):
-            rest = [later for later in lines[index + 1 :] if not later.blank]
-            if len(rest) <= _SIGNATURE_LINES:
-                return lines[:index]
+    """What follows '-- ' (RFC 3676, 4.3). Without the space, as some programs leave it, the line may as well divide the
+    customer's own text: then only what reads as a signature is one, under the only such line."""
+    for index in _last_delimiters(lines):
+        if alone and not has_words(lines[:index]):
+            continue
+        if lines[index].mark is Mark.DELIMITER or _reads_as_signature(lines, index):
+            return lines[:index]
     return lines
+
+
+def _last_delimiters(lines: Sequence[Line]) -> list[int]:
+    """The delimiters that few enough lines follow, in order."""
+    found: list[int] = []
+    follow = 0
+    for index in range(len(lines) - 1, -1, -1):
+        if follow > _SIGNATURE_LINES:
+            break
+        if _is_delimiter(lines[index]):
+            found.insert(0, index)
+        follow += not lines[index].blank
+    return found
+
+
+def _is_delimiter(line: Line) -> bool:
+    return line.mark is Mark.DELIMITER or bool(_DELIMITER.match(line.text.strip()))
+
+
+def _reads_as_signature(lines: Sequence[Line], index: int) -> bool:
+    rest = [line.text for line in lines[index + 1 :] if not line.blank and not _is_delimiter(line)]
+    divides = any(_is_delimiter(line) and line.mark is not Mark.DELIMITER for line in lines[:index]) or any(
+        _is_delimiter(lines[place]) and has_words(lines[place + 1 :]) for place in range(index + 1, len(lines))
+    )
+    return not divides and len(rest) <= _BARE_SIGNATURE_LINES and not any(_speaks(text) for text in rest)
+
+
+def _speaks(text: str) -> bool:
+    """Whether a line is more than names, titles and addresses: it asks, ends as a sentence does, or is long and most of
+    its words are small."""
+    if len(text) > _SIGNATURE_LONGEST_LINE:
+        return True
+    if _SENT_FROM.match(text):
+        return False
+    text = _ADDRESS_OR_NUMBER.sub(" ", text).rstrip()
+    words = _WORD.findall(text)
+    if _ASKS.search(text) or any(len(word) >= _UNSPACED_SPEAKING and word.upper() == word.lower() for word in words):
+        return True
+    if text.endswith((".", "!", "…")):
+        return len(words) >= _SENTENCE_WORDS
+    return len(words) >= _UNENDED_WORDS and 2 * sum(1 for word in words if not word[0].isupper()) >= len(words)
 
 
 def _without_last_line(lines: list[Line]) -> list[Line]:

@@ -44,6 +44,13 @@ async def test_many_pushes_at_once_fetch_them_once(google: FakeGmail, verifier: 
     assert google.certificate_requests == 1
 
 
+async def test_many_pushes_at_once_share_a_failure_too(google: FakeGmail, verifier: PushVerifier) -> None:
+    google.fail("certificates", Fault(500))
+    ends = await asyncio.gather(*(verifier.verify(token(OLD, "old")) for _ in range(20)), return_exceptions=True)
+    assert [type(end) for end in ends] == [DependencyAway] * 20
+    assert google.certificate_requests == 1
+
+
 async def test_a_new_key_of_googles_is_found(
     google: FakeGmail, verifier: PushVerifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -176,6 +176,32 @@ async def test_automatic_mail_is_stored_and_not_answered(system: MailSystem) -> 
     await system.check()
 
 
+@pytest.mark.parametrize("sender", ["Jürgen <jürgen@exämple.example>", "Ada <ada@[192.0.2.7]>", "ada@localhost"])
+async def test_a_person_whose_address_takes_no_answer_is_read_by_a_person(system: MailSystem, sender: str) -> None:
+    system.gmail.deliver(a_mail("My board is gone.", sender=sender, subject="Help"))
+    system.gmail.deliver(a_mail("I am away", sender=sender, Auto_Submitted="auto-replied"))
+    for _ in range(2):
+        await system.sync_once()
+    assert await system.answer() == 0
+    assert await bodies(system) == ["My board is gone."]
+    [row] = await system.rows(
+        "SELECT c.state, t.subject, e.status, e.summary FROM conversations c JOIN tickets t USING (conversation_id) "
+        "JOIN escalations e USING (conversation_id)"
+    )
+    assert (row["state"], row["subject"], row["status"]) == ("escalated", "Help", "open")
+    assert "No answer can be sent" in row["summary"]
+    assert await outcomes(system) == [("suppressed", "no_sender")]
+    assert await system.value("SELECT count(*) FROM outbox") == 0
+    await system.check()
+
+
+async def test_a_domain_in_another_alphabet_is_written_to_in_its_form_for_servers(system: MailSystem) -> None:
+    system.gmail.deliver(a_mail(sender="Ada <ada@exämple.example>"))
+    await system.sync_once()
+    assert await system.value("SELECT value FROM customer_identifiers") == "ada@xn--exmple-cua.example"
+    assert await system.answer() == 1
+
+
 async def test_an_absence_note_reopens_nothing_and_keeps_no_turn_from_what_waits(system: MailSystem) -> None:
     ours = await answered(system, a_mail("first"))
     [conversation] = await conversations(system)

@@ -28,7 +28,15 @@ NOTES = {
     "pt": "Olá,\n\nEstou de férias até 18 de maio, com acesso limitado ao e-mail. Em caso de urgência, contacte "
     "bob@example.com.\n\nObrigada,\nAda",
 }
+ASIDES = [
+    "I am out of the office until 19 May. Urgent? Write to bob@example.com.",
+    "Ich bin bis 18. Mai im Urlaub. Dringend? Wenden Sie sich an vertretung@example.com.",
+    "Je suis absente jusqu'au 19 mai. Urgent ? Contactez bob@example.com.",
+    "Estoy de vacaciones hasta el 19 de mayo. ¿Es urgente? Contacte con bob@example.com.",
+]
 PEOPLES = [
+    "I am out of the office until Monday. Urgent? Yes! The export fails, please fix it.",
+    "I am out of the office until Monday. Is it urgent? I cannot tell.",
     "I am out of the office until Monday. The export still fails with error 504, please call Bob instead.",
     "I'm out of the office until Monday.\nThe board is broken.",
     "I will be on vacation from May 10. Can we finish before that?",
@@ -49,6 +57,11 @@ def test_an_answer_that_only_says_that_somebody_is_away_is_automatic(text: str) 
     read = read_mail(mail(text))
     assert (read.automatic, read.automatic_reason) == (True, "vacation")
     assert read.text
+
+
+@pytest.mark.parametrize("text", ASIDES)
+def test_an_aside_about_whom_to_ask_is_no_question(text: str) -> None:
+    assert read_mail(mail(text)).automatic_reason == "vacation"
 
 
 @pytest.mark.parametrize("text", PEOPLES)

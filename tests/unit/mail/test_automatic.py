@@ -140,17 +140,93 @@ def test_an_absence_note_that_answers_nothing_and_asks_nothing_is_automatic() ->
     assert read_mail(mail(note, subject="Out of office", reply=False)).automatic_reason == "vacation"
 
 
-def test_an_answer_to_an_invitation_is_automatic_and_an_invitation_is_not() -> None:
-    for method, automatic in (("REPLY", True), ("REQUEST", False)):
-        event = f"BEGIN:VCALENDAR\nMETHOD:{method}\nBEGIN:VEVENT\nSUMMARY:Demo\nEND:VEVENT\nEND:VCALENDAR"
-        raw = multipart(
-            "alternative",
-            [part("text/plain", "Demo"), part(f"text/calendar; method={method}", event)],
-            subject="Accepted: Demo",
-        )
-        read = read_mail(raw)
-        assert read.automatic is automatic
-        assert read.automatic_reason == ("calendar_reply" if automatic else "")
+def calendar_mail(method: str, text: str, subject: str = "Accepted: Demo") -> bytes:
+    event = (
+        f"BEGIN:VCALENDAR\nMETHOD:{method}\nBEGIN:VEVENT\nSUMMARY:Demo of the boards\nLOCATION:Room 4\n"
+        "DTSTART:20250505T100000Z\nDESCRIPTION:We look at the boards together.\nEND:VEVENT\nEND:VCALENDAR"
+    )
+    parts = [part("text/plain; charset=utf-8", text), part(f"text/calendar; method={method}", event)]
+    return multipart("alternative", parts, subject=subject)
+
+
+@pytest.mark.parametrize("method", ["REPLY", "COUNTER", "CANCEL"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Demo of the boards",
+        "Ada Sample <ada@example.com> has accepted this invitation.",
+        "Ada Sample has declined your invitation.\n\nWe look at the boards together.\nWhen: Monday 10:00\nWhere: Room 4",
+        "ada@example.com has accepted this invitation.\n\nDemo of the boards\nMon May 5, 2025\n\nInvitation from Google Calendar: "
+        "https://calendar.google.com/calendar/?pli=1\n\nYou are receiving this courtesy email because you are an attendee.",
+        "Der Termin wurde abgesagt.\n\nMit freundlichen Grüßen\nAda Sample",
+        "La réunion a été annulée.",
+        "Событие отменено.",
+        "予定はキャンセルされました",
+        "-----Original Appointment-----",
+    ],
+)
+def test_a_calendars_answer_without_words_of_its_own_is_automatic(method: str, text: str) -> None:
+    read = read_mail(calendar_mail(method, text))
+    assert (read.automatic, read.automatic_reason) == (True, "calendar_reply")
+
+
+@pytest.mark.parametrize("method", ["REPLY", "CANCEL"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I have to decline. How do I export my board meanwhile?",
+        "Sorry, I am ill that day. The import still fails with error 504, please have a look.",
+        "Ada Sample has declined.\n\nPlease send me the invoice for May.",
+        "Leider kann ich nicht, bitte schicken Sie mir die Anleitung.",
+        "我无法导出我的看板请帮忙",
+    ],
+)
+def test_a_calendars_answer_with_a_persons_words_is_a_persons(method: str, text: str) -> None:
+    read = read_mail(calendar_mail(method, text, subject="Declined: Demo"))
+    assert not read.automatic
+    assert read.text == text
+
+
+@pytest.mark.parametrize("text", ["a" * 400_000, "a:" + "b" * 400_000, "a@" * 200_000, "Urgent " * 60_000 + "?"])
+def test_a_calendars_answer_without_end_costs_no_time(text: str) -> None:
+    assert read_mail(calendar_mail("REPLY", text)).text
+
+
+def test_an_invitation_is_not_automatic() -> None:
+    assert not read_mail(calendar_mail("REQUEST", "Demo of the boards", subject="Invitation: Demo")).automatic
+
+
+ASIDES = [
+    "I am away until 12 May. Urgent? Write to bob@example.com.",
+    "I am out of the office.\nIs it urgent? Please call +49 30 1234567.",
+    "Ich bin bis 12. Mai nicht im Büro. Dringend? Bitte wenden Sie sich an bob@example.com.",
+    "Je suis en congés jusqu'au 12 mai. Une urgence ? Écrivez à bob@example.com.",
+    "Estoy de vacaciones hasta el 12 de mayo. ¿Es urgente? Escriba a bob@example.com.",
+    "Sono in ferie fino al 12 maggio. Urgente? Scrivere a bob@example.com.",
+    "Ik ben afwezig tot 12 mei. Spoed? Neem contact op met bob@example.com.",
+    "I am away. Need help? See https://example.com/help.",
+    "Я в отпуске. Срочно? Пишите на bob@example.com.",
+]
+
+
+@pytest.mark.parametrize("note", ASIDES)
+@pytest.mark.parametrize("reply", [True, False])
+def test_a_question_that_names_whom_to_ask_makes_no_absence_note_a_persons(note: str, reply: bool) -> None:
+    subject = "Abwesenheit: Export" if reply else "Out of office"
+    assert read_mail(mail(note, subject=subject, reply=reply)).automatic_reason == "vacation"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How do I mark my team as away? It is urgent, write to me at ada@example.com.",
+        "I am away until 12 May. Urgent? Write to bob@example.com. Could you export my board meanwhile?",
+        "Is it urgent to renew before my holiday? I do not know.",
+    ],
+)
+def test_a_real_question_beside_it_is_answered(text: str) -> None:
+    assert not read_mail(mail(text, subject="Out of office", reply=False)).automatic
 
 
 def test_a_read_receipt_is_automatic() -> None:

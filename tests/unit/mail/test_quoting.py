@@ -214,11 +214,46 @@ def test_a_mail_that_is_pasted_into_a_first_mail_about_something_else_is_the_cus
     text = f"I get this mail:\n\n{log}\n\nTraceback\n\nWhat is wrong?"
     assert read_mail(mail(text, subject="Strange mails", reply=False)).text == text
     assert read_mail(mail(text, subject="Export failed", reply=False)).text == "I get this mail:"
-    assert read_mail(mail(text, subject="Re: Strange mails")).text == "I get this mail:"
-    assert read_mail(mail(f"Hello\n\n{log}\n\nTraceback", subject="Strange mails", reply=False)).text == "Hello"
     for words in ("Hi, can you look into the mail below?", "Siehe unten", "I get the following each day."):
         text = f"{words}\n\n{log}\n\nTraceback"
         assert read_mail(mail(text, subject="Strange mails", reply=False)).text == text
+
+
+PASTED = "From: Shop <shop@example.org>\nSent: Monday, May 5, 2025 10:12 AM\nTo: ada@example.com\nSubject: Your invoice"
+
+
+@pytest.mark.parametrize("subject", ["Re: Export", "Export"])
+@pytest.mark.parametrize("words", ["I got this mail:", "Hello, this arrived today.", "Look at this one"])
+def test_words_after_a_strangers_mail_that_is_pasted_into_an_answer_are_not_lost(subject: str, words: str) -> None:
+    text = f"{words}\n\n{PASTED}\n\nPlease pay 12 EUR.\n\n{QUESTION}"
+    read = read_mail(mail(text, subject=subject))
+    assert (read.text, read.quoted_removed) == (text, False)
+
+
+def test_words_after_our_own_mail_that_is_pasted_under_a_colon_are_not_lost() -> None:
+    block = HEADER_BLOCKS["english"]
+    text = f"You wrote me this:\n\n{block}\n\n{ANSWER}\n\nBut there is no such entry in the menu."
+    assert read_mail(mail(text)).text == text
+    for rule in ("________________________________\n", "-------------------------\n"):
+        assert read_mail(mail(f"My answers:\n\n{rule}{block}\n\n{ANSWER}")).text == "My answers:"
+
+
+def test_a_program_quotes_who_is_answered_whatever_the_subject_became() -> None:
+    for block in (HEADER_BLOCKS["english"], HEADER_BLOCKS["german"].replace("support@", "Support.Team@")):
+        read = read_mail(mail(f"{QUESTION}\n\n{block}\n\n{ANSWER}", subject="A new question"))
+        assert (read.text, read.quoted_removed) == (QUESTION, True)
+
+
+@pytest.mark.parametrize(
+    "block", [HEADER_BLOCKS["english"], HEADER_BLOCKS["german"], PASTED, "-----Original Message-----"]
+)
+@pytest.mark.parametrize("rest", ["", f"\n\n{ANSWER}", f"\n\n> {ANSWER}"])
+@pytest.mark.parametrize("above", ["", "Sent from my iPhone\n\n"])
+@pytest.mark.parametrize("reply", [True, False])
+def test_a_mail_of_a_quoted_mail_alone_is_not_empty(block: str, rest: str, above: str, reply: bool) -> None:
+    read = read_mail(mail(f"{above}{block}{rest}", reply=reply))
+    assert read.text
+    assert not rest or ANSWER in read.text
 
 
 def test_a_line_that_a_server_marked_for_its_first_word_is_the_customers() -> None:
@@ -399,6 +434,45 @@ def test_a_sure_signature_is_taken_off(signature: str, quote: str) -> None:
 )
 def test_what_only_resembles_a_signature_stays(line: str) -> None:
     assert line in read_mail(mail(f"{QUESTION}\n\n{line}")).text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "My question\n--\nHow do I export a board?",
+        "Export\n--\nThe export of my board fails.\nIt says error 504.",
+        "Two things.\n\n--\n\nplease move my board to the other workspace",
+        "Hallo,\n--\nich möchte mein Board exportieren, das geht aber nicht",
+        "First\n--\nThe board\n\nSecond\n--\nThe list",
+        "First\n--\nThe board\n--\nAda",
+        "你好\n--\n我无法导出我的看板因为菜单里没有这个选项请帮忙",
+        "Steps\n--\n" + "\n".join(f"Step {n}" for n in range(10)),
+    ],
+)
+@pytest.mark.parametrize(
+    "quote", ["", f"\n\nOn 5 May 2025, at 10:12, Support <support@example.net> wrote:\n\n> {ANSWER}"]
+)
+def test_dashes_that_divide_the_customers_own_text_end_nothing(body: str, quote: str) -> None:
+    assert read_mail(mail(body + quote)).text == body
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        "--\nAda Sample\nHead of Sales | Example GmbH\n+49 30 1234567\nhttps://www.example.com/?utm=mail\nada@example.com",
+        "--\nAda",
+        "--\n\nAda Sample\n\nSitz der Gesellschaft: Berlin, Amtsgericht Charlottenburg, HRB 1234",
+        "--\n王小明",
+        "-- \nHow do you like our new product? Tell us!",
+    ],
+)
+def test_a_signature_under_dashes_is_taken_off(signature: str) -> None:
+    assert read_mail(mail(f"{QUESTION}\n{signature}")).text == QUESTION
+
+
+@pytest.mark.parametrize("rest", ["\n".join(["--"] * 20_000), "a" * 400_000, "1 " * 200_000, "a@" * 200_000])
+def test_dashes_over_a_text_without_end_cost_no_time(rest: str) -> None:
+    assert read_mail(mail(f"Hello\n--\n{rest}\nAda")).text.startswith("Hello")
 
 
 def test_a_warning_of_a_mail_server_over_the_text_is_taken_off() -> None:
