@@ -52,8 +52,8 @@ PROMISES = (
     r"\bwhen is (?:\"?soon\"?|it)\b.{0,3}$",
 )
 ASKING_IN_ANGER = (
-    r"\bis (?:this|that) (?:really |honestly |seriously )?(?:some kind of|supposed to be|meant to be"
-    r"|(?:really )?the best"
+    r"\bis (?:this|that) (?:really |honestly |seriously )?(?:some kind of|(?:supposed|meant) to be"
+    r"(?! (?:used|shown|set|read|done|filled|seen|entered))|(?:really )?the best"
     r" you|your idea of)\b",
     r"\b(?:that|this)(?:'s| is| was) (?:it|all|(?:the|your) (?:answer|solution|help|fix))\?",
     r"\b(?:do|did|does|have) (?:you|anybody|anyone|any of you|they|you people|you guys) (?:even|actually"

@@ -239,7 +239,8 @@ _STRONG = (
     r"(even )?(understand|understood|read|listen|get it)\b|\b(very|such|extremely|really) poor\b",
     r"\bdone (with (this|you|it)|being (patient|nice|polite))\b|\bto scream\b|\bnothing you (said|suggest\w*|told)\b",
     r"\bi expected (so much |much |far |a lot )?better\b|\bhow (dare|can) you\b|\bcan you people\b",
-    r"\b(zero|no) (answers?|repl(y|ies)|response|reaction)\b|\b(ruin(ed|s)|cost (me|us)) (my|our|the) (whole |entire )?"
+    r"\b(zero|no) (answers?|repl(y|ies)|response|reaction)\b(?! (is |was )?(needed|necessary|required|expected|wanted))"
+    r"|\b(ruin(ed|s)|cost (me|us)) (my|our|the) (whole |entire )?"
     r"(day|morning|week|weekend|demo|launch|afternoon|hours?)\b|\bruining\b",
     r"\b(not|isn't|is not|far from|hardly|never|no longer) (at all |very |really |even |remotely )?"
     r"(acceptable|good enough|impressed|amused|professional|funny|happy|satisfied)\b",
@@ -248,10 +249,11 @@ _STRONG = (
     r"|much longer|long (do|must|should) (i|we) (have to )?wait)\b",
     r"\b(third|fourth|fifth|sixth|tenth|hundredth|umpteenth|nth|3rd|4th|5th|6th|10th|100th) "
     r"(time(?! (zones?|slots?|frames?|ranges?|stamps?|entry|entries|tracker|field|span))|mail|message|ticket|attempt"
-    r"|day)\b",
+    r"|day)\b(?! today)",
     r"\b(useless|generic|copy-?paste|canned|stupid|same) (answers?|repl(y|ies)|responses?|article|links?|bot)\b",
     r"\b(i'?m|i am) (so |really )?(losing it|at my limit|at the end of my)\b",
-    r"\bi give up\b|\bhopeless\b|\bgetting (worse|nowhere)\b|\bgo(ing|es)? in circles\b",
+    r"\bi give up\b(?! (the|my|our|a|an|this|that) )|\bhopeless\b|\bgetting (worse|nowhere)\b"
+    r"|\bgo(ing|es)? in circles\b",
     r"\bbeyond (frustrat\w+|belief|annoy\w+)\b",
     r"\b(feel|feels|feeling|felt) (so |completely |totally |really |utterly |very )*"
     r"(ignored|cheated|let down|abandoned|insulted|mocked|fooled|lied to|ripped off|helpless|unheard|betrayed)\b",

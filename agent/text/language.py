@@ -50,7 +50,28 @@ _FUNCTION_WORDS = {
     "id": "saya bagaimana cara tidak untuk dengan yang bisa kami",
     "ur": "kya hai mera meri kaise nahi mujhe karna hain",
 }
-_WORDS = {language: frozenset(text.split()) - STOPWORDS for language, text in _FUNCTION_WORDS.items()}
+# What a short message is about has fewer function words than words of our trade: "cambio mi contrasena".
+_TRADE_WORDS = {
+    "es": """
+        contrasena cuenta cuentas tarea tareas tablero tableros cambiar cambio correo factura facturas invitar borrar
+        equipo archivo archivos aplicacion
+        """,
+    "pt": "senha conta contas tarefa tarefas quadro quadros mudar fatura convidar apagar equipe arquivo aplicativo",
+    "fr": """
+        compte comptes tache taches tableau tableaux facture factures equipe fichier fichiers supprimer partager
+        telecharger
+        """,
+    "it": "bacheca bacheche attivita fattura fatture cambiare invitare eliminare condividere squadra",
+    "de": """
+        passwort kennwort konto aufgabe aufgaben rechnung rechnungen andern loschen einladen verschieben
+        benachrichtigungen datei dateien
+        """,
+    "nl": "wachtwoord taak rekening factuur facturen wijzigen verwijderen uitnodigen bestand bestanden",
+}
+_WORDS = {
+    language: frozenset(f"{text} {_TRADE_WORDS.get(language, '')}".split()) - STOPWORDS
+    for language, text in _FUNCTION_WORDS.items()
+}
 _FOREIGN = frozenset().union(*_WORDS.values())
 # More of a language's commonest words, to tell it from its neighbours; too close to English or to names for `_FOREIGN`.
 _MORE_WORDS = {

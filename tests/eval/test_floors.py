@@ -6,6 +6,7 @@ The exemplars' vectors are kept in pytest's cache, so only the first run on a ma
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from pydantic import SecretStr
 
 from agent.knowledge.articles import read_articles
 from agent.policy.policy import EscalationPolicy, Verdict, load_policy
-from agent.ports import Embeddings
+from agent.ports import Embedder, Embeddings, Float32Array
 from agent.records import Channel, ReasonCode
 from agent.reply.formatting import EMAIL_WORDS, WEB_FORM_WORDS, WHATSAPP_CHARS
 from agent.text.query import conversation_query
@@ -35,15 +36,37 @@ COUNT_TOKENS = load_token_counter(DEFAULT_MODEL)
 LIMITS = {Channel.WHATSAPP: WHATSAPP_CHARS, Channel.EMAIL: EMAIL_WORDS, Channel.WEB_FORM: WEB_FORM_WORDS}
 
 
-@pytest.fixture(scope="module")
-async def embedder() -> InProcessEmbedder:
-    return InProcessEmbedder(SentenceTransformerEmbedder())
+class Remembering:
+    """Implements agent.ports.Embedder over another one, and asks it for each text once."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._model_id = ""
+        self._known: dict[str, Float32Array] = {}
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings:
+        if new := [text for text in dict.fromkeys(texts) if text not in self._known]:
+            found = await self._embedder.embed(new)
+            self._model_id = found.model_id
+            self._known.update(zip(new, found.vectors, strict=True))
+        return Embeddings(self._model_id, np.array([self._known[text] for text in texts]))
 
 
 @pytest.fixture(scope="module")
-async def policy(embedder: InProcessEmbedder, request: pytest.FixtureRequest) -> EscalationPolicy:
+async def embedder() -> Embedder:
+    return Remembering(InProcessEmbedder(SentenceTransformerEmbedder()))
+
+
+@pytest.fixture(scope="module")
+def home(request: pytest.FixtureRequest) -> Path:
+    """Where a policy keeps its exemplars' vectors from run to run; the tests of conversations look there too."""
     assert request.config.cache is not None
-    cached = VectorCache(embedder, Path(request.config.cache.mkdir("exemplars")))
+    return Path(request.config.cache.mkdir("eval"))
+
+
+@pytest.fixture(scope="module")
+async def policy(embedder: Embedder, home: Path) -> EscalationPolicy:
+    cached = VectorCache(embedder, home / "cache" / "vectors")
     return await load_policy(CHECKOUT / "knowledge" / "escalation_rules.yaml", cached)
 
 
@@ -54,7 +77,7 @@ def expected_articles(name: str) -> dict[str | int, set[str]]:
 
 
 async def decide_all(
-    policy: EscalationPolicy, embedder: InProcessEmbedder, cases: list[EvalCase]
+    policy: EscalationPolicy, embedder: Embedder, cases: list[EvalCase]
 ) -> list[tuple[EvalCase, Verdict | None]]:
     """What a turn decides before it searches. All texts are embedded together, which is quicker."""
     sentiment = LexiconSentiment()
@@ -83,7 +106,7 @@ async def decide_all(
 )
 async def test_what_must_go_to_a_person_does_and_what_may_be_answered_does_not(
     policy: EscalationPolicy,
-    embedder: InProcessEmbedder,
+    embedder: Embedder,
     name: str,
     least_recall: float,
     least_reasons: float,
@@ -102,9 +125,7 @@ async def test_what_must_go_to_a_person_does_and_what_may_be_answered_does_not(
     assert sum(verdict is not None for verdict in may) / len(may) <= most_false
 
 
-async def test_the_recorded_meaning_is_what_its_curve_chooses(
-    policy: EscalationPolicy, embedder: InProcessEmbedder
-) -> None:
+async def test_the_recorded_meaning_is_what_its_curve_chooses(policy: EscalationPolicy, embedder: Embedder) -> None:
     cases = parse_cases((HERE / "development.jsonl").read_text(encoding="utf-8").splitlines())
     curve = await measure_meaning(policy, embedder, cases)
     recorded = curve.at(policy.meaning_threshold)
@@ -113,13 +134,9 @@ async def test_the_recorded_meaning_is_what_its_curve_chooses(
     assert recorded.recall - recorded.false_share >= curve.chosen.recall - curve.chosen.false_share - 0.004
 
 
-async def test_the_whole_turn_answers_what_may_be_answered_and_hands_over_the_rest(
-    request: pytest.FixtureRequest,
-) -> None:
-    assert request.config.cache is not None
+async def test_the_whole_turn_answers_what_may_be_answered_and_hands_over_the_rest(home: Path) -> None:
     files = {name: HERE / f"{name}.jsonl" for name in ("development", "heldout")}
     groups = {name: parse_cases(file.read_text(encoding="utf-8").splitlines()) for name, file in files.items()}
-    home = Path(request.config.cache.mkdir("eval"))
     settings = load_settings().model_copy(update={"openai_api_key": SecretStr(""), "home": home})
     results = await decide_cases(
         [case for cases in groups.values() for case in cases],
@@ -151,7 +168,7 @@ async def test_the_whole_turn_answers_what_may_be_answered_and_hands_over_the_re
 
 @pytest.mark.parametrize(("name", "least_right", "least_upset"), [("development", 0.97, 0.97), ("heldout", 0.85, 0.8)])
 async def test_moods_are_told_apart(
-    policy: EscalationPolicy, embedder: InProcessEmbedder, name: str, least_right: float, least_upset: float
+    policy: EscalationPolicy, embedder: Embedder, name: str, least_right: float, least_upset: float
 ) -> None:
     sentiment = LexiconSentiment()
     cases = parse_moods((HERE / "sentiment" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines())

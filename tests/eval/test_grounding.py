@@ -23,7 +23,10 @@ from agent.reply.guardrails import Checked, check_reply
 from tests.unit.turn_fakes import context
 
 CHECKOUT = Path(__file__).parents[2]
-HALVES = ("development", "heldout", "later", "blind", "blind_second", "blind_third")
+HALVES = (
+    *("development", "heldout", "later", "blind", "blind_second", "blind_third", "blind_fourth", "blind_fifth"),
+    *("blind_sixth", "blind_seventh"),
+)
 CERTAIN_KINDS = ("price", "promise", "url", "date", "competitor")
 """What values and wordings catch must be caught always."""
 
@@ -69,12 +72,16 @@ def test_there_are_enough_of_both() -> None:
 @pytest.mark.parametrize(
     ("half", "least_precision", "least_recall"),
     [
-        ("development", 0.98, 0.86),
-        ("heldout", 0.95, 0.91),
-        ("later", 0.95, 0.76),
-        ("blind", 0.95, 0.80),
-        ("blind_second", 0.94, 0.56),
-        ("blind_third", 0.80, 0.62),
+        ("development", 0.98, 0.91),
+        ("heldout", 0.98, 0.93),
+        ("later", 0.98, 0.88),
+        ("blind", 0.95, 0.86),
+        ("blind_second", 0.98, 0.70),
+        ("blind_third", 0.98, 0.62),
+        ("blind_fourth", 0.98, 0.66),
+        ("blind_fifth", 0.98, 0.55),
+        ("blind_sixth", 0.89, 0.52),
+        ("blind_seventh", 0.98, 0.72),
     ],
 )
 def test_what_no_article_supports_is_caught_and_paraphrases_pass(

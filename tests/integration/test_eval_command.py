@@ -28,6 +28,16 @@ CASES: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def home(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Where the tests of the labelled sets keep their exemplars' vectors, and not the checkout's own."""
+    assert request.config.cache is not None
+    monkeypatch.setenv("FTE_HOME", str(request.config.cache.mkdir("eval")))
+    load_settings.cache_clear()
+    yield
+    load_settings.cache_clear()
+
+
 @pytest.fixture
 def articles(tmp_path: Path) -> Path:
     folder = tmp_path / "articles"

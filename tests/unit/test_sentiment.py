@@ -88,6 +88,10 @@ def test_failing_somebody_is_anger_without_a_strong_word(sentiment: LexiconSenti
     "text",
     [
         "The task repeats every two weeks. Can it be every three?",
+        "I give up the ownership of the board.",
+        "This is my third ticket today, on something else.",
+        "How is this meant to be used?",
+        "No reply needed.",
         "For the third time zone, how do I add a calendar?",
         "We have been waiting for the client's approval since Monday. Can I mark the task as waiting?",
         "We promised our customer a report by Tuesday. Which view is best for that?",

@@ -50,6 +50,7 @@ def broken(text: str) -> Rule | None:
         ("You can use the add-in for Outlook.", Rule.CONTRADICTED),
         ("Unsent changes are lost.", Rule.CONTRADICTED),
         ("Tasks that are added late lower the line.", Rule.CONTRADICTED),
+        ("The history lists the answers of the server too.", Rule.UNSUPPORTED),
         ("Go to **Labels > Members**.", None),
         ("Go to **Fields > Labels**.", Rule.NAME),
         ("Go to **Invite > Members**.", Rule.NAME),
@@ -120,3 +121,52 @@ def test_names_in_a_list_lead_nowhere_and_a_path_runs_forwards() -> None:
 )
 def test_a_reply_is_not_the_customers_message_over_again(said: str, asked: str, found: bool) -> None:
     assert (parroted(said, asked, "choose csv or access it") is not None) is found
+
+
+STEPS = replace(
+    EXPORT,
+    title="Labels",
+    heading_path="Labels > Change a label",
+    body=(
+        "1. Open the board's menu and select **Labels**.\n2. Select the pencil beside the label.\n"
+        "3. Change its name or choose one of 24 colours, and select **Save**."
+    ),
+)
+SPRINTS = replace(
+    EXPORT,
+    title="Sprints",
+    heading_path="Sprints > Limits",
+    body=(
+        "Sprints are part of the Business plan. Each recovery code works once. 401 means that the token is missing or "
+        "revoked. 403 means that the person who made it may not see that board. Dates are written as `2026-11-30`. "
+        "When a blocked task becomes free, its owner is notified. The report comes every Monday. Nothing stops you "
+        "from working on a blocked task. Often a condition does not match."
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("Select the pencil beside the label, then open the board's menu.", Rule.CONTRADICTED),
+        ("Open the board's menu, then select the pencil beside the label.", None),
+        ("Before you select the pencil beside the label, open the board's menu.", None),
+        ("Sprints are available on the Free plan.", Rule.CONTRADICTED),
+        ("Sprints come with Business.", None),
+        ("Sprints are included in Business and higher plans.", Rule.CONTRADICTED),
+        ("Sprints are part of all plans.", Rule.CONTRADICTED),
+        ("A recovery code can be used as often as you need it.", Rule.CONTRADICTED),
+        ("403 means that the token was revoked.", Rule.CONTRADICTED),
+        ("401 means that the token was revoked or is missing.", None),
+        ("Dates are written as `30/11/2026`.", Rule.NAME),
+        ("Dates are written as `2026-11-30`.", None),
+        ("When a blocked task becomes free, all followers are notified.", Rule.CONTRADICTED),
+        ("The report comes every Friday.", Rule.DATE),
+        ("You can still work on a blocked task.", None),
+        ("Frequently it's a condition that isn't met.", None),
+    ],
+)
+def test_order_plans_codes_and_forms_are_compared(text: str, rule: Rule | None) -> None:
+    reply = ReplyIntent(text, ReplyKind.ANSWER, (STEPS.slug,))
+    found = check_reply(reply, context("How is that?"), [STEPS, SPRINTS], matched=True, brand=BRAND).violation
+    assert (found.rule if found else None) is rule, found

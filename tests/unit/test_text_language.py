@@ -16,6 +16,7 @@ from agent.text.language import is_english, is_plainly_english, language_of
         "hola",
         "Can Señora García join our board 'Las cosas que hay'?",
         "comment ai field",
+        "the card Konto is on the wrong board",
         "👍",
     ],
 )
@@ -33,6 +34,9 @@ def test_english_names_and_what_says_too_little_are_english(text: str) -> None:
         "mera password reset nahi ho raha hai",
         "Как сменить пароль?",
         "パスワードを変更するには",
+        "cómo cambio mi contraseña",
+        "passwort vergessen konto gesperrt",
+        "supprimer tableau",
     ],
 )
 def test_other_languages_are_not(text: str) -> None:
@@ -47,6 +51,7 @@ def test_other_languages_are_not(text: str) -> None:
         ("Bonjour, comment puis-je inviter un collègue dans mon espace ?", "fr"),
         ("¿Cómo puedo cambiar mi contraseña?", "es"),
         ("Como posso mudar a minha senha?", "pt"),
+        ("como cambio mi contrasena", "es"),
         ("Non riesco ad accedere con il mio account", "it"),
         ("Hoe kan ik mijn wachtwoord wijzigen?", "nl"),
         ("كيف أغير كلمة المرور؟", "ar"),

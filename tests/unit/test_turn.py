@@ -376,6 +376,23 @@ async def test_what_needs_no_article_is_no_gap(kind: str) -> None:
     assert decision.articles == ()
 
 
+@pytest.mark.parametrize("kind", ["small_talk", "off_topic"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The export of a project is not available in the current version.",
+        "The new feature is available in the latest version of the TF-20260302-0001, and it exports a project.",
+        "Sorry, a project has no export.",
+        "The customer has cancelled the invitation.",
+    ],
+)
+async def test_an_answer_that_calls_itself_talk_goes_to_a_person(kind: str, text: str) -> None:
+    """It cites nothing, and may be made of the question's own words."""
+    decision = await run_turn(context("How do I export a project?"), services(model=scripted(says(text, kind, []))))
+    assert reason_of(decision) is ReasonCode.POLICY_RESTRICTION
+    assert text not in decision.reply
+
+
 async def test_one_upset_exchange_is_answered_and_the_second_goes_to_a_person() -> None:
     upset = FakeSentiment(-0.8)
     first = await run_turn(context(), services(model=scripted(says(GOOD)), sentiment=upset))

@@ -61,7 +61,10 @@ _ENGLISH_WORDS = """
 _ENGLISH = frozenset(_ENGLISH_WORDS.split())
 _ANY_SPELLING = "|".join(sorted(_SPELLINGS, key=len, reverse=True))
 _SPELLED = re.compile(rf"\b(?:{_ANY_SPELLING})(?:(?:[ -]|(?<=hundred) and |(?<=thousand) and )(?:{_ANY_SPELLING}))*\b")
-_IDIOM = re.compile(r"\b(?:in one (?:go|step|place)|one (?:by one|of|another|or|more)\b|no one)\b")
+_IDIOM = re.compile(
+    r"\b(?:(?:one|two|three)-(?:way|step|time|click)|in one (?:go|step|place)"
+    r"|one (?:by one|of|another|or|more)\b|no one)\b"
+)
 _RATE = re.compile(
     r"(?:[^.!?;,\n\d]{0,40}?\b(?:per|an?|each|every|pro|par|por|al?)\b|\s?/)\s?"
     r"([^\W\d_]{2,10})\b"
@@ -89,7 +92,9 @@ _ONE_OF = re.compile(
     r"\b(for|after|within|in|takes?|about|than|over|until|every) (?:an?|another) "
     r"(?=(?:second|minute|hour|day|week|month|year)\b)"
 )
+_ONE_UNIT = re.compile(r"\ban? (second|minute|hour|day|week|month|year)$")
 _SMALL = 12.0
+_CODE_DIGITS = 3
 _LARGEST = 10**12
 _COMMON = concepts("task board list workspace project day hour minute week month year time")
 """What so many sentences speak of that it joins none."""
@@ -128,7 +133,7 @@ class Amount:
 def amounts_in(text: str) -> list[Amount]:
     """Every number of a folded text, in order. The numbers of steps do not count."""
     body = _STEP_NUMBER.sub(lambda match: " " * len(match[0]), text)
-    if "one " in body:
+    if "one " in body or "-" in body:
         body = _IDIOM.sub(lambda match: " " * len(match[0]), body)
     parts = _split(body)
     spans = [_spans(part) for part in parts]
@@ -149,6 +154,12 @@ def vague_periods(text: str) -> list[str]:
     return [match[0] for match in _VAGUE.finditer(text)]
 
 
+def has_period(period: str, text: str) -> bool:
+    """Whether a folded text has a vague period, or 'one hour' for 'for an hour'."""
+    one = _ONE_UNIT.search(period)
+    return period in text or (one is not None and bool(re.search(rf"\b(?:one|1) {one[1]}\b", text)))
+
+
 def is_repeated(amount: Amount, known: Iterable[Amount], *, english: bool = True) -> bool:
     """Whether our own sources have the same number of the same thing, said about something of the same sentence.
 
@@ -163,16 +174,22 @@ def in_figures(text: str) -> str:
 
 
 def conflicts(amount: Amount, known: Iterable[Amount]) -> bool:
-    """Whether what is known has values of the same kind (a time, a size, a share), and none that is the same."""
+    """Whether what is known has values of the same kind (time, size, share, code), and none that is the same."""
+    every = list(known)
     kind = _KINDS.get(amount.unit)
     if kind is None:
-        return False
-    every = list(known)
+        codes = [other for other in every if _is_code(other)]
+        return _is_code(amount) and bool(codes) and not any(other.readings & amount.readings for other in codes)
     if any(not other.unit and other.readings & amount.readings for other in every):
         return False  # 'for 30 days, phones for 90'
     others = [other for other in every if _KINDS.get(other.unit) == kind and other.rate == amount.rate]
     own = _in_base(amount)
     return bool(others) and not any(abs(own - _in_base(other)) <= 0.06 * max(own, _in_base(other)) for other in others)
+
+
+def _is_code(amount: Amount) -> bool:
+    """Whether a number may be a name, as that of an answer of a server: of three digits, written, without a unit."""
+    return not amount.unit and len(amount.text) == _CODE_DIGITS and amount.text.isdigit()
 
 
 def _in_base(amount: Amount) -> float:

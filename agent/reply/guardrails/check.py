@@ -11,12 +11,13 @@ from agent.records import Passage, TurnContext
 from agent.reply.brand import Brand
 from agent.reply.draft import ReplyIntent, ReplyKind
 from agent.reply.formatting import without_markdown
-from agent.reply.guardrails import amounts, conduct, dates, leaks, links, money, names, promises, topics
+from agent.reply.guardrails import amounts, conduct, dates, leaks, links, money, names, promises, steps, topics
 from agent.reply.guardrails.dates import DateSaid
 from agent.reply.guardrails.reply_language import foreign_language
 from agent.reply.guardrails.rules import Rule, Violation
 from agent.reply.guardrails.sources import Sources, gather_sources
 from agent.reply.guardrails.support import Support, copied_from, measure
+from agent.reply.guardrails.talk import wants_something
 from agent.text.language import is_english, language_of
 from agent.text.visible import folded, hidden_text, visible
 from agent.text.words import sentences
@@ -98,9 +99,10 @@ def check_reply(
     for check in _CHECKS_OF_OWN_WORDS if own_words.plain else ():
         for violation in check(own_words, sources, context):
             return Checked(violation)
-    support = measure(draft.without_addresses, sources, reply.kind, matched=matched) if draft.english else None
-    if support is None:
+    if not draft.english:
         return Checked(None)
+    wanted = wants_something(context.text)
+    support = measure(draft.without_addresses, sources, reply.kind, matched=matched, wanted=wanted)
     return Checked(_unsupported(support, reply), support.share, support.articles)
 
 
@@ -232,7 +234,7 @@ def _dated(draft: _Draft, sources: Sources, context: TurnContext) -> Iterator[Vi
 
 def _counted(draft: _Draft, sources: Sources, context: TurnContext) -> Iterator[Violation]:
     for said in amounts.vague_periods(draft.folded):
-        if said not in sources.own_folded and said not in sources.note.folded:
+        if not any(amounts.has_period(said, text.folded) for text in (*sources.own, sources.note)):
             yield Violation(Rule.NUMBER, said)
     body = links.without_addresses(draft.without_dates)
     found = amounts.amounts_in(body)
@@ -246,6 +248,11 @@ def _counted(draft: _Draft, sources: Sources, context: TurnContext) -> Iterator[
         sentence = _sentence_at(body, amount.start)
         if not amounts.is_said_back(amount, heard, sentence, sources.domain):
             yield Violation(Rule.NUMBER, amount.text)
+
+
+def _ordered(draft: _Draft, sources: Sources, context: TurnContext) -> Iterator[Violation]:
+    if draft.english and (found := steps.out_of_order(draft.plain, sources.passages)):
+        yield Violation(Rule.CONTRADICTED, found)
 
 
 def _named(draft: _Draft, sources: Sources, context: TurnContext) -> Iterator[Violation]:
@@ -289,7 +296,7 @@ _CHECKS: tuple[_Check, ...] = (
     _answering,
     _in_the_customers_language,
 )
-_CHECKS_OF_OWN_WORDS: tuple[_Check, ...] = (_of_ones_own, _dated, _counted, _named)
+_CHECKS_OF_OWN_WORDS: tuple[_Check, ...] = (_of_ones_own, _dated, _counted, _named, _ordered)
 
 
 def _sentence_at(text: str, at: int) -> str:

@@ -42,7 +42,8 @@ _NUMERIC = re.compile(
 _WEEKDAY = re.compile(r"(?:mon|tues|wednes|thurs|fri|satur|sun)day")
 _QUARTER = re.compile(r"\bq[1-4](?:\s?/?\s?(?:19|20)\d\d)?\b|\b(?:first|second|third|fourth) quarter\b")
 _RELATIVE = re.compile(
-    r"\b(?:by|on|until|till|before|next|this|from|am|bis|nachsten|ce|cet|lundi prochain|el|hasta|proximo|ate|na|no)\s+"
+    r"\b(?:by|on|until|till|before|next|this|from|every|each|am|bis"
+    r"|nachsten|ce|cet|lundi prochain|el|hasta|proximo|ate|na|no)\s+"
     r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b"
     r"|\b(?:by|until|before|starting)\s+(?:tomorrow|tonight|today|(?:the )?end of (?:the )?(?:day|week|month|year))\b"
     r"|\b(?:tomorrow|next (?:week|month|quarter|year)|later (?:this|next) (?:week|month|year)|end of (?:the )?"

@@ -17,7 +17,8 @@ _STEP_OF_PATH = re.compile(r"([\w'’&/+-]{1,40})\s{0,2}(?:>|→|›)\s{0,2}(?=(
 _ARROW = re.compile("[>→›]")
 _INNER = re.compile(r"(?:>|→|›)\s{0,2}([^>→›\n]{1,60}?)\s{0,2}(?=>|→|›)")
 _LEADS = re.compile(
-    r"\b(?:select|click|choose|tap|press|open|under|in|on|called|named|button|go to|use|the|wahlen sie|klicken sie"
+    r"\b(?:select|click|choose|tap|press|open|under|in|on|called|named|button|go to|use|the|and|then"
+    r"|wahlen sie|klicken sie"
     r"|unter|offnen sie|cliquez sur|selectionnez|ouvrez|sous"
     r"|seleccione|haga clic en|abra|pulse|selecione|clique em|abra|toque)\W{0,4}$"
 )
@@ -63,7 +64,9 @@ def unknown_marked(text: str, sources: Sources) -> str | None:
     for match in _MARKED.finditer(text):
         said = (match[1] or match[2] or match[3]).strip(" .,:;!?")
         parts = said.split()
-        if ">" in said or not said or not any(char.isalpha() for char in said) or len(parts) > _MOST_WORDS:
+        # What is to be typed is typed letter for letter, a date's form too.
+        says_letters = any(char.isalpha() for char in said) or (match[3] and any(char.isdigit() for char in said))
+        if ">" in said or not says_letters or len(parts) > _MOST_WORDS:
             continue
         # What the reader is told to select must stand in a passage letter for letter.
         is_led_to = said[:1].isupper() and _LEADS.search(folded(text[max(match.start() - 24, 0) : match.start()]))
