@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import asyncpg
@@ -20,8 +20,11 @@ from agent.records import (
     Team,
     TicketId,
 )
+from agent.service.hours import utc_now
+from agent.service.urgency import expected_by, urgency_of
 from crm.database import Database
 from crm.queries import load_queries
+from crm.service_rules import RememberedRules, Rules
 
 _QUERIES = load_queries("escalations")
 LISTED_MAX = 500
@@ -39,6 +42,7 @@ class EscalationLine:
     ticket_id: TicketId
     channel: Channel
     customer_name: str
+    plan: str
     subject: str
     category: Category
     priority: Priority
@@ -57,19 +61,23 @@ class EscalationLine:
     waiting_since: datetime | None
     undelivered_at: datetime | None
     undelivered: str | None
+    due_at: datetime | None = None
 
 
 class Escalations:
     """Every method raises DatabaseAway."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, rules: RememberedRules | None = None) -> None:
         self._database = database
+        self._rules = rules or RememberedRules(database)
 
     async def fetch(
         self, team: Team | None = None, statuses: Collection[EscalationStatus] = (), limit: int = LISTED_MAX
     ) -> list[EscalationLine]:
-        """Live ones first, of these what could not be delivered, then the gravest and oldest; then closed ones, the
-        latest first. No status means all."""
+        """Live ones first, the most urgent at the top (agent.service.urgency); then closed ones, the latest first. Of
+        more live ones than `limit` those with urgent tickets are listed, then the gravest and oldest. No status means
+        all."""
+        rules = await self._rules.all()
         async with self._database.connection() as connection:
             rows = await connection.fetch(
                 _QUERIES["fetch_escalations"],
@@ -77,7 +85,7 @@ class Escalations:
                 [status.value for status in statuses] or None,
                 limit,
             )
-        return [_to_line(row) for row in rows]
+        return _in_order([_to_line(row) for row in rows], rules, utc_now())
 
     async def fetch_marks(self, conversation_ids: Collection[ConversationId]) -> dict[ConversationId, str]:
         """For the conversations of live escalations, for those in quarantine and for the given ones a text that
@@ -87,6 +95,13 @@ class Escalations:
         return {ConversationId(row["conversation_id"]): row["mark"] for row in rows}
 
 
+def _in_order(lines: Sequence[EscalationLine], rules: Rules, now: datetime) -> list[EscalationLine]:
+    """The closed ones stay as they are, behind the live ones."""
+    live = [replace(line, due_at=expected_by(line, rules)) for line in lines if line.closed_at is None]
+    live.sort(key=lambda line: urgency_of(line, line.due_at, now))
+    return [*live, *(line for line in lines if line.closed_at is not None)]
+
+
 def _to_line(row: asyncpg.Record) -> EscalationLine:
     return EscalationLine(
         escalation_id=EscalationId(row["escalation_id"]),
@@ -94,6 +109,7 @@ def _to_line(row: asyncpg.Record) -> EscalationLine:
         ticket_id=TicketId(row["ticket_id"]),
         channel=Channel(row["channel"]),
         customer_name=row["customer_name"],
+        plan=row["plan"],
         subject=row["subject"],
         category=Category(row["category"]),
         priority=Priority(row["priority"]),

@@ -1,14 +1,15 @@
 -- name: fetch_escalations
--- The desk's list: live escalations gravest and oldest first, but before them those with a reply that could not be
--- delivered; then closed ones, the latest first. Somebody waits since the first message that the FTE did not answer and
+-- The desk's list: live escalations, of too many those with urgent tickets, then the gravest and oldest; then closed
+-- ones, the latest first. Somebody waits since the first message that the FTE did not answer and
 -- that came after the last thing that a person did about it, or since a reply failed that nobody has made good.
 -- $1 text: team or null for all
 -- $2 text[]: statuses or null for all
 -- $3 integer: at most so many
 WITH listed AS (
-    (SELECT * FROM escalations
-     WHERE status IN ('open', 'taken') AND ($2::text[] IS NULL OR status = ANY ($2)) AND ($1::text IS NULL OR team = $1)
-     ORDER BY severity, created_at LIMIT $3)
+    (SELECT l.* FROM escalations l JOIN tickets o ON o.conversation_id = l.conversation_id
+     WHERE l.status IN ('open', 'taken') AND ($2::text[] IS NULL OR l.status = ANY ($2))
+       AND ($1::text IS NULL OR l.team = $1)
+     ORDER BY (o.priority = 'urgent') DESC, l.severity, l.created_at LIMIT $3)
     UNION ALL
     -- Not even looked at where no closed ones are asked for.
     (SELECT * FROM escalations
@@ -16,7 +17,7 @@ WITH listed AS (
        AND ($2::text[] IS NULL OR status = ANY ($2)) AND ($1::text IS NULL OR team = $1)
      ORDER BY closed_at DESC LIMIT $3)
 )
-SELECT e.escalation_id, e.conversation_id, t.ticket_id, c.channel, u.name AS customer_name, t.subject, t.category,
+SELECT e.escalation_id, e.conversation_id, t.ticket_id, c.channel, u.name AS customer_name, u.plan, t.subject, t.category,
        t.priority, e.reason_code, e.team, e.severity, e.summary, e.status, e.taken_by, e.created_at, e.taken_at,
        e.closed_at, e.reminders, e.raised_again_at, c.last_message_at, f.undelivered_at, f.undelivered,
        least(f.undelivered_at, (SELECT min(m.created_at) FROM messages m
@@ -43,7 +44,7 @@ LEFT JOIN LATERAL (
           SELECT FROM escalations b WHERE b.conversation_id = o.conversation_id AND b.closed_at > o.finished_at)
     ORDER BY o.position DESC LIMIT 1
 ) f ON true
-ORDER BY e.closed_at DESC NULLS FIRST, f.undelivered_at IS NULL, e.severity, e.created_at
+ORDER BY e.closed_at DESC NULLS FIRST, e.created_at
 LIMIT $3
 
 -- name: fetch_marks

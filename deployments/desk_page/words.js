@@ -5,7 +5,6 @@ export const BY_CHANNEL = { email: "by e-mail", whatsapp: "on WhatsApp", web_for
 export const TEAMS = { billing: "Billing", legal: "Legal", security: "Security", technical: "Technical", general: "General" };
 export const CATEGORIES = ["general", "technical", "billing", "account", "bug_report", "feedback"];
 export const PRIORITIES = ["low", "medium", "high", "urgent"];
-export const LATE_MINUTES = 30;
 
 export function label(code) {
   const words = String(code ?? "").replaceAll("_", " ");
@@ -20,8 +19,6 @@ export function since(at, now) {
   if (minutes < 24 * 60) return `${Math.floor(minutes / 60)} h${minutes % 60 ? ` ${minutes % 60} min` : ""}`;
   return `${Math.floor(minutes / 1440)} d`;
 }
-
-export const minutesSince = (at, now) => (now - Date.parse(at)) / 60_000;
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });

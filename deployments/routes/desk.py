@@ -76,8 +76,8 @@ class CustomerPlan(BaseModel):
 
 
 class EscalationList(BaseModel):
-    """Live ones first, of these what could not be delivered, then the gravest and oldest; then closed ones, the latest
-    first."""
+    """Live ones first, of these what could not be delivered, then who waits before who was answered, the gravest and
+    those due soonest first; then closed ones, the latest first."""
 
     escalations: Sequence[EscalationLine]
 

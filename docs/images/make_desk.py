@@ -138,6 +138,7 @@ async def take_pictures(services: IngressServices) -> None:
                 if await page.get_by_label("Turn").count():
                     await page.get_by_label("Turn").select_option(index=0)
                     await page.locator("aside").evaluate("pane => pane.scrollTo(0, 480)")
+                await page.locator("#lines").evaluate("list => list.scrollTo(0, 0)")
                 await page.screenshot(path=FOLDER / f"{name}.png")
                 await context.close()
         server.should_exit = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -32,9 +33,16 @@ def _show(rows: list[dict[str, Any]]) -> None:
     if not rows:
         typer.echo("nothing waits for a person")
     for row in rows:
-        words = (row["severity"], row["team"], row["reason_code"], row["status"], row["ticket_id"])
+        words = (row["severity"], row["team"], row["reason_code"], row["status"], row["ticket_id"], row["priority"])
         typer.secho("  ".join(map(str, words)), bold=True)
-        again = f", raised again {row['reminders']} times, last {str(row['raised_again_at'])[:16]}"
-        reminded = again if row["reminders"] else ""
-        typer.echo(f"    since {str(row['created_at'])[:16]}{reminded}, conversation {row['conversation_id']}")
+        reminded = ""
+        if row["reminders"]:
+            reminded = f", raised again {row['reminders']} times, last {_at(row['raised_again_at'])}"
+        due = f", an answer is due {_at(row['due_at'])}" if row["due_at"] else ""
+        typer.echo(f"    since {_at(row['created_at'])}{due}{reminded}, conversation {row['conversation_id']}")
         typer.echo(f"    {' '.join(str(row['summary']).split())[:300]}")
+
+
+def _at(iso: str) -> str:
+    """A moment as the API names it, to the minute."""
+    return f"{datetime.fromisoformat(iso).astimezone(UTC):%Y-%m-%d %H:%M} UTC"

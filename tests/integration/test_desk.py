@@ -16,6 +16,7 @@ from agent.records import (
     EscalationStatus,
     InboundMessage,
     Priority,
+    Severity,
     Team,
 )
 from crm.database import Database
@@ -29,10 +30,13 @@ from tests.integration.spine import escalate, form_message, hold, mail_message, 
 from tests.integration.test_turns import begin, fetch_value
 
 
-async def escalated(database: Database) -> Accepted:
+async def escalated(database: Database, severity: Severity = Severity.P3) -> Accepted:
     accepted = await Inbox(database).accept(form_message("I want my money back"))
     turns, claim, context = await begin(database, accepted.customer_id)
-    await turns.commit(claim, context, escalate(context), allow_rerun=False)
+    decision = escalate(context)
+    assert decision.escalation is not None
+    decision = replace(decision, escalation=replace(decision.escalation, severity=severity))
+    await turns.commit(claim, context, decision, allow_rerun=False)
     return accepted
 
 
@@ -42,6 +46,20 @@ async def test_escalation_is_listed_for_its_team(database: Database) -> None:
     (item,) = await escalations.fetch(Team.BILLING, [EscalationStatus.OPEN])
     assert (item.conversation_id, item.ticket_id) == (accepted.conversation_id, accepted.ticket_id)
     assert await escalations.fetch(Team.LEGAL) == []
+
+
+async def test_an_emergency_of_a_low_severity_is_listed_above_graver_ones(database: Database) -> None:
+    graver = await escalated(database, severity=Severity.P2)
+    for _ in range(2):
+        await escalated(database)
+    urgent = await escalated(database)
+    await Desk(database).triage(urgent.conversation_id, "grace", None, Priority.URGENT)
+    lines = await Escalations(database).fetch()
+    assert [line.conversation_id for line in lines[:2]] == [urgent.conversation_id, graver.conversation_id]
+    assert lines[0].due_at is not None
+    assert lines[1].due_at is not None
+    (only,) = await Escalations(database).fetch(limit=1)
+    assert only.conversation_id == urgent.conversation_id, "nor is it cut off"
 
 
 async def test_take_reply_hand_back_and_the_fte_answers_again(database: Database) -> None:

@@ -1,6 +1,6 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { repeat } from "../vendor/lit-html/directives/repeat.js";
-import { CHANNELS, LATE_MINUTES, TEAMS, gist, initials, label, minutesSince, since, whole } from "../words.js";
+import { CHANNELS, TEAMS, gist, initials, label, since, whole } from "../words.js";
 
 export const VIEWS = [
   ["waiting", "Waiting", (line) => line.status === "open"],
@@ -75,7 +75,9 @@ function lineView(line, state) {
       <a class="line ${line.closed_at ? "closed" : ""}" href="#/c/${line.conversation_id}"
         aria-current=${line.conversation_id === state.openId}>
         <span class="line-top">
-          <span class="severity ${line.severity}">${line.severity}</span>
+          ${line.priority === "urgent"
+            ? html`<span class="severity urgent">${line.severity} urgent</span>`
+            : html`<span class="severity ${line.severity}">${line.severity}</span>`}
           <span class="line-name">${line.customer_name || "No name"}</span>
           ${waitView(line, state.now)}
         </span>
@@ -128,7 +130,7 @@ function waitView(line, now) {
     return html`<time class="wait late" datetime=${line.undelivered_at} title="Since ${whole(line.undelivered_at)}: ${line.undelivered}">Not delivered</time>`;
   }
   if (!line.waiting_since) return html`<span class="wait answered">Answered</span>`;
-  const late = minutesSince(line.waiting_since, now) >= LATE_MINUTES;
+  const late = Date.parse(line.due_at) <= now;
   return html`<time class="wait ${late ? "late" : ""}" datetime=${line.waiting_since}
-    title="Waits since ${whole(line.waiting_since)}"><span class="visually-hidden">waits </span>${since(line.waiting_since, now)}</time>`;
+    title="Waits since ${whole(line.waiting_since)}, an answer is due ${whole(line.due_at)}"><span class="visually-hidden">${late ? "overdue, " : ""}waits </span>${since(line.waiting_since, now)}</time>`;
 }
