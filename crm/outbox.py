@@ -35,9 +35,16 @@ ARRIVED_RANK = 10
 class Outbox:
     """Every method raises DatabaseAway. What another lease has moved on is left alone."""
 
-    def __init__(self, database: Database, rates: Mapping[Channel, SendRate] | None = None) -> None:
-        """`rates` of the channels whose provider has one; all couriers share the places in it."""
+    def __init__(
+        self,
+        database: Database,
+        rates: Mapping[Channel, SendRate] | None = None,
+        channels: Collection[Channel] | None = None,
+    ) -> None:
+        """`rates` of the channels whose provider has one; all couriers share the places in it. With `channels`, only
+        what leaves by these is claimed."""
         self._database = database
+        self._channels = None if channels is None else [channel.value for channel in channels]
         self._rates = dict(rates or {})
         self._times = database.times
         self._lease = timedelta(seconds=self._times.send_lease_s)
@@ -49,7 +56,9 @@ class Outbox:
         async with self._database.connection() as connection:
             await connection.execute(_QUERIES["cancel_superseded"])
             await connection.execute(_QUERIES["expire_sending"])
-            rows = await connection.fetch(_QUERIES["claim_outbox"], limit, self._lease, self._lookup_pause)
+            rows = await connection.fetch(
+                _QUERIES["claim_outbox"], limit, self._lease, self._lookup_pause, self._channels
+            )
             items = [_to_item(row) for row in rows]
             waits: dict[OutboxId, float] = {}
             for channel, rate in self._rates.items():
@@ -199,7 +208,7 @@ class Outbox:
     async def seconds_until_due(self) -> float | None:
         """Until there is something to send, look up or expire; None when nothing is open."""
         async with self._database.connection() as connection:
-            seconds: float | None = await connection.fetchval(_QUERIES["fetch_next_send"])
+            seconds: float | None = await connection.fetchval(_QUERIES["fetch_next_send"], self._channels)
         return seconds
 
 

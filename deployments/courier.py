@@ -17,7 +17,7 @@ from crm.database import Database
 from crm.notifier import Notifier
 from crm.outbox import Outbox
 from crm.work import DELIVERED_CHANNEL, OUTBOX_CHANNEL, WorkQueue
-from deployments.background import BackgroundLoop
+from deployments.background import BackgroundLoop, Loop
 from deployments.measures import ReplicaMeasures, of_database
 from deployments.priority import settle_down
 from deployments.startup import start_replica
@@ -35,7 +35,7 @@ class Courier:
     async def __init__(self, settings_factory: str) -> None:  # type: ignore[misc]  # Serve awaits it
         from channels.web_form.confirmation_mail import ConfirmationMails, ConfirmingSender
         from channels.web_form.tokens import ConfirmationTokens
-        from deployments.providers import connect_providers
+        from deployments.providers import connect_providers, lanes_of
 
         settings = start_replica(settings_factory)
         self._database = Database(settings.dsn(), settings.times, "fte-courier", pool_size=3)
@@ -46,18 +46,29 @@ class Courier:
         mails = ConfirmationMails(tokens, settings.base_url, settings.times.confirmation_s)
         senders = dict(self._providers.senders)
         senders[Channel.EMAIL] = ConfirmingSender(senders[Channel.EMAIL], mails)
-        delivery = DeliveryLoop(
-            Outbox(self._database, self._providers.rates),
-            senders,
-            self._listen,
-            Notifier(self._queue, DELIVERED_CHANNEL).notify,
-            settings.times,
+        deliveries: list[DeliveryLoop] = []
+        delivered = Notifier(self._queue, DELIVERED_CHANNEL)
+
+        def tell() -> None:
+            delivered.notify()
+            for each in deliveries:
+                each.wake()  # a copy by mail leaves when its message has left by the form
+
+        deliveries += (
+            DeliveryLoop(
+                Outbox(self._database, self._providers.rates, channels), senders, self._listen, tell, settings.times
+            )
+            for channels in lanes_of(self._providers.apart)
         )
         await settle_down()
-        loops = {"courier": delivery, **self._providers.loops}
+        loops: dict[str, Loop] = dict(self._providers.loops)
+        loops |= {f"courier {number}" if number else "courier": each for number, each in enumerate(deliveries)}
         self._background = [BackgroundLoop(name, loop) for name, loop in loops.items()]
         self._measures = ReplicaMeasures(
-            {**of_database(self._database), "fte_replica_loop_beat_age_seconds": delivery.heartbeat.age_s}
+            {
+                **of_database(self._database),
+                "fte_replica_loop_beat_age_seconds": lambda: max(each.heartbeat.age_s() for each in deliveries),
+            }
         )
 
     def check_health(self) -> None:

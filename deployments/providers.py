@@ -38,12 +38,23 @@ class Providers:
 
     senders: Mapping[Channel, Sender]
     rates: Mapping[Channel, SendRate] = field(default_factory=dict)
+    apart: frozenset[Channel] = frozenset()
+    """Channels that leave through somebody else's server, which may be slow: none of them holds another one up."""
     loops: Mapping[str, Loop] = field(default_factory=dict)
     closers: Sequence[Callable[[], Awaitable[None]]] = ()
 
     async def close(self) -> None:
         for close in self.closers:
             await close()
+
+
+def lanes_of(apart: frozenset[Channel]) -> list[frozenset[Channel] | None]:
+    """Which channels one delivery loop has: each that is `apart` its own, all others one together; None for all. A
+    batch ends with its slowest send, so that a provider that hangs would hold up what has nothing to do with it."""
+    if not apart:
+        return [None]
+    together = frozenset(Channel) - apart
+    return [*([together] if together else []), *(frozenset({channel}) for channel in sorted(apart))]
 
 
 def connect_providers(settings: ReplicaSettings, database: Database, queue: WorkQueue) -> Providers:
@@ -56,6 +67,7 @@ def connect_providers(settings: ReplicaSettings, database: Database, queue: Work
         | {Channel.EMAIL: mail.sender}
         | dict(whatsapp.senders),
         rates=whatsapp.rates,
+        apart=frozenset(whatsapp.senders) | ({Channel.EMAIL} if settings.gmail_credentials_path else frozenset()),
         loops={
             **whatsapp.loops,
             "mailbox": mail.loop,
@@ -89,7 +101,10 @@ def _connect_whatsapp(settings: ReplicaSettings, database: Database, queue: Work
         ),
     }
     return Providers(
-        {Channel.WHATSAPP: sender}, {Channel.WHATSAPP: whatsapp_rate(settings)}, loops, (api.close, source.close)
+        {Channel.WHATSAPP: sender},
+        {Channel.WHATSAPP: whatsapp_rate(settings)},
+        loops=loops,
+        closers=(api.close, source.close),
     )
 
 

@@ -60,7 +60,9 @@ class WakingLoop(ABC):
                 pause_s = await self._round()
                 outage_pause_s = self._times.backoff_first_s
             except DatabaseAway:
-                _LOG.warning("the database is away; looking again in %.1f s", outage_pause_s)
+                # A single miss is a busy moment, as when everything starts at once.
+                level = logging.DEBUG if outage_pause_s == self._times.backoff_first_s else logging.WARNING
+                _LOG.log(level, "the database is away; looking again in %.1f s", outage_pause_s)
                 await asyncio.sleep(outage_pause_s)
                 outage_pause_s = min(2 * outage_pause_s, self._longest_outage_pause_s)
             else:

@@ -29,10 +29,18 @@ class TwilioMissed:
         self.name = to_address(api.account.number)
 
     async def fetch(self, since: datetime) -> AsyncIterator[InboundMessage | MissedReport]:
-        """Everything of our number since then; most of it is known. Raises ProviderAway."""
+        """Everything of our number since then, messages in the order in which they were written, which the list has
+        backwards: a START after a STOP holds, and a burst is read as it was meant. Most of it is known. Raises
+        ProviderAway."""
         until = datetime.now(UTC) - _WEBHOOK_S
-        async for listed in self._api.list_messages(to=self.name, since=since):
-            message = await self._read(listed) if listed.inbound and listed.created_at < until else None
+        found = [
+            listed
+            async for listed in self._api.list_messages(to=self.name, since=since)
+            if listed.inbound and listed.created_at < until
+        ]
+        found.reverse()  # their times are whole seconds
+        for listed in sorted(found, key=lambda each: each.created_at):
+            message = await self._read(listed)
             if message is not None:
                 yield message
         async for listed in self._api.list_messages(sent_from=self.name, since=since):

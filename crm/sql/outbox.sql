@@ -28,11 +28,13 @@ FROM expired WHERE o.outbox_id = expired.outbox_id
 -- $1 integer: at most so many
 -- $2 interval: the lease
 -- $3 interval: the lease of a look-up
+-- $4 text[]: only what leaves by these channels; null for all
 WITH due AS (
     SELECT o.outbox_id, o.state AS was FROM outbox o
     JOIN conversations c ON c.conversation_id = o.conversation_id
     JOIN customer_identifiers i ON i.identifier_id = c.identifier_id
     WHERE o.state IN ('pending', 'unknown') AND o.due_at <= clock_timestamp()
+      AND ($4::text[] IS NULL OR CASE o.kind WHEN 'message' THEN c.channel ELSE 'email' END = ANY ($4))
       AND (o.state = 'unknown' OR o.is_consent
            OR (i.opted_out_at IS NULL
                AND (o.author = 'person' OR o.kind <> 'message' OR o.owner_epoch = c.owner_epoch)))
@@ -266,9 +268,14 @@ SELECT escalate_undeliverable($1, $2, $3)
 -- name: fetch_next_send
 -- Seconds until the courier has something to do, null when nothing is open. What waits for an earlier row of its
 -- conversation, or for the message that it is a copy of, does not count: it becomes claimable when that row ends.
+-- $1 text[]: only what leaves by these channels; null for all
 SELECT extract(epoch FROM min(CASE WHEN o.state = 'sending' THEN o.lease_until ELSE o.due_at END) - clock_timestamp())::double precision
 FROM outbox o
-WHERE o.state IN ('pending', 'sending', 'unknown') AND NOT EXISTS (
+WHERE o.state IN ('pending', 'sending', 'unknown')
+  AND ($1::text[] IS NULL OR CASE o.kind WHEN 'message' THEN (
+      SELECT c.channel FROM conversations c WHERE c.conversation_id = o.conversation_id
+  ) ELSE 'email' END = ANY ($1))
+  AND NOT EXISTS (
     SELECT FROM outbox e
     WHERE e.conversation_id = o.conversation_id AND e.position < o.position
       AND e.state IN ('pending', 'sending', 'unknown')

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
 import pytest
 
 from agent.errors import LeaseLost
-from agent.records import Accepted, OutboxItem
+from agent.records import Accepted, Channel, OutboxItem
+from agent.workers.delivery import DeliveryLoop
+from channels.stored import StoredSender
 from crm.database import Database
 from crm.desk import Desk
 from crm.inbox import Inbox
 from crm.outbox import Outbox
+from deployments.providers import lanes_of
 from tests.integration.spine import form_message, reply_to, whatsapp_message
 from tests.integration.test_turns import begin, fetch_value
+
+STATE_OF_FORM = "SELECT o.state FROM outbox o JOIN conversations c USING (conversation_id) WHERE c.channel = 'web_form'"
 
 
 async def answer(database: Database, thread: str = "+15550120", text: str = "hello") -> Accepted:
@@ -52,6 +61,61 @@ async def test_nothing_overtakes_within_a_conversation(database: Database) -> No
     assert sorted(item.body for item in items) == ["other", "part 0"]
     await outbox.record_unknown(next(item for item in items if item.body == "part 0"), "timeout")
     assert await outbox.claim(10) == []
+
+
+async def test_a_provider_that_hangs_holds_up_no_other_channel(database: Database) -> None:
+    await answer(database)
+    form = await Inbox(database).accept(form_message())
+    turns, claim, context = await begin(database, form.customer_id)
+    await turns.commit(claim, context, reply_to(context), allow_rerun=False)
+    reached, goes_on = asyncio.Event(), asyncio.Event()
+
+    class Hanging(StoredSender):
+        async def send(self, item: OutboxItem) -> str:
+            reached.set()
+            await goes_on.wait()
+            return await super().send(item)
+
+    async def listen(*_: object) -> Callable[[], Awaitable[None]]:
+        return no_more
+
+    async def no_more() -> None:
+        return
+
+    senders = {channel: StoredSender(channel.value) for channel in Channel} | {Channel.WHATSAPP: Hanging("whatsapp")}
+    patient = replace(database.times, send_timeout_s=300.0, send_lease_s=400.0)
+    loops = [
+        DeliveryLoop(Outbox(database, channels=channels), senders, listen, lambda: None, patient)
+        for channels in lanes_of(frozenset({Channel.WHATSAPP}))
+    ]
+    running = [asyncio.create_task(loop.run()) for loop in loops]
+    async with asyncio.timeout(60):
+        await reached.wait()
+        while await fetch_value(database, STATE_OF_FORM) != "sent":  # noqa: ASYNC110  # the database is no event
+            await asyncio.sleep(0.01)
+    assert not goes_on.is_set()
+    goes_on.set()
+    for loop in loops:
+        loop.stop()
+    await asyncio.gather(*running)
+
+
+@pytest.mark.parametrize("apart", [set(), {Channel.WHATSAPP}, {Channel.WHATSAPP, Channel.EMAIL}, set(Channel)])
+def test_each_channel_has_one_delivery_loop(apart: set[Channel]) -> None:
+    lanes = lanes_of(frozenset(apart))
+    together = [channel for lane in lanes for channel in (lane if lane is not None else Channel)]
+    assert sorted(together) == sorted(Channel)
+    assert all({channel} in lanes for channel in apart)
+
+
+async def test_what_waits_in_another_channel_is_nobodys_work(database: Database) -> None:
+    await answer(database)
+    form = Outbox(database, channels=[Channel.WEB_FORM, Channel.EMAIL])
+    assert await form.claim(10) == []
+    assert await form.seconds_until_due() is None
+    whatsapp = Outbox(database, channels=[Channel.WHATSAPP])
+    assert (await whatsapp.seconds_until_due() or 0.0) <= 0.0
+    assert len(await whatsapp.claim(10)) == 1
 
 
 async def test_expired_send_is_looked_up_twice_before_it_is_sent_again(database: Database) -> None:

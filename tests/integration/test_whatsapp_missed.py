@@ -92,6 +92,19 @@ async def test_stop_that_was_missed_counts(database: Database, twilio: FakeTwili
     assert await fetch_value(database, "SELECT opted_out_at IS NOT NULL FROM customer_identifiers")
 
 
+async def test_what_was_missed_is_taken_in_the_order_in_which_it_was_written(
+    database: Database, twilio: FakeTwilio
+) -> None:
+    written = ["STOP", "START", "My board is gone.", "It was called Apollo.", "Can you bring it back?"]
+    for place, body in enumerate(written):
+        twilio.add_inbound(CUSTOMER, body, ago_s=300 - place)
+    await look(database, twilio)
+    async with database.connection() as connection:
+        rows = await connection.fetch("SELECT body FROM messages WHERE direction = 'inbound' ORDER BY seq")
+    assert [row["body"] for row in rows] == written
+    assert await fetch_value(database, "SELECT opted_out_at IS NULL FROM customer_identifiers"), "START was last"
+
+
 async def test_files_of_a_missed_message_are_fetched_too(database: Database, twilio: FakeTwilio) -> None:
     file = "ME" + "d" * 32
     missed = twilio.add_inbound(CUSTOMER, "Look", ago_s=300, media={file: ("image/png", b"x")})
