@@ -1,13 +1,12 @@
-"""Fixtures shared by all tests: an embedded PostgreSQL per session, a migrated database cloned per test."""
+"""Fixtures shared by all tests: an embedded PostgreSQL per session, a migrated database for each test."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -18,8 +17,11 @@ from agent.times import Times
 from crm.database import Database
 from crm.embedded import EmbeddedServer
 from crm.migrations import migrate
+from tests.databases import TEMPLATE, Databases
 
-TEMPLATE = "template_fte"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Read when torch is imported. Each worker has a core, and threads that wait for another one only turn.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Examples are the same in every run, so that a failure is the change's; `--hypothesis-profile=deep` looks further
 # with new seeds. How long one takes says something about the machine only.
@@ -53,30 +55,24 @@ async def _set_up(dsn: str) -> None:
     await connection.close()
 
 
-@asynccontextmanager
-async def clone_template(server: EmbeddedServer) -> AsyncIterator[str]:
-    """The DSN of a migrated, empty database, dropped at the end."""
-    name = f"test_{uuid.uuid4().hex}"
-    admin = await asyncpg.connect(server.dsn("postgres"))
-    try:
-        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}" STRATEGY WAL_LOG')
-        yield server.dsn(name)
-        await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    finally:
-        await admin.close()
+@pytest.fixture(scope="session")
+async def databases(postgres_server: EmbeddedServer) -> AsyncIterator[Databases]:
+    databases = Databases(postgres_server)
+    yield databases
+    await databases.close()
 
 
 @pytest.fixture
-async def database_url(postgres_server: EmbeddedServer) -> AsyncIterator[str]:
+async def database_url(databases: Databases) -> AsyncIterator[str]:
     """The DSN of a migrated, empty database that only this test uses."""
-    async with clone_template(postgres_server) as url:
+    async with databases.lend() as url:
         yield url
 
 
 @pytest.fixture(scope="module")
-async def module_database_url(postgres_server: EmbeddedServer) -> AsyncIterator[str]:
+async def module_database_url(databases: Databases) -> AsyncIterator[str]:
     """The DSN of a migrated, empty database that only this module uses."""
-    async with clone_template(postgres_server) as url:
+    async with databases.lend() as url:
         yield url
 
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, Request, Route, async_playwright, expect
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser")
+CHROMIUM = next(filter(None, map(shutil.which, _NAMES)), "")
+"""The shell is the same browser without windows, tabs and their pages of its own, which take half of its time."""
 PATIENCE_MS = 120_000
 """For a machine that is slow and busy; nothing that goes well takes it."""
 expect.set_options(timeout=PATIENCE_MS)

@@ -15,8 +15,9 @@ from tests.e2e.sites import decide, serving
 from tests.integration.http_spine import responder, services_for
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
+    """One for all: each visit has a profile of its own."""
     async with chromium() as browser:
         yield browser
 

@@ -8,12 +8,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 import uvicorn
 from playwright.async_api import Locator, Page
 from starlette.types import ASGIApp
 
 from agent.records import TurnContext, TurnDecision
-from tests.integration.http_spine import SUBMISSION
+from deployments.web.app import create_app
+from deployments.web.services import IngressServices
+from serve_app.settings import load_settings
+from tests.integration.http_spine import OPERATOR_KEY, SUBMISSION
 from tests.integration.spine import escalate, reply_to
 from tests.waiting import until
 
@@ -33,6 +37,17 @@ async def serving(app: ASGIApp, **options: Any) -> AsyncIterator[str]:
         finally:
             server.should_exit = True
             await serving
+
+
+@asynccontextmanager
+async def serving_commands(services: IngressServices, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+    """The application under the address, and with the key, that the settings of commands say; that origin."""
+    async with serving(create_app(services)) as address:
+        monkeypatch.setenv("API_PORT", address.rsplit(":", 1)[-1])
+        monkeypatch.setenv("FTE_OPERATOR_KEY", OPERATOR_KEY)
+        load_settings.cache_clear()
+        yield address
+    load_settings.cache_clear()
 
 
 def decide(context: TurnContext) -> TurnDecision:

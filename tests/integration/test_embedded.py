@@ -19,7 +19,7 @@ from agent.errors import DependencyAway
 from crm import embedded
 from crm.embedded import EmbeddedServer
 from serve_app.supervisor.processes import adopt_orphans, reap_orphans
-from tests.conftest import TEMPLATE
+from tests.databases import TEMPLATE
 from tests.waiting import until
 
 _PR_SET_CHILD_SUBREAPER = 36

@@ -31,6 +31,15 @@ TIMES = Times(
     message_budget=2,
     send_budget=3,
 )
+# Both kinds in one round trip: it is asked for after every step.
+_STORED = """
+SELECT customer_id, fence, lease_until IS NOT NULL AS leased, NULL::uuid AS conversation_id, NULL AS state,
+    NULL AS owner, NULL::bigint AS owner_epoch, NULL::boolean AS opted_out
+FROM work
+UNION ALL
+SELECT c.customer_id, NULL, NULL, c.conversation_id, c.state, c.owner, c.owner_epoch, i.opted_out_at IS NOT NULL
+FROM conversations c JOIN customer_identifiers i USING (identifier_id)
+"""
 
 
 class World:
@@ -41,6 +50,8 @@ class World:
         self._dsn = dsn
         self.first = FaultyDatabase(dsn, TIMES, "first")
         self.second = FaultyDatabase(dsn, TIMES, "second")
+        # Its connection is new after each cut, and slow until it knows the statements again; the others keep theirs.
+        self.doomed = FaultyDatabase(dsn, TIMES, "doomed")
         self.clean = FaultyDatabase(dsn, TIMES, "clean")
         self.side: asyncpg.Connection = self.do(asyncpg.connect(dsn))
         self.side_statement(
@@ -52,7 +63,7 @@ class World:
         self._audited = True
 
     def close(self) -> None:
-        for database in (self.first, self.second, self.clean):
+        for database in (self.first, self.second, self.doomed, self.clean):
             self.do(database.close())
         self.do(self.side.close())
         self._loop.close()
@@ -73,12 +84,15 @@ class World:
     def play(self, operation: Operation | None, cut: Cut | None = None) -> None:
         """Run one operation. Cut, it raises DatabaseAway and the model looks where it got to; whole, it must do
         exactly what the model says."""
+        self.doomed.begin(cut)
         if operation is None:
             return
-        self.first.begin(cut)
-        outcome = self.do(_outcome_of(operation, self.first))
-        if self.first.fired:
+        if cut is None:
+            self.first.begin()
+        outcome = self.do(_outcome_of(operation, self.doomed if cut else self.first))
+        if self.doomed.fired:
             assert isinstance(outcome, DatabaseAway), f"a lost connection gave {outcome!r}"
+            self.do(self._wait_until_gone(self.doomed))
             operation.absorb(outcome)
             if cut == Cut(0, When.BEFORE):
                 self.compare()  # nothing ran
@@ -116,6 +130,11 @@ class World:
         hold.released.set()
         return await first, await second
 
+    async def _wait_until_gone(self, database: FaultyDatabase) -> None:
+        """The server has seen that the connection is lost: what was not committed is undone, and holds no lock."""
+        while await self.side.fetchval("SELECT count(*) FROM pg_stat_get_activity($1)", database.backend_pid):
+            pass
+
     async def _waits(self, database: FaultyDatabase) -> bool:
         return bool(
             database.backend_pid is not None
@@ -125,8 +144,7 @@ class World:
     def observe(self) -> None:
         """Take what is stored for the model's truth: after a race or a lost answer nobody can know better."""
         model = self.model
-        model.work = self._stored_work()
-        model.conversations = self.stored_conversations()
+        model.work, model.conversations = self._stored()
         rows = self.side_statement("SELECT provider_message_id FROM messages WHERE direction = 'inbound'")
         model.stored = {row[0] for row in rows}
         model.merged = {
@@ -135,25 +153,24 @@ class World:
 
     def compare(self) -> None:
         """Whatever an operation did, it did what the model says and nothing else."""
-        assert self._stored_work() == self.model.work
-        assert self.stored_conversations() == self.model.conversations
-
-    def _stored_work(self) -> dict[CustomerId, WorkModel]:
-        rows = self.side_statement("SELECT customer_id, fence, lease_until IS NOT NULL AS leased FROM work")
-        return {row["customer_id"]: WorkModel(row["fence"], row["leased"]) for row in rows}
+        work, conversations = self._stored()
+        assert work == self.model.work
+        assert conversations == self.model.conversations
 
     def stored_conversations(self) -> dict[ConversationId, ConversationModel]:
-        rows = self.side_statement(
-            "SELECT c.conversation_id, c.customer_id, c.state, c.owner, c.owner_epoch, "
-            "i.opted_out_at IS NOT NULL AS opted_out "
-            "FROM conversations c JOIN customer_identifiers i USING (identifier_id)"
-        )
-        return {
-            row["conversation_id"]: ConversationModel(
-                row["customer_id"], row["state"], row["owner"], row["owner_epoch"], row["opted_out"]
-            )
-            for row in rows
-        }
+        return self._stored()[1]
+
+    def _stored(self) -> tuple[dict[CustomerId, WorkModel], dict[ConversationId, ConversationModel]]:
+        work: dict[CustomerId, WorkModel] = {}
+        conversations: dict[ConversationId, ConversationModel] = {}
+        for row in self.side_statement(_STORED):
+            if row["conversation_id"] is None:
+                work[row["customer_id"]] = WorkModel(row["fence"], row["leased"])
+            else:
+                conversations[row["conversation_id"]] = ConversationModel(
+                    row["customer_id"], row["state"], row["owner"], row["owner_epoch"], row["opted_out"]
+                )
+        return work, conversations
 
     @contextmanager
     def unaudited(self) -> Iterator[None]:
@@ -166,9 +183,11 @@ class World:
 
     def check(self, *, settled: bool = False) -> None:
         """The auditor is clean, and what was ended stays ended as it was."""
+        if not settled and not self._audited:
+            return
         # The server's next transaction id: while it stays, nothing was written since the last look.
         written = self.side_statement("SELECT pg_snapshot_xmax(pg_current_snapshot())")[0][0]
-        if not settled and (written == self._checked or not self._audited):
+        if not settled and written == self._checked:
             return
         sent = [
             SentMessage.of(message, acknowledged=acknowledged) for message, acknowledged in self.model.sent.values()
