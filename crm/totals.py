@@ -4,7 +4,6 @@ reading."""
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,12 +14,14 @@ from uuid import UUID
 import asyncpg
 
 from agent.channel_health import Alarm
+from agent.shared_calls import SharedCalls
 from crm.channel_alarms import ChannelAlarms
 from crm.database import Connection, Database
 from crm.metrics import Queue
 from crm.queries import load_queries
 
 _QUERIES = load_queries("metrics")
+_SHARED_MAX = 10_000
 _FIRST_ID = UUID(int=0)
 _FIRST_AT = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -76,7 +77,8 @@ class _Horizon:
 
 
 class SystemTotals:
-    """Reads the figures; readings of one process take turns. No transaction takes as long as `settled_after`."""
+    """Reads the figures. Whoever asks during a reading shares the next one with all others: anybody may ask, and must
+    not make the database count for each. No transaction takes as long as `settled_after`."""
 
     def __init__(
         self,
@@ -91,11 +93,16 @@ class SystemTotals:
         self._reopen = timedelta(seconds=database.times.reopen_s)
         self._final = Totals()
         self._horizon = _Horizon()
-        self._reading = asyncio.Lock()
+        self._readings: SharedCalls[None, SystemFigures] = SharedCalls(
+            self._read, lambda figures, _: figures, in_flight=1, max_items=_SHARED_MAX
+        )
 
     async def read(self) -> SystemFigures:
         """Raises DatabaseAway; what was counted before stays counted."""
-        async with self._reading, self._database.connection() as connection:
+        return await self._readings.ask([None])
+
+    async def _read(self, _: list[None]) -> SystemFigures:
+        async with self._database.connection() as connection:
             row = await connection.fetchrow(_QUERIES["fetch_horizon"], self._settled_after, self._reopen)
             assert row is not None, "a query without FROM has one row"
             # The clock of a database that was restored or failed over may be behind.

@@ -53,14 +53,20 @@ def parse_queries(lines: Sequence[str]) -> list[Query]:
 
 
 async def sync_configured(settings: Settings, folder: Path, on_progress: OnProgress) -> SyncReport:
-    """Make the configured knowledge base equal to a folder. Raises what `sync_folder` raises."""
+    """Make the configured knowledge base equal to a folder, to which later starts keep it. Raises what `sync_folder`
+    raises."""
+    from agent.knowledge.articles import check_folder
     from crm.database import Database
+    from serve_app.supervisor.data import FollowedKnowledge
 
+    check_folder(folder)
     database = Database(settings.dsn(), settings.times.unhurried(), "fte-kb")
     try:
-        return await _sync(database, await _load_model(settings, on_progress), folder, on_progress)
+        report = await _sync(database, await _load_model(settings, on_progress), folder, on_progress)
     finally:
         await database.close()
+    FollowedKnowledge(settings).remember(folder)
+    return report
 
 
 async def stale_articles(settings: Settings, review_days: int) -> list[StaleArticle]:

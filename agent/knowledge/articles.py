@@ -49,13 +49,18 @@ class ArticleFolder:
     unpublished: tuple[str, ...] = ()
 
 
+def check_folder(folder: Path) -> None:
+    """Raises BadInput when it is none: what takes long to begin can say so at once."""
+    if not folder.is_dir():
+        raise BadInput(str(folder), "is not a folder; give the folder that holds the articles")
+
+
 def read_articles(folder: Path) -> ArticleFolder:
     """Read every knowledge file under `folder`; hidden files and folders do not count.
 
     Raises BadInput when `folder` is not a folder.
     """
-    if not folder.is_dir():
-        raise BadInput(str(folder), "is not a folder; give the folder that holds the articles")
+    check_folder(folder)
     articles: dict[str, Article] = {}
     errors: list[BadInput] = []
     unpublished: list[str] = []

@@ -169,7 +169,7 @@ def _add_records(server: MCPServer[Any], tools: SupportTools, shelf: SupportShel
 
     @server.resource("fte://escalations", title="What waits for people", mime_type=_JSON)
     async def escalations() -> str:
-        """Live escalations, gravest and oldest first."""
+        """Live escalations, the most urgent first."""
         return await _shown(shelf.list_escalations)
 
     @server.resource("fte://channels", title="How the channels stand", mime_type=_JSON)

@@ -128,10 +128,16 @@ class SupportTools:
         }
 
     async def analyze_sentiment(self, ticket_id: str, *, message: str | None) -> Answer:
-        """Score what the customer of the ticket wrote last, or another text as if they had written it."""
+        """Score what the customer of the ticket wrote last, or another text as if they had written it.
+
+        A message that a turn has read alone keeps the score that it found, which its meaning has a say in; others are
+        scored by their words.
+        """
         file = await self._system.open_ticket(TicketId(ticket_id))
-        texts = [message] if message is not None else [each.body for each in file.context.burst]
-        scores = await self._system.score([*texts, "\n".join(texts)])
+        burst = file.context.burst
+        texts = [message] if message is not None else [each.body for each in burst]
+        known = burst[0].sentiment if message is None and len(burst) == 1 else None
+        scores = [known, known] if known is not None else await self._system.score([*texts, "\n".join(texts)])
         negative = scores[-1] < self._rules.negative_threshold
         return {
             "ticket_id": ticket_id,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import httpx
 
 from agent.channel_health import Check, CheckResult
+from agent.hosts import is_loopback
 from channels.web_form.confirmation_page import CONFIRM_PATH
 
 _STRANGER = "https://not-listed.invalid"
@@ -45,7 +45,7 @@ def web_form_checks(base_url: str, allowed_origins: Sequence[str], *, is_product
 
 def _judge_address(base_url: str, *, is_production: bool) -> CheckResult:
     parts = urlsplit(base_url)
-    here = _is_loopback(parts.hostname or "")
+    here = is_loopback(parts.hostname or "")
     if here and is_production:
         return CheckResult(
             False, f"{base_url} is this machine only", "Set API_BASE_URL to the address that customers use."
@@ -55,13 +55,6 @@ def _judge_address(base_url: str, *, is_production: bool) -> CheckResult:
             False, f"{base_url} is not encrypted", "Put TLS in front of it and set API_BASE_URL to its https address."
         )
     return CheckResult(True, f"customers' links begin with {base_url}" + (", on this machine only" if here else ""))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 async def _expect(base_url: str, path: str, content: str, what_to_do: str) -> CheckResult:

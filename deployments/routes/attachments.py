@@ -38,7 +38,7 @@ class AttachmentList(BaseModel):
     tags=["support"],
     status_code=201,
     response_model=Attachment,
-    responses=error_responses(409, 413),
+    responses=error_responses(408, 409, 413, 429),
     openapi_extra=_BODY,
 )
 async def attach(
@@ -49,16 +49,18 @@ async def attach(
     ] = "",
 ) -> Response:
     """Add a file, whose bytes are the body. The same file again is the same attachment."""
-    content = await read_body(request, FILE_MAX_BYTES)
-    media_type = find_media_type(content)
-    added = await services_of(request).attachments.add(
-        head.conversation_id,
-        clean_name(unquote(name), media_type),
-        media_type,
-        content,
-        count_max=FILES_MAX,
-        total_max_bytes=TOTAL_MAX_BYTES,
-    )
+    services = services_of(request)
+    with services.uploads.place():
+        content = await services.uploads.in_time(read_body(request, FILE_MAX_BYTES))
+        media_type = find_media_type(content)
+        added = await services.attachments.add(
+            head.conversation_id,
+            clean_name(unquote(name), media_type),
+            media_type,
+            content,
+            count_max=FILES_MAX,
+            total_max_bytes=TOTAL_MAX_BYTES,
+        )
     return Response(_ONE.dump_json(added), 201, media_type="application/json")
 
 

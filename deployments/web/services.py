@@ -47,6 +47,7 @@ from deployments.web.pushes import Pushes, no_pushes
 from deployments.web.reply_streams import ReplyStreams
 from deployments.web.senders import Senders
 from deployments.web.sessions import DeskSessions
+from deployments.web.uploads import Uploads
 
 CLOSED_DOOR = WebhookDoor(SecretStr(""), "")
 
@@ -79,6 +80,7 @@ class IngressServices:
     remembered_rules: RememberedRules
     surveys: Surveys
     attachments: Attachments
+    uploads: Uploads
     confirmations: Confirmations
     merges: Merges
     channel_states: ChannelStates
@@ -139,7 +141,8 @@ def connect_services(
     queue = WorkQueue(database)
     confirmation_tokens = ConfirmationTokens(token_secret)
     tickets = TicketViews(database)
-    escalations = Escalations(database)
+    remembered_rules = RememberedRules(database)
+    escalations = Escalations(database, remembered_rules)
     metrics = Metrics(database)
     return IngressServices(
         inbox=Inbox(database),
@@ -152,9 +155,10 @@ def connect_services(
         customer_views=CustomerViews(database),
         quarantine=Quarantine(database),
         rules=ServiceRulesStore(database),
-        remembered_rules=RememberedRules(database),
+        remembered_rules=remembered_rules,
         surveys=Surveys(database),
         attachments=Attachments(database),
+        uploads=Uploads(),
         confirmations=Confirmations(database),
         merges=Merges(database),
         channel_states=ChannelStates(database, facts, channel_readers, channel_alarms),

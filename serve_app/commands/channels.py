@@ -42,11 +42,18 @@ def show(
 
     from agent.channel_health import WHAT_TO_DO, AlarmKind
 
-    table = Table(*_HEADINGS, box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*_to_cells(row, datetime.now(UTC)))
+    cells = [_to_cells(row, datetime.now(UTC)) for row in rows]
+    # A terminal is narrow: a column in which nothing stands is left out, and names of settings have lines of their own.
+    told = [place for place in range(len(_HEADINGS)) if any(line[place] for line in cells)]
+    table = Table(*(_HEADINGS[place] for place in told), box=None, pad_edge=False)
+    for line in cells:
+        table.add_row(*(line[place] for place in told))
     console = Console()
     console.print(table, highlight=False)
+    for row in rows:
+        if missing := _not_set(row):
+            text = f"{row['channel']}: not set: {', '.join(missing)}"
+            console.print(text, style="dim", highlight=False, markup=False)
     for alarm in (alarm for row in rows for alarm in row["alarms"]):
         since = f" (for {_ago(alarm['since'], datetime.now(UTC)).removesuffix(' ago')})" if alarm["since"] else ""
         console.print(f"\n! {alarm['channel']}: {alarm['detail']}{since}", style="red", highlight=False, markup=False)
@@ -117,10 +124,11 @@ def _to_json(channel: Channel, report: CheckReport) -> dict[str, Any]:
 
 
 def _to_cells(row: dict[str, Any], now: datetime) -> list[str]:
-    missing = [name for name, is_set in row["credentials"].items() if not is_set]
-    credentials = "none needed" if not row["credentials"] else f"not set: {', '.join(missing)}" if missing else "set"
+    missing = len(_not_set(row))
+    some = "not set" if missing == len(row["credentials"]) else f"{missing} not set"
+    credentials = "none needed" if not row["credentials"] else some if missing else "set"
     windows = "" if row["open_windows"] is None else str(row["open_windows"])
-    error = row["last_error"] and f"{row['last_error'][:80]} ({_ago(row['last_error_at'], now)})"
+    error = "" if not row["last_error"] else f"{row['last_error'][:80]} ({_ago(row['last_error_at'], now)})"
     watch = str(row["watch_expires_at"] or "")[:16]
     return [
         row["channel"],
@@ -132,6 +140,11 @@ def _to_cells(row: dict[str, Any], now: datetime) -> list[str]:
         windows,
         error,
     ]
+
+
+def _not_set(row: dict[str, Any]) -> list[str]:
+    """The names of the settings that the channel's provider would need and that are empty."""
+    return [name for name, is_set in row["credentials"].items() if not is_set]
 
 
 def _ago(iso: str | None, now: datetime) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from ipaddress import ip_address
 from typing import Annotated, Any
 
 import typer
 
 from agent.errors import BadInput, NotAuthorized
+from agent.hosts import is_loopback
 
 DEFAULT_PORT = 8010
 
@@ -44,7 +44,7 @@ def mcp(
     settings = load_settings()
     parse_operator(operator, "--operator")
     hosts = allow_host or []
-    if not _is_loopback(host) and not hosts:
+    if not is_loopback(host) and not hosts:
         raise BadInput("--host", f"{host} is open to others; name the host that they call with --allow-host")
     if "operator_key" not in settings.model_fields_set:
         raise NotAuthorized("there is no operator key; start the system with `fte up`, or set FTE_OPERATOR_KEY")
@@ -69,10 +69,3 @@ def _ask_channels() -> Sequence[Mapping[str, Any]]:
 
     channels: Sequence[Mapping[str, Any]] = ask("GET", "/channels")["channels"]
     return channels
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"

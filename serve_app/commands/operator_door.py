@@ -36,11 +36,9 @@ def ask(
             raise NotAuthorized("the operator key is not accepted; is FTE_HOME or FTE_OPERATOR_KEY another's?")
         case 404 | 409:
             raise (NotFound if answer.status_code == 404 else Conflict)(str(answer.json()["detail"]))
-        case 422 if body is not None:
-            problem = answer.json()["detail"][0]
-            raise BadInput(problem["field"], problem["problem"])
         case 422:
-            raise BadInput(asked, "is not one of the known values")
+            problem = answer.json()["detail"][0]
+            raise BadInput(asked if body is None else problem["field"], problem["problem"])
     if not answer.is_success:
         raise DependencyAway(f"{settings.base_url} answers {answer.status_code}; try again")
     return answer.json()

@@ -18,7 +18,7 @@ from channels.gmail.local_push import make_key as make_push_key
 from serve_app.options import APP_NAME
 from serve_app.render import serve_config
 from serve_app.settings import Settings, key_files
-from serve_app.supervisor.data import ShippedKnowledge, migrate_database
+from serve_app.supervisor.data import FollowedKnowledge, migrate_database
 from serve_app.supervisor.lock import HomeLock, RunningCopy
 from serve_app.supervisor.log_tail import LogTail
 from serve_app.supervisor.processes import adopt_orphans, end_all_of, reap_orphans
@@ -155,7 +155,7 @@ class Supervisor:
         """Side by side: Ray needs only the database's address."""
         environment = self._database_environment()
         self._ray = RayHead(self._folder, self._ports, self.ray_token, environment)
-        knowledge = ShippedKnowledge(self._settings, environment)
+        knowledge = FollowedKnowledge(self._settings, environment)
         with ThreadPoolExecutor(max_workers=1) as beside:
             ray_started = beside.submit(self._ray.start)
             is_new = bool(migrate_database(self._dsn))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
@@ -10,8 +11,11 @@ import httpx
 import pytest
 
 from crm.database import Database
+from deployments.web.services import IngressServices
+from deployments.web.uploads import AT_ONCE
 from tests.integration.http_spine import OPERATOR, SUBMISSION
 from tests.unit.test_files import KINDS, PNG
+from tests.waiting import until
 
 MIB = 1024 * 1024
 
@@ -81,6 +85,48 @@ async def test_number_of_files_is_limited_also_when_they_come_at_once(client: ht
     assert len(await holder.listed()) == 5
     again = await hold(client)
     assert (await again.attach(PNG)).status_code == 201, "another conversation has room of its own"
+
+
+async def test_so_many_files_at_once_are_taken_into_memory_and_no_more(
+    client: httpx.AsyncClient, services: IngressServices
+) -> None:
+    holder, goes_on = await hold(client), asyncio.Event()
+    arriving: list[int] = []
+
+    async def slowly(number: int) -> AsyncIterator[bytes]:
+        yield PNG
+        arriving.append(number)
+        await goes_on.wait()
+        yield str(number).encode()
+
+    async def send(number: int) -> httpx.Response:
+        headers = {**holder.bearer, "X-File-Name": "screen.png"}
+        return await client.post(holder.path, content=slowly(number), headers=headers)
+
+    held = [asyncio.create_task(send(number)) for number in range(AT_ONCE)]
+    await until(lambda: len(arriving) == AT_ONCE)
+    refused = await holder.attach(PNG)
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "5")
+    goes_on.set()
+    ends = [answer.status_code for answer in await asyncio.gather(*held)]
+    assert sorted(set(ends)) == [201, 409], "each took its place in memory, and then the conversation was full"
+    assert (await holder.attach(PNG)).status_code == 409, "places are free again"
+
+
+async def test_a_file_that_does_not_come_gives_its_place_up(
+    client: httpx.AsyncClient, services: IngressServices
+) -> None:
+    holder = await hold(client)
+    services.uploads._within_s = 0.01
+
+    async def never() -> AsyncIterator[bytes]:
+        yield PNG
+        await asyncio.Event().wait()
+
+    late = await client.post(holder.path, content=never(), headers=holder.bearer)
+    assert late.status_code == 408
+    services.uploads._within_s = 60.0
+    assert (await holder.attach(PNG)).status_code == 201
 
 
 async def test_sizes_are_limited(client: httpx.AsyncClient, database: Database) -> None:

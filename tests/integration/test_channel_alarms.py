@@ -19,11 +19,9 @@ from crm.channel_alarms import ChannelAlarms
 from crm.database import Database
 from crm.outbox import Outbox
 from deployments.mail_state import alarm_probe
-from deployments.web.app import create_app
 from deployments.web.services import IngressServices
 from serve_app.cli import app
-from serve_app.settings import load_settings
-from tests.e2e.sites import serving
+from tests.e2e.sites import serving_commands
 from tests.fakes.gmail_server import FakeGmail
 from tests.integration.http_spine import OPERATOR_KEY, http_client, services_for
 from tests.integration.mail_spine import ADDRESS, MailSystem, a_mail, mail_system
@@ -208,12 +206,8 @@ async def test_the_command_shows_what_needs_a_look_and_what_helps(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     await watched.mailboxes.record_not_watched(ADDRESS, "Gmail would not watch the mailbox: no")
-    async with serving(create_app(services)) as address:
-        monkeypatch.setenv("API_PORT", address.rsplit(":", 1)[-1])
-        monkeypatch.setenv("FTE_OPERATOR_KEY", OPERATOR_KEY)
-        load_settings.cache_clear()
+    async with serving_commands(services, monkeypatch):
         shown = await asyncio.to_thread(CliRunner().invoke, app, ["channels"])
-    load_settings.cache_clear()
     assert shown.exit_code == 0, shown.output
     assert "! email: Gmail would not watch the mailbox: no (for " in shown.stdout
     assert WHAT_TO_DO[AlarmKind.WATCH_REFUSED] in shown.stdout

@@ -17,14 +17,12 @@ from agent.records import Channel
 from crm.database import Database
 from crm.inbox import Inbox
 from crm.merge import merge_customers
-from deployments.web.app import create_app
 from deployments.web.services import IngressServices
 from serve_app import channel_checks
 from serve_app.channel_checks import REGISTRY, ChannelChecks, checks_of
 from serve_app.cli import app
 from serve_app.settings import Settings, load_settings
-from tests.e2e.sites import serving
-from tests.integration.http_spine import OPERATOR_KEY
+from tests.e2e.sites import serving_commands
 from tests.integration.spine import mail_message, whatsapp_message
 
 SITE = "https://www.example.com"
@@ -34,13 +32,9 @@ SITE = "https://www.example.com"
 async def address(services: IngressServices, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     """The application under the address that the command's settings say."""
     services = dataclasses.replace(services, allowed_origins=(SITE,))
-    async with serving(create_app(services)) as address:
-        monkeypatch.setenv("API_PORT", address.rsplit(":", 1)[-1])
-        monkeypatch.setenv("FTE_OPERATOR_KEY", OPERATOR_KEY)
-        monkeypatch.setenv("FTE_ALLOWED_ORIGINS", SITE)
-        load_settings.cache_clear()
+    monkeypatch.setenv("FTE_ALLOWED_ORIGINS", SITE)
+    async with serving_commands(services, monkeypatch) as address:
         yield address
-    load_settings.cache_clear()
 
 
 async def fte(*arguments: str) -> Result:
@@ -51,11 +45,14 @@ async def fte(*arguments: str) -> Result:
 async def test_channels_are_shown_with_what_is_missing_and_no_value(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "80")
     await Inbox(database).accept(whatsapp_message("+15550170"))
     shown = await fte("channels")
     assert shown.exit_code == 0, shown.output
-    rows = {line.split()[0]: line for line in shown.stdout.splitlines()[1:]}
+    told = " ".join(shown.stdout.split())
+    assert "email: not set: credentials whatsapp: not set: credentials" in told, "each on a line of its own"
+    assert "last error" not in told, "nothing stands in that column"
+    rows = {line.split()[0]: line for line in shown.stdout.splitlines()[1 : 1 + len(Channel)]}
     assert set(rows) == set(Channel)
     assert "offline" in rows["whatsapp"]
     assert "s ago" in rows["whatsapp"]

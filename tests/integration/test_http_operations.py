@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 import pytest
@@ -15,7 +17,7 @@ from pydantic import SecretStr
 
 from agent.records import OutcomeKind, TurnContext, TurnDecision
 from agent.times import Times
-from crm.database import Database
+from crm.database import Connection, Database
 from crm.totals import SystemTotals
 from deployments.web.services import IngressServices
 from tests.integration.http_spine import (
@@ -69,6 +71,22 @@ async def test_metrics_tell_the_whole_system(
     assert after["fte_turn_seconds_count", labels(**form)] == 4
     assert after["fte_end_to_end_seconds_bucket", labels(**form, le="+Inf")] == 3
     assert 0 < after["fte_end_to_end_seconds_sum", labels(**form)] < 60
+
+
+async def test_many_who_ask_for_metrics_at_once_share_a_reading(database: Database) -> None:
+    counted = 0
+    connect = database.connection
+
+    def count() -> AbstractAsyncContextManager[Connection]:
+        nonlocal counted
+        counted += 1
+        return connect()
+
+    totals = SystemTotals(database)
+    with patch.object(database, "connection", count):
+        figures = await asyncio.gather(*(totals.read() for _ in range(100)))
+    assert counted <= 2, "one that began before the others asked, and theirs"
+    assert all(each.totals == figures[0].totals for each in figures)
 
 
 async def test_every_replica_tells_the_same_and_counts_final_rows_once(

@@ -15,6 +15,7 @@ from crm.embedded import EmbeddedServer
 from crm.migrations import migrate
 from serve_app.cli import app
 from serve_app.settings import load_settings
+from serve_app.supervisor.data import FollowedKnowledge
 
 PAGES = {
     "work/sprints.md": "---\ntitle: Sprints\n---\nComplete a sprint; unfinished tasks move to the backlog.",
@@ -106,10 +107,11 @@ def test_without_a_database_the_sentence_says_what_to_start(
 
 
 def test_sync_fills_the_configured_base_and_search_reads_it(
-    folder: Path, postgres_server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+    folder: Path, tmp_path: Path, postgres_server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dsn = postgres_server.start("kb_command")
     asyncio.run(migrate(dsn))
+    monkeypatch.setenv("FTE_HOME", str(tmp_path))
     monkeypatch.setenv("POSTGRES_HOST", parse_qs(urlsplit(dsn).query)["host"][0])
     monkeypatch.setenv("POSTGRES_DB", "kb_command")
     load_settings.cache_clear()
@@ -119,11 +121,13 @@ def test_sync_fills_the_configured_base_and_search_reads_it(
         found = fte("search", "how do I reset my password", "--json")
         table = fte("search", "how do I reset my password")
         stale, listed = fte("stale", "--json"), fte("stale", "--days", "30")
+        kept_to = FollowedKnowledge(load_settings())
     finally:
         load_settings.cache_clear()
     assert json.loads(first.stdout) == {
         "articles": 3, "changed": 3, "deleted": 0, "chunks_embedded": 3, "unpublished": 0, "errors": [],
     }  # fmt: skip
+    assert (kept_to.folder, kept_to.changed) == (folder, False), "by the next start"
     assert again.stdout == "3 articles, 0 changed, 0 deleted, 0 chunks embedded, 0 unpublished\n"
     best = json.loads(found.stdout)[0]
     assert best["article"] == "account/password"

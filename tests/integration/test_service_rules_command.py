@@ -11,23 +11,17 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from agent.errors import BadInput, DependencyAway
-from deployments.web.app import create_app
 from deployments.web.services import IngressServices
 from serve_app.cli import app
 from serve_app.settings import load_settings
-from tests.e2e.sites import serving
-from tests.integration.http_spine import OPERATOR_KEY
+from tests.e2e.sites import serving_commands
 
 
 @pytest.fixture
 async def running(services: IngressServices, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     """The application under the address that the command's settings say."""
-    async with serving(create_app(services)) as address:
-        monkeypatch.setenv("API_PORT", address.rsplit(":", 1)[-1])
-        monkeypatch.setenv("FTE_OPERATOR_KEY", OPERATOR_KEY)
-        load_settings.cache_clear()
+    async with serving_commands(services, monkeypatch):
         yield
-    load_settings.cache_clear()
 
 
 async def fte(*arguments: str, given: str | None = None) -> Result:

@@ -213,6 +213,18 @@ async def test_only_reasons_that_people_give_are_taken(system: FakeSystem) -> No
     assert system.wrote == []
 
 
+async def test_the_mood_that_a_turn_found_is_kept(system: FakeSystem) -> None:
+    """Of one message: a burst of several was scored by their words, and as a whole."""
+    (said,) = context("Nobody seems to own this problem.").burst
+    read = replace(said, sentiment=-0.45)
+    system.file = TicketFile(replace(context(), burst=(read,)), None)
+    mood = await ask(system, "analyze_sentiment", **TICKET)
+    assert (mood["score"], mood["messages"], mood["negative"]) == (-0.45, [-0.45], True)
+    assert (await ask(system, "analyze_sentiment", **TICKET, message="hello"))["score"] != -0.45
+    system.file = TicketFile(replace(context(), burst=(read, said)), None)
+    assert (await ask(system, "analyze_sentiment", **TICKET))["messages"] != [-0.45]
+
+
 async def test_without_a_query_it_searches_for_what_the_customer_asks(system: FakeSystem) -> None:
     earlier = [message("How do I export a project?")]
     system.file = TicketFile(context("and on mobile?", history=earlier), None)

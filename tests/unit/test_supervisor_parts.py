@@ -13,7 +13,7 @@ from rich.console import Console
 
 from agent.errors import ConfigurationInvalid
 from serve_app.settings import Settings
-from serve_app.supervisor.data import knowledge_digest
+from serve_app.supervisor.data import FollowedKnowledge, knowledge_digest
 from serve_app.supervisor.haproxy import write_start_script
 from serve_app.supervisor.lock import HomeLock, RunningCopy
 from serve_app.supervisor.log_tail import LogTail
@@ -161,6 +161,50 @@ def test_records_of_several_replicas_are_shown_in_the_order_of_their_times(tmp_p
         (tmp_path / f"worker-{file}.err").write_text("\n".join([*lines, f"under m{seconds[-1]}", ""]))
     LogTail(tmp_path, shown.append).poll()
     assert [line.split()[-1] for line in shown] == ["m1", "m2", "m3", "m3", "m4", "m4"]
+
+
+def test_a_start_keeps_to_the_folder_that_was_synced_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FTE_HOME", str(tmp_path))
+    monkeypatch.setenv("POSTGRES_HOST", "db.example.com")
+    settings = Settings()
+    shipped = settings.knowledge_dir / "articles"
+    assert (FollowedKnowledge(settings).folder, FollowedKnowledge(settings).changed) == (shipped, True)
+    FollowedKnowledge(settings).remember(shipped)
+    assert (FollowedKnowledge(settings).folder, FollowedKnowledge(settings).changed) == (shipped, False)
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "coffee.md").write_text("# Coffee")
+    monkeypatch.chdir(tmp_path)
+    FollowedKnowledge(settings).remember(Path("own"))
+    monkeypatch.chdir("/")
+    assert (FollowedKnowledge(settings).folder, FollowedKnowledge(settings).changed) == (own, False)
+    (own / "tea.md").write_text("# Tea")
+    assert FollowedKnowledge(settings).changed
+    own.rename(tmp_path / "gone")
+    assert not FollowedKnowledge(settings).changed
+    FollowedKnowledge(settings).sync()  # starts no process, which would fail
+    monkeypatch.setenv("POSTGRES_DB", "another")
+    assert FollowedKnowledge(Settings()).folder == shipped, "another database holds other articles"
+
+
+@pytest.mark.parametrize("mark", ["", "{", "[]"])
+def test_what_nobody_can_read_is_as_if_nothing_was_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mark: str
+) -> None:
+    monkeypatch.setenv("FTE_HOME", str(tmp_path))
+    monkeypatch.setenv("POSTGRES_HOST", "db.example.com")
+    FollowedKnowledge(Settings()).remember(tmp_path)
+    (file,) = tmp_path.glob("knowledge-*.json")
+    file.write_text(mark)
+    assert FollowedKnowledge(Settings()).changed
+    assert FollowedKnowledge(Settings()).folder != tmp_path
+
+
+def test_where_there_is_no_home_nothing_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FTE_HOME", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("POSTGRES_HOST", "db.example.com")
+    FollowedKnowledge(Settings()).remember(tmp_path)
+    assert FollowedKnowledge(Settings()).folder != tmp_path
 
 
 def test_the_knowledge_counts_as_changed_with_any_file_or_the_model(tmp_path: Path) -> None:
