@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ def _cut(answer: Any, part: slice) -> Any:
 class SharedCalls(Generic[Item, Answer]):
     """Who comes while `in_flight` calls are under way waits for the next one, together with the others.
 
-    There is no timer: a lone request starts at once. A joint call that fails is repeated for each request alone when
+    A lone request starts at once. With `every_s`, calls begin at least so far apart, so that under load each carries
+    more; without it there is no timer. A joint call that fails is repeated for each request alone when
     `alone` says that its error is one request's own fault; any other error, and without it every one, is everybody's.
     """
 
@@ -37,6 +39,7 @@ class SharedCalls(Generic[Item, Answer]):
         alone: type[Exception] | None = None,
         in_flight: int = 2,
         max_items: int = 32,
+        every_s: float = 0.0,
     ) -> None:
         """`take` cuts a request's part out of a joint answer, which is in the order of the items."""
         self._call = call
@@ -44,6 +47,8 @@ class SharedCalls(Generic[Item, Answer]):
         self._alone = alone
         self._in_flight = in_flight
         self._max_items = max_items
+        self._every_s = every_s
+        self._next_at = 0.0
         self._waiting: deque[_Request[Item, Answer]] = deque()
         # Counted by the workers themselves: a task that has ended is told to others a step later, and whoever asks
         # in that step would wait for a worker that is gone.
@@ -68,11 +73,21 @@ class SharedCalls(Generic[Item, Answer]):
     async def _work(self) -> None:
         try:
             while self._waiting:
+                await self._keep_apart()
                 batch = self._next_batch()
                 if batch:
                     await self._answer(batch)
         finally:
             self._workers -= 1
+
+    async def _keep_apart(self) -> None:
+        if self._every_s == 0.0:
+            return
+        begins_at = max(time.monotonic(), self._next_at)
+        self._next_at = begins_at + self._every_s
+        wait_s = begins_at - time.monotonic()
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
 
     def _next_batch(self) -> list[_Request[Item, Answer]]:
         """The oldest requests that fit one call, at least one; those given up are dropped."""

@@ -9,14 +9,18 @@ from crm.work import WORK_CHANNEL, WorkQueue
 
 # A wake-up costs a transaction here and a look at the queue there. The first goes out at once.
 _PAUSE_S = 0.01
+DELIVERY_PAUSE_S = 0.04
+"""For what is not the next step of a turn: deliveries, and those who watch for them."""
 
 
 class Notifier:
     """A wake-up that is lost in an outage is covered by its listener's poll."""
 
-    def __init__(self, queue: WorkQueue, channel: str = WORK_CHANNEL) -> None:
+    def __init__(self, queue: WorkQueue, channel: str = WORK_CHANNEL, pause_s: float = _PAUSE_S) -> None:
+        """Two wake-ups are at least `pause_s` apart."""
         self._queue = queue
         self._channel = channel
+        self._pause_s = pause_s
         self._wanted = False
         self._sending: asyncio.Task[None] | None = None
 
@@ -33,4 +37,4 @@ class Notifier:
                 await self._queue.notify(self._channel)
             except DatabaseAway:
                 return
-            await asyncio.sleep(_PAUSE_S)
+            await asyncio.sleep(self._pause_s)

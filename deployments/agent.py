@@ -29,7 +29,7 @@ class Agent:
         await start_beside_others(serve.get_replica_context().rank.rank)
         from agent.workers.turn_worker import TurnWorker
         from crm.database import Database
-        from crm.notifier import Notifier
+        from crm.notifier import DELIVERY_PAUSE_S, Notifier
         from crm.service_rules import RememberedRules
         from crm.turns import PostgresTurns
         from crm.work import OUTBOX_CHANNEL, WorkQueue
@@ -38,7 +38,7 @@ class Agent:
         settings = start_replica(settings_factory)
         times = settings.times
         self._database = Database(settings.dsn(), times, "fte-agent")
-        self._outbox_wake_up = Notifier(WorkQueue(self._database), OUTBOX_CHANNEL)
+        self._outbox_wake_up = Notifier(WorkQueue(self._database), OUTBOX_CHANNEL, DELIVERY_PAUSE_S)
         opening_hours = RememberedRules(self._database).opening_hours
         self._services = LiveTurnServices(
             settings,

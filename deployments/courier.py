@@ -14,7 +14,7 @@ from agent.records import Channel
 from agent.workers.delivery import DeliveryLoop
 from crm.confirmations import Confirmations
 from crm.database import Database
-from crm.notifier import Notifier
+from crm.notifier import DELIVERY_PAUSE_S, Notifier
 from crm.outbox import Outbox
 from crm.work import DELIVERED_CHANNEL, OUTBOX_CHANNEL, WorkQueue
 from deployments.background import BackgroundLoop, Loop
@@ -47,7 +47,7 @@ class Courier:
         senders = dict(self._providers.senders)
         senders[Channel.EMAIL] = ConfirmingSender(senders[Channel.EMAIL], mails)
         deliveries: list[DeliveryLoop] = []
-        delivered = Notifier(self._queue, DELIVERED_CHANNEL)
+        delivered = Notifier(self._queue, DELIVERED_CHANNEL, DELIVERY_PAUSE_S)
 
         def tell() -> None:
             delivered.notify()

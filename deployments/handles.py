@@ -14,6 +14,10 @@ from agent.ports import Embeddings
 from agent.shared_calls import SharedCalls
 
 
+# Under load a call of the scorer costs more than what it does, and its turns wait for their vectors meanwhile anyway.
+_SCORE_EVERY_S = 0.03
+
+
 class EmbeddingHandle:
     """Implements ports.Embedder over the embedding deployment; turns that ask at once share calls."""
 
@@ -43,7 +47,9 @@ class SentimentHandle:
     def __init__(self, handle: DeploymentHandle, timeout_s: float) -> None:
         self._handle = handle
         self._timeout_s = timeout_s
-        self._calls: SharedCalls[str, list[float]] = SharedCalls(self._call, alone=TextTooLong, in_flight=1)
+        self._calls: SharedCalls[str, list[float]] = SharedCalls(
+            self._call, alone=TextTooLong, in_flight=1, every_s=_SCORE_EVERY_S
+        )
 
     async def score(self, texts: Sequence[str]) -> list[float]:
         return await self._calls.ask(texts)

@@ -21,7 +21,7 @@ from agent.workers.dispatch import DispatchLoop
 from agent.workers.turn_worker import WorkStatus
 from channels.stored import StoredSender
 from crm.database import Database
-from crm.notifier import Notifier
+from crm.notifier import DELIVERY_PAUSE_S, Notifier
 from crm.outbox import Outbox
 from crm.work import OUTBOX_CHANNEL, WorkQueue
 from deployments.logs import configure_logging
@@ -45,7 +45,7 @@ async def workers(settings: Settings, database: Database) -> AsyncIterator[None]
     """Turns and deliveries run inside the block; what is in hand at its end is finished."""
     times = settings.times
     queue = WorkQueue(database)
-    outbox_wake_up = Notifier(queue, OUTBOX_CHANNEL)
+    outbox_wake_up = Notifier(queue, OUTBOX_CHANNEL, DELIVERY_PAUSE_S)
     async with open_in_process(settings, database=database, torch_threads=_TORCH_THREADS) as core:
 
         async def run_turn(customer_id: CustomerId) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ class Backend:
         return [text.upper() for text in texts]
 
 
-def shared(backend: Backend, **options: int) -> SharedCalls[str, list[str]]:
+def shared(backend: Backend, **options: Any) -> SharedCalls[str, list[str]]:
     return SharedCalls(backend, lambda answer, part: answer[part], alone=TextTooLong, **options)
 
 
@@ -110,3 +111,13 @@ async def test_who_asks_again_the_moment_it_is_answered_is_answered_again() -> N
     for number in range(3):
         async with asyncio.timeout(60):
             await calls.ask([f"text {number}"])
+
+
+async def test_calls_kept_apart_carry_what_comes_meanwhile() -> None:
+    backend = Backend()
+    calls = shared(backend, in_flight=1, every_s=0.05)
+    assert await calls.ask(["a"]) == ["A"]
+    asked = [await begin(calls, [text]) for text in "bcd"]
+    assert backend.calls == [["a"]]
+    assert await asyncio.gather(*asked) == [["B"], ["C"], ["D"]]
+    assert backend.calls == [["a"], ["b", "c", "d"]]
