@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
+from unittest import mock
 from uuid import uuid4
 
 import pytest
@@ -325,7 +326,7 @@ async def test_a_search_that_hangs_in_the_midst_of_a_turn_ends_with_the_fallback
 ) -> None:
     """The model asked for it, so the model's time bounds it; the model itself is not to blame."""
     server.behaviours = [SEARCHES]
-    decision = await ask(server, api, times=HASTY, search=HangingSearch([EXPORT]))
+    decision = await ask(server, api, search=HangingSearch([EXPORT]))
     assert decision.kind is OutcomeKind.REPLY
     assert decision.articles == ("projects/export",)
     assert decision.model_use is not None
@@ -333,11 +334,14 @@ async def test_a_search_that_hangs_in_the_midst_of_a_turn_ends_with_the_fallback
 
 
 class HangingSearch(FakeSearch):
-    """Answers once."""
+    """Answers once. The second time an hour passes, however long the model took until then."""
 
     async def search(self, *arguments: Any, **more: Any) -> Any:
         if self.queries:
-            await asyncio.Event().wait()
+            loop = asyncio.get_running_loop()
+            an_hour_later = loop.time() + 3600
+            with mock.patch.object(loop, "time", return_value=an_hour_later):
+                await asyncio.Event().wait()
         return await super().search(*arguments, **more)
 
 
