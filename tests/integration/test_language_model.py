@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
-from unittest import mock
 from uuid import uuid4
 
 import pytest
@@ -34,6 +33,7 @@ from tests.fakes.openai_server import (
     serve_openai,
 )
 from tests.unit.turn_fakes import EXPORT, FAR, FakePolicy, FakeSearch, FakeVerdict, context, message, services
+from tests.waiting import an_hour_later
 
 GOOD = "Open the project, select More > Export and choose CSV."
 ANSWER = {"message": GOOD, "kind": "answer", "articles": ["projects/export"]}
@@ -338,9 +338,7 @@ class HangingSearch(FakeSearch):
 
     async def search(self, *arguments: Any, **more: Any) -> Any:
         if self.queries:
-            loop = asyncio.get_running_loop()
-            an_hour_later = loop.time() + 3600
-            with mock.patch.object(loop, "time", return_value=an_hour_later):
+            with an_hour_later():
                 await asyncio.Event().wait()
         return await super().search(*arguments, **more)
 
