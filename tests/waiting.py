@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from unittest import mock
 
 
 async def until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
@@ -11,3 +13,12 @@ async def until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
     async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110  # the condition is not an event
             await asyncio.sleep(0.001)
+
+
+@contextmanager
+def an_hour_later() -> Iterator[None]:
+    """Every timeout of less that this event loop has begun is over: without waiting, and however long what came
+    before it took."""
+    loop = asyncio.get_running_loop()
+    with mock.patch.object(loop, "time", return_value=loop.time() + 3600):
+        yield

@@ -1,6 +1,8 @@
 // Requests to the desk's interface. The session is a cookie that this script cannot read; what changes something also
 // carries the token that the session's answer gave.
 
+const AWAY = "The server cannot be reached. What you wrote is kept; try again.";
+
 let csrfToken = "";
 
 export class ApiError extends Error {
@@ -57,10 +59,12 @@ async function send(method, path, body, headers = {}) {
   try {
     response = await fetch(path, request);
   } catch {
-    throw new ApiError(0, "The server cannot be reached. What you wrote is kept; try again.");
+    throw new ApiError(0, AWAY);
   }
   const answer = response.status === 204 ? null : await response.json().catch(() => null);
   if (!response.ok) throw new ApiError(response.status, toSentence(answer?.detail, response.status));
+  // An answer that breaks off is as good as none: the server may have done what it was asked.
+  if (answer === null && response.status !== 204) throw new ApiError(0, AWAY);
   return answer;
 }
 

@@ -1,10 +1,13 @@
 // The desk: one state, drawn anew after each change. Everything that others wrote is drawn as text.
 
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
+import { Acts } from "./acts.js";
+import { announce } from "./announce.js";
 import * as api from "./api.js";
 import { find } from "./find.js";
 import { listenForKeys } from "./keys.js";
 import { Live } from "./live.js";
+import { coalesced } from "./looks.js";
 import { contextView } from "./view/context.js";
 import { conversationView } from "./view/conversation.js";
 import { dialogView } from "./view/dialogs.js";
@@ -27,7 +30,8 @@ const state = {
   lines: [],
   quarantined: [],
   loaded: false,
-  link: "live",
+  closedLoaded: false,
+  link: "connecting",
   openId: null,
   conversation: null,
   conversationProblem: "",
@@ -35,12 +39,13 @@ const state = {
   problem: "",
   busy: null,
   dialog: null,
+  from: null, // the owner from whom the dialog was asked to take it
   now: Date.now(),
 };
+const LINKS = { connecting: "Connecting…", live: "Live", polling: "Looks every 5 s" };
 const SESSION_ENDED = "Your session has ended. Sign in again; what you wrote is kept.";
 const drafts = new Map();
 const root = document.getElementById("desk");
-const announcer = document.getElementById("announce");
 const live = new Live(onNews, (link) => update({ link }));
 
 let drawing = false;
@@ -59,7 +64,9 @@ function draw() {
   drawing = false;
   const before = document.getElementById("timeline");
   wasAtEnd = !before || before.scrollHeight - before.scrollTop - before.clientHeight < 60;
+  const focused = document.activeElement;
   render(state.starting ? nothing : state.session ? deskView() : signInView(state, { signIn }), root);
+  keepFocus(focused);
   showDialog(document.getElementById("dialog"));
   const waiting = state.lines.filter((line) => line.status === "open").length;
   document.title = state.session && waiting ? `(${waiting}) Support desk` : "Support desk";
@@ -67,9 +74,17 @@ function draw() {
   if (timeline && wasAtEnd) timeline.scrollTop = timeline.scrollHeight;
 }
 
+// What is moved within a list, or drawn anew under its id, has lost the focus by that.
+function keepFocus(focused) {
+  if (document.activeElement !== document.body || focused === document.body) return;
+  const still = focused.isConnected ? focused : focused.id && document.getElementById(focused.id);
+  if (still) still.focus({ preventScroll: true });
+}
+
 // Opened once for each time that it is asked for: a dialog that has just closed itself tells so only afterwards,
 // and may be asked for again before it does.
 function showDialog(dialog) {
+  if (dialog?.open && !state.dialog) dialog.close();
   if (!dialog || !state.dialog || shown === asked) return;
   shown = asked;
   if (!dialog.open) dialog.showModal();
@@ -79,11 +94,11 @@ function deskView() {
   return html`
     <header class="bar">
       <a class="brand" href="#/"><img src="/desk/assets/icon.svg" alt="" width="24" height="24"><span>Support desk</span></a>
-      <form class="find" role="search" @submit=${(event) => find(event, ended)}>
+      <form class="find" role="search" @submit=${(event) => find(event, ended.bind(null, state.session))}>
         <label class="visually-hidden" for="find">Find a ticket, an e-mail address or a phone number</label>
         <input id="find" name="what" type="search" placeholder="Ticket, e-mail or phone" autocomplete="off" spellcheck="false" aria-keyshortcuts="/">
       </form>
-      <span class="link-state ${state.link}" id="link-state">${state.link === "live" ? "Live" : "Looks every 5 s"}</span>
+      <span class="link-state ${state.link}" id="link-state">${LINKS[state.link]}</span>
       <button type="button" class="quiet" @click=${() => ask("keys")} aria-keyshortcuts="?">Shortcuts</button>
       <span class="operator">${state.session.operator}</span>
       <button type="button" class="quiet" @click=${signOut}>Sign out</button>
@@ -93,11 +108,6 @@ function deskView() {
     </main>
     ${dialogView(state, actions)}
   `;
-}
-
-function announce(text) {
-  announcer.textContent = "";
-  requestAnimationFrame(() => (announcer.textContent = text));
 }
 
 // Signing in and out
@@ -134,11 +144,13 @@ function begin(session) {
   onNews(null);
 }
 
-const ended = () => end(SESSION_ENDED);
+// An answer may be refused to a session after which another one has begun.
+const ended = (session) => session && session === state.session && end(SESSION_ENDED);
 
 function end(problem) {
   live.stop();
-  update({ session: null, starting: false, signInProblem: problem, lines: [], quarantined: [], loaded: false, conversation: null, dialog: null });
+  const nothingLoaded = { lines: [], quarantined: [], loaded: false, closedLoaded: false, conversation: null };
+  update({ session: null, starting: false, signInProblem: problem, link: "connecting", dialog: null, ...nothingLoaded });
 }
 
 // What is shown
@@ -146,7 +158,8 @@ function end(problem) {
 function route() {
   const openId = /^#\/c\/([0-9a-f-]{36})$/.exec(location.hash)?.[1] ?? null;
   if (openId === state.openId) return;
-  update({ openId, conversation: null, conversationProblem: "", outcomeId: null, problem: "" });
+  // A dialog is about the conversation over which it was opened.
+  update({ openId, conversation: null, conversationProblem: "", outcomeId: null, problem: "", dialog: null });
   wasAtEnd = true;
   followShown();
   if (openId && state.session) {
@@ -167,80 +180,48 @@ function onNews(ids) {
   if (state.openId && (ids === null || ids.includes(state.openId))) refreshConversation();
 }
 
-const refreshLines = coalesced(async () => {
-  const statuses = state.view === "closed" ? [...LIVE, ...CLOSED] : LIVE;
+const refreshLines = coalesced(state, ended, async () => {
+  const { session } = state;
+  const closedLoaded = state.view === "closed";
+  const statuses = closedLoaded ? [...LIVE, ...CLOSED] : LIVE;
   const known = new Set(state.lines.map((line) => line.escalation_id));
   const [lines, quarantined] = await Promise.all([api.fetchEscalations(statuses), api.fetchQuarantined()]);
+  if (session !== state.session) return;
   const toldOf = new Map(state.lines.map((line) => [line.escalation_id, line.undelivered_at]));
   const failed = state.loaded ? lines.filter((line) => line.undelivered_at && toldOf.get(line.escalation_id) !== line.undelivered_at) : [];
   const fresh = state.loaded ? lines.filter((line) => line.status === "open" && !known.has(line.escalation_id)) : [];
-  update({ lines, quarantined, loaded: true, now: Date.now() });
+  update({ lines, quarantined, loaded: true, closedLoaded, now: Date.now() });
   followShown();
   if (fresh.length === 1) announce(`New escalation: ${fresh[0].customer_name || "no name"}, ${label(fresh[0].reason_code)}`);
   if (fresh.length > 1) announce(`${fresh.length} new escalations`);
   if (failed.length > 0) announce(`Not delivered: the reply to ${failed.map((line) => line.customer_name || "no name").join(", ")}`);
 });
 
-const refreshConversation = coalesced(async () => {
-  const openId = state.openId;
+const refreshConversation = coalesced(state, ended, async () => {
+  const { openId, session } = state;
   if (!openId) return;
+  const isPast = () => openId !== state.openId || session !== state.session;
   try {
     const conversation = await api.fetchConversation(openId);
-    if (openId !== state.openId) return;
+    if (isPast()) return;
     const turns = conversation.outcomes.filter((outcome) => outcome.trace.length > 0);
     const followsLast = !turns.some((turn) => turn.outcome_id === state.outcomeId) || state.outcomeId === lastTurn(state.conversation);
     update({ conversation, conversationProblem: "", outcomeId: followsLast ? (turns.at(-1)?.outcome_id ?? null) : state.outcomeId });
   } catch (error) {
-    if (openId === state.openId && !state.conversation) update({ conversationProblem: error.message });
+    if (!isPast() && !state.conversation) update({ conversationProblem: error.message });
     throw error;
   }
 });
 
 const lastTurn = (conversation) => conversation?.outcomes.filter((outcome) => outcome.trace.length > 0).at(-1)?.outcome_id;
 
-// One run at a time, and one more after it when it was asked for meanwhile.
-function coalesced(run) {
-  let running = null;
-  let again = false;
-  return function ask() {
-    if (running) {
-      again = true;
-      return running;
-    }
-    running = (async () => {
-      do {
-        again = false;
-        try {
-          await run();
-        } catch (error) {
-          if (error.status === 401 && state.session) ended();
-          else if (error.status === undefined) throw error;
-        }
-      } while (again && state.session);
-      running = null;
-    })();
-    return running;
-  };
-}
-
 // What an operator does
 
+const acts = new Acts(state, update, ended);
+
 async function act(name, run, done) {
-  if (state.busy !== null || !state.openId) return false;
-  update({ busy: name, problem: "" });
-  try {
-    await run(state.openId);
-    announce(done);
-    return true;
-  } catch (error) {
-    if (error.status === 401) ended();
-    else if (error.status === undefined) throw error;
-    else update({ problem: error.message });
-    return false;
-  } finally {
-    update({ busy: null });
-    if (state.session) await Promise.all([refreshConversation(), refreshLines()]);
-  }
+  if (!(await acts.run(name, run, done)) || !state.session) return;
+  await Promise.all([refreshConversation(), refreshLines()]);
 }
 
 // What is being written in a conversation, and the key under which it was tried to send which text.
@@ -254,7 +235,7 @@ const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byt
 
 function ask(dialog) {
   asked += 1;
-  update({ dialog });
+  update({ dialog, from: state.conversation?.owner });
 }
 
 const standingNow = () => (state.conversation ? standing(state.conversation, state.session.operator).kind : "none");
@@ -281,25 +262,30 @@ const actions = {
     if (standingNow() === "theirs") return ask("takeFrom");
     return act("take", (id) => api.take(id), "You have this conversation");
   },
-  takeFrom: () => act("take", (id) => api.take(id, state.conversation.owner), "You have this conversation"),
-  async reply() {
+  takeFrom() {
+    const { from } = state;
+    return act("take", (id) => api.take(id, from), "You have this conversation");
+  },
+  reply() {
     const written = draft(state.openId);
     const text = written.text.trim();
-    if (!text) return;
+    if (!text || acts.isUnderWay("reply")) return;
     // The same text again has the same key, so that a lost answer does not send it twice; another text is another reply.
     if (written.tried !== text) Object.assign(written, { tried: text, key: newKey() });
-    const sent = await act("reply", (id) => api.reply(id, text, written.key), "Your reply is on its way");
-    if (sent) Object.assign(written, { tried: null, text: written.text.trim() === text ? "" : written.text });
-    update();
+    const send = async (id) => {
+      await api.reply(id, text, written.key);
+      Object.assign(written, { tried: null, text: written.text.trim() === text ? "" : written.text });
+    };
+    return act("reply", send, "Your reply is on its way");
   },
   handBack: (note) => act("handBack", (id) => api.handBack(id, note), "Handed back to the FTE"),
   resolve: (note) => act("resolve", (id) => api.resolve(id, note), "Resolved"),
   release: () => act("release", api.release, "Released to the FTE"),
   discard: () => act("discard", api.discard, "Discarded as spam"),
-  triage: (changes) => act("triage", (id) => api.triage(id, changes), "Assigned"),
+  triage: (changes) => act(`triage ${JSON.stringify(changes)}`, (id) => api.triage(id, changes), "Assigned"),
 };
 
-listenForKeys(state, actions, { refreshConversation, standingNow });
+listenForKeys(state, actions, { route, refreshConversation, standingNow });
 window.addEventListener("hashchange", route);
 setInterval(() => update({ now: Date.now() }), CLOCK_MS);
 

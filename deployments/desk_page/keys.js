@@ -23,14 +23,18 @@ export const SHORTCUTS = [
   ["?", "These shortcuts"],
 ];
 
-export function listenForKeys(state, actions, { refreshConversation, standingNow }) {
-  // A key that comes while the conversation is being read waits for it.
+const typing = (element) => element?.closest("input, textarea, select");
+
+export function listenForKeys(state, actions, { route, refreshConversation, standingNow }) {
+  // A key that comes while the conversation is being read waits for it. What waits behind one that opens a dialog or
+  // a field was meant to be written there: it is no shortcut.
+  const isFree = () => !state.dialog && !typing(document.activeElement);
   const inConversation = (run, ...kinds) => () => {
     const { openId } = state;
     if (!openId) return false;
-    const act = () => openId === state.openId && (kinds.length === 0 || kinds.includes(standingNow())) && run();
+    const act = () => (kinds.length === 0 || kinds.includes(standingNow())) && run();
     if (state.conversation) act();
-    else refreshConversation().then(() => state.conversation && act());
+    else refreshConversation().then(() => openId === state.openId && state.conversation && isFree() && act());
   };
   // Arrows move through the list only from within it: elsewhere they scroll.
   const arrow = (step) => () => (document.activeElement.closest(".queue") || !state.openId ? moveInList(step) : false);
@@ -56,11 +60,12 @@ export function listenForKeys(state, actions, { refreshConversation, standingNow
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
     if (!state.session || document.querySelector("dialog[open]")) return;
-    const typing = event.target.closest("input, textarea, select");
-    if (typing) {
-      if (event.key === "Escape") typing.blur();
+    const field = typing(event.target);
+    if (field) {
+      if (event.key === "Escape") field.blur();
       return;
     }
+    route(); // a browser tells in a later task that a link was followed
     // A binding that returns false leaves the key to the browser.
     if (!Object.hasOwn(bindings, event.key) || bindings[event.key]() === false) return;
     event.preventDefault();

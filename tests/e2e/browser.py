@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -94,3 +95,26 @@ class FirstAnswerLost:
             await route.abort()
         else:
             await route.continue_()
+
+
+@dataclass
+class Held:
+    """A route whose first answer reaches the page only when a test lets it go on: the server's, or with a `status` a
+    refusal. Later requests pass."""
+
+    status: int | None = None
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    goes_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __call__(self, route: Route) -> None:
+        if self.reached.is_set():
+            await route.continue_()
+            return
+        self.reached.set()
+        if self.status is not None:
+            await self.goes_on.wait()
+            await route.fulfill(status=self.status, json={"detail": "refused"})
+            return
+        answer = await route.fetch(timeout=PATIENCE_MS)
+        await self.goes_on.wait()
+        await route.fulfill(response=answer)

@@ -13,7 +13,7 @@ from playwright.async_api import Browser, expect
 from crm.confirmations import Confirmations
 from crm.database import Database
 from deployments.web.services import IngressServices
-from tests.e2e.browser import CHROMIUM, Visit, violations, visit
+from tests.e2e.browser import CHROMIUM, PATIENCE_MS, Visit, violations, visit
 from tests.integration.http_spine import OPERATOR, SUBMISSION
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Debian's chromium")
@@ -29,13 +29,13 @@ class Asked:
 
 async def ask(site: str, database: Database) -> Asked:
     await Confirmations(database).switch_mail(on=True)
-    async with httpx.AsyncClient(base_url=site) as client:
+    async with httpx.AsyncClient(base_url=site, timeout=PATIENCE_MS / 1000) as client:
         ticket = (await client.post("/support/submit", json=SUBMISSION)).json()["ticket_id"]
         found = (await client.get(f"/tickets/{ticket}", headers=OPERATOR)).json()
         path = f"/conversations/{found['conversation_id']}/letters"
 
         letters: list[dict[str, str]] = []
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_MS / 1000):
             while not letters:
                 letters = (await client.get(path, headers=OPERATOR)).json()["letters"]
     (letter,) = letters

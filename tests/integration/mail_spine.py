@@ -171,7 +171,7 @@ async def mail_system(
     **account: Any,
 ) -> AsyncIterator[MailSystem]:
     """Connected to the mailbox as it is now: what lies there already is not taken in."""
-    given = {"credentials_path": write_credentials(folder), "units_per_minute": 1e6, "timeout_s": 1.0, "topic": "t"}
+    given = {"credentials_path": write_credentials(folder), "units_per_minute": 1e6, "timeout_s": 60.0, "topic": "t"}
     client = GmailClient(GmailAccount(mailbox=gmail.address, api_url=gmail.url, **(given | account)))
     mailboxes = Mailboxes(database)
     mails, inbox = Mails(database), Inbox(database)

@@ -138,7 +138,7 @@ async def test_adapter_s_checks_run_after_its_credentials_and_only_with_them(
     """What an adapter registers; the provider is the application itself here."""
 
     async def look() -> CheckResult:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             answer = await client.get(f"{address}/health")
         return CheckResult(answer.status_code == 200, "the account answers")
 

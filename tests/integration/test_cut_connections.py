@@ -11,7 +11,9 @@ from agent.errors import DatabaseAway
 from crm.database import Database
 
 _CUTS = 40
-_CUT_OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> $1"
+_CUT_OTHERS = (
+    "SELECT pg_terminate_backend(pid, $2) FROM pg_stat_activity WHERE datname = current_database() AND pid <> $1"
+)
 
 
 async def test_a_cut_connection_is_an_absent_database_and_nothing_else(database: Database, database_url: str) -> None:
@@ -36,9 +38,11 @@ async def test_a_cut_connection_is_an_absent_database_and_nothing_else(database:
     for _ in range(_CUTS):
         worked.clear()
         await asyncio.wait_for(worked.wait(), 60)
-        await admin.fetch(_CUT_OTHERS, admin.get_server_pid())
+        await admin.fetch(_CUT_OTHERS, admin.get_server_pid(), 0)
     stopping.set()
     await asyncio.gather(*users)
+    # Once more, waiting for their ends: a connection that is being cut would still be lent.
+    await admin.fetch(_CUT_OTHERS, admin.get_server_pid(), 60_000)
     await admin.close()
     assert seen.keys() == {"worked", "away"}, seen
     async with database.connection() as connection:

@@ -22,7 +22,7 @@ PUSH = PushSetup("http://127.0.0.1:9", "push@a-project.iam.gserviceaccount.com",
 @pytest.fixture
 def account(gmail: FakeGmail, tmp_path: Path) -> GmailAccount:
     topic = "projects/p/topics/mail"
-    return GmailAccount(write_credentials(tmp_path), ADDRESS, topic, gmail.url, units_per_minute=1e6, timeout_s=1)
+    return GmailAccount(write_credentials(tmp_path), ADDRESS, topic, gmail.url, units_per_minute=1e6, timeout_s=60)
 
 
 async def found(account: GmailAccount, push: PushSetup = PUSH) -> dict[str, CheckResult | None]:

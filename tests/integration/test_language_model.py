@@ -33,6 +33,7 @@ from tests.fakes.openai_server import (
     serve_openai,
 )
 from tests.unit.turn_fakes import EXPORT, FAR, FakePolicy, FakeSearch, FakeVerdict, context, message, services
+from tests.waiting import an_hour_later
 
 GOOD = "Open the project, select More > Export and choose CSV."
 ANSWER = {"message": GOOD, "kind": "answer", "articles": ["projects/export"]}
@@ -325,7 +326,7 @@ async def test_a_search_that_hangs_in_the_midst_of_a_turn_ends_with_the_fallback
 ) -> None:
     """The model asked for it, so the model's time bounds it; the model itself is not to blame."""
     server.behaviours = [SEARCHES]
-    decision = await ask(server, api, times=HASTY, search=HangingSearch([EXPORT]))
+    decision = await ask(server, api, search=HangingSearch([EXPORT]))
     assert decision.kind is OutcomeKind.REPLY
     assert decision.articles == ("projects/export",)
     assert decision.model_use is not None
@@ -333,11 +334,12 @@ async def test_a_search_that_hangs_in_the_midst_of_a_turn_ends_with_the_fallback
 
 
 class HangingSearch(FakeSearch):
-    """Answers once."""
+    """Answers once. The second time an hour passes, however long the model took until then."""
 
     async def search(self, *arguments: Any, **more: Any) -> Any:
         if self.queries:
-            await asyncio.Event().wait()
+            with an_hour_later():
+                await asyncio.Event().wait()
         return await super().search(*arguments, **more)
 
 

@@ -65,7 +65,7 @@ async def door(marked_services: IngressServices, log: io.StringIO) -> AsyncItera
     """The application behind uvicorn as Serve starts it, but with its access log on; `log` comes first."""
     async with (
         serving(create_app(marked_services), log_config=None, log_level="debug", access_log=True) as address,
-        httpx.AsyncClient(base_url=address) as client,
+        httpx.AsyncClient(base_url=address, timeout=60) as client,
     ):
         yield client
     await marked_services.close()

@@ -357,7 +357,7 @@ async def test_http_lets_in_known_callers_with_the_key(url: str) -> None:
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     accepts = {"Accept": "application/json, text/event-stream"}
     right = accepts | {"Authorization": f"Bearer {OPERATOR_KEY}"}
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
 
         async def status(headers: dict[str, str]) -> int:
             return (await client.post(url, json=body, headers=headers)).status_code
@@ -385,7 +385,7 @@ async def test_pages_of_a_named_site_may_call(running: str) -> None:
     async with (
         open_http_app(load_settings(), _ask_channels, ["tools.example.com"], [site]) as app,
         serving(app) as address,
-        httpx.AsyncClient() as client,
+        httpx.AsyncClient(timeout=60) as client,
     ):
         for origin, allowed in ((site, True), ("https://evil.example", False)):
             before = await client.options(f"{address}/mcp", headers=ask | {"Origin": origin})

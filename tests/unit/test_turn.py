@@ -56,6 +56,7 @@ from tests.unit.turn_fakes import (
     searches,
     services,
 )
+from tests.waiting import an_hour_later
 
 GOOD = "Open the project, select More > Export and choose CSV."
 
@@ -516,7 +517,8 @@ async def test_a_slow_embedder_counts_as_away() -> None:
 
 
 async def hang(_: Any) -> Any:
-    await asyncio.sleep(3600)
+    with an_hour_later():
+        await asyncio.Event().wait()
 
 
 AWAY = {"away": (lambda: ModelStep.raise_error(ModelAway("away"))), "never ends": (lambda: ModelStep.respond(hang))}
@@ -526,7 +528,7 @@ AWAY = {"away": (lambda: ModelStep.raise_error(ModelAway("away"))), "never ends"
 async def test_a_turn_without_its_model_is_answered_by_the_fallback(name: str) -> None:
     terms = ModelTerms("some-model", 100, fallback=OfflineModel())
     decision = await run_turn(
-        context(), services(model=scripted(AWAY[name]()), times=Times(model_timeout_s=0.05), model_terms=terms)
+        context(), services(model=scripted(AWAY[name]()), times=Times(model_timeout_s=600), model_terms=terms)
     )
     assert decision.kind is OutcomeKind.REPLY
     assert "More > Export" in decision.reply

@@ -8,6 +8,7 @@ import { clean, problemOf } from "./rules.js";
 import { SurveyPanel } from "./survey-panel.js";
 
 const OPEN = ["open", "in_progress"];
+const AFTER_TROUBLE_MS = 3000;
 const same = (a, b) => a && a.direction === b.direction && a.created_at === b.created_at && a.body === b.body;
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -21,6 +22,8 @@ export class ConversationView {
   #pending = { key: "", text: "" };
   #reading = false;
   #wanted = false;
+  #later;
+  #lists = 0;
 
   /**
    * `api`: the ticket's endpoints. `link`: the address that opens this conversation again. `expected`: the expected
@@ -31,20 +34,25 @@ export class ConversationView {
     this.#texts = options.texts;
     this.#api = options.api;
     this.node = this.#build(options);
-    this.#box.value = options.values.draft ?? "";
-    if (options.values.files) this.#chooser.list = options.values.files;
-    if (options.values.comment) this.#survey.comment = options.values.comment;
   }
 
   /** Shows the conversation and follows it. Raises ApiError when it cannot be opened. */
   async open() {
     this.#render(await this.#api.read(this.#stopper.signal));
-    this.#renderFiles(await this.#api.attachments(this.#stopper.signal));
+    await this.#list();
     this.#api.follow(() => this.refresh(), this.#stopper.signal);
   }
 
   state() {
-    return { draft: this.#box.value, files: this.#chooser.list, comment: this.#survey.comment };
+    return { draft: this.#box.value, pending: this.#pending, files: this.#chooser.list, comment: this.#survey.comment };
+  }
+
+  /** Takes over what is being written in the view that this one replaces, also when that one is sending it. */
+  restore({ draft, pending, files, comment }) {
+    this.#box.value = draft;
+    this.#pending = pending;
+    this.#chooser.list = files;
+    this.#survey.comment = comment;
   }
 
   focus() {
@@ -58,15 +66,17 @@ export class ConversationView {
   /** Reads the ticket anew; calls that come while one is under way are answered by one more. */
   async refresh() {
     this.#wanted = true;
-    if (this.#reading) return;
+    if (this.#reading || this.#stopper.signal.aborted) return;
+    clearTimeout(this.#later);
     this.#reading = true;
     try {
       while (this.#wanted && !this.#stopper.signal.aborted) {
         this.#wanted = false;
         this.#render(await this.#api.read(this.#stopper.signal));
       }
-    } catch {
-      // The next event or look tries again.
+    } catch (error) {
+      // What was told and could not be read is read a little later; the next event may be long in coming.
+      if (error.status !== 404) this.#later = setTimeout(() => this.refresh(), AFTER_TROUBLE_MS);
     } finally {
       this.#reading = false;
     }
@@ -84,7 +94,7 @@ export class ConversationView {
       }
     }
     if (files.length === 0 || this.#stopper.signal.aborted) return;
-    this.#renderFiles(await this.#api.attachments(this.#stopper.signal).catch(() => []));
+    await this.#list().catch(() => {}); // what was listed still stands
     if (problems.length > 0) this.#complain(problems.join(" "));
     await this.refresh();
   }
@@ -199,6 +209,14 @@ export class ConversationView {
     );
   }
 
+  /** Reads the list of files anew. Of several readings the latest counts, in whatever order they are answered. */
+  async #list() {
+    this.#lists += 1;
+    const list = this.#lists;
+    const attachments = await this.#api.attachments(this.#stopper.signal);
+    if (list === this.#lists) this.#renderFiles(attachments);
+  }
+
   #renderFiles(attachments) {
     this.#attached.hidden = attachments.length === 0;
     this.#attached.replaceChildren(...attachments.map((file) => {
@@ -242,7 +260,7 @@ export class ConversationView {
     try {
       const answer = await this.#api.writeOn(text, this.#pending.key);
       this.#pending = { key: "", text: "" };
-      this.#box.value = "";
+      if (clean(this.#box.value) === text) this.#box.value = ""; // or it is the next message already
       const files = this.#chooser.files;
       this.#chooser.clear();
       if (answer.ticket_id !== this.#options.ticket) {

@@ -79,9 +79,13 @@ export class SupportForm extends HTMLElement {
     const level = Math.min(Math.max(Number(this.getAttribute("heading-level")) || 2, 1), 6);
     const open = this.#request.read();
     const common = { texts, level, onAgain: () => this.startOver() };
-    const view = open ? await this.#open(open, common, fresh) : this.#form(common, fresh);
-    if (round === this.#round) this.#show(view, texts, open, focus);
-    else view.close();
+    const view = open ? await this.#open(open, common) : this.#form(common, fresh);
+    if (round !== this.#round) {
+      view.close();
+      return;
+    }
+    if (!fresh && view.name === "conversation" && this.#view?.name === view.name) view.restore(this.#view.state());
+    this.#show(view, texts, open, focus);
   }
 
   #form(common, fresh) {
@@ -91,11 +95,11 @@ export class SupportForm extends HTMLElement {
       intro: this.querySelector(":scope > [slot=intro]") !== null,
       submit: (body, key) => new SupportApi(this.#base).submit(body, key),
       onSent: (answer, files) => this.#sent(answer, files, common.texts),
-      values: { ...Object.fromEntries(prefill), ...this.#typed("form", fresh) },
+      values: { ...Object.fromEntries(prefill), ...(!fresh && this.#view?.name === "form" ? this.#view.state() : {}) },
     });
   }
 
-  async #open(open, common, fresh) {
+  async #open(open, common) {
     const view = new ConversationView({
       ...common,
       api: new SupportApi(this.#base).ticket(open),
@@ -105,7 +109,6 @@ export class SupportForm extends HTMLElement {
       link: this.#request.link(open),
       announce: (text) => this.#announce(text),
       onMoved: (answer, files) => this.#sent(answer, files, common.texts),
-      values: this.#typed("conversation", fresh),
     });
     try {
       await view.open();
@@ -114,10 +117,6 @@ export class SupportForm extends HTMLElement {
       view.close();
       return new ProblemView({ ...common, error, onRetry: () => this.#route({ focus: true }) });
     }
-  }
-
-  #typed(name, fresh) {
-    return !fresh && this.#view?.name === name ? this.#view.state() : {};
   }
 
   async #sent(answer, files, texts) {

@@ -42,13 +42,14 @@ export class FormView {
       if (values[field] !== undefined) this.#controls[field].value = values[field];
     }
     if (values.files) this.#chooser.list = values.files;
+    if (values.attempt) this.#attempt = values.attempt;
     this.#countLeft();
   }
 
-  /** What the fields hold now, and since when they are open. */
+  /** What the fields hold now, since when they are open, and what was tried to send. */
   state() {
     const values = Object.fromEntries(FIELDS.map((field) => [field, this.#controls[field].value]));
-    return { ...values, files: this.#chooser.list, openedAt: this.#openedAt };
+    return { ...values, files: this.#chooser.list, openedAt: this.#openedAt, attempt: this.#attempt };
   }
 
   focus() {

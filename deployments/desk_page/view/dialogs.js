@@ -50,11 +50,11 @@ const DIALOGS = {
   `,
   takeFrom: (state, actions) => html`
     <form method="dialog" @submit=${(event) => event.submitter?.value === "act" && actions.takeFrom()}>
-      <h2 id="dialog-title">Take it from ${state.conversation.owner}?</h2>
-      <p>${state.conversation.owner} has this conversation and can no longer answer in it when you take it.</p>
+      <h2 id="dialog-title">Take it from ${state.from}?</h2>
+      <p>${state.from} has this conversation and can no longer answer in it when you take it.</p>
       <div class="dialog-foot">
         <button value="cancel" autofocus>Cancel</button>
-        <button class="primary" value="act">Take it from ${state.conversation.owner}</button>
+        <button class="primary" value="act">Take it from ${state.from}</button>
       </div>
     </form>
   `,

@@ -57,7 +57,7 @@ function teamsView(state, actions) {
 }
 
 function emptyView(state) {
-  if (!state.loaded) return html`<p class="empty">Loading…</p>`;
+  if (!state.loaded || (state.view === "closed" && !state.closedLoaded)) return html`<p class="empty">Loading…</p>`;
   const text = {
     waiting: "Nobody waits for a person.",
     mine: "You have no conversation. Take one over with t.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from deployments.web.services import IngressServices
 from tests.e2e.browser import CHROMIUM, FirstAnswerLost, visit
@@ -60,7 +60,13 @@ async def test_wrong_key_is_told_and_signing_in_again_keeps_the_draft(
         await sign_in(page, "Grace")
         await open_only(page)
         await page.get_by_label("Reply to").fill("A long answer")
-        await page.context.clear_cookies()
+
+        async def end_session(route: Route) -> None:
+            """Just before the reply arrives: the page also finds it out by itself as soon as it looks for news."""
+            await page.context.clear_cookies()
+            await route.continue_()
+
+        await page.route("**/reply", end_session, times=1)
         await page.get_by_role("button", name="Take over and send").click()
         await expect(page.get_by_role("alert")).to_contain_text("Your session has ended.")
         await page.get_by_label("Operator key").fill(OPERATOR_KEY)

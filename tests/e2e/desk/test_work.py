@@ -25,7 +25,8 @@ async def test_two_operators_share_a_desk(browser: Browser, site: str, client: h
     async with AsyncExitStack() as stack:
         grace = (await stack.enter_async_context(at_the_desk(browser, site, "Grace"))).page
         edgar = (await stack.enter_async_context(at_the_desk(browser, site, "Edgar"))).page
-        await expect(grace.get_by_text("Nobody waits for a person.")).to_be_visible()
+        for page in (grace, edgar):
+            await expect(page.get_by_text("Nobody waits for a person.")).to_be_visible()
 
         customer = await ask(client)
         for page in (grace, edgar):
