@@ -78,7 +78,7 @@ def _is_clause_turned_around(
     if clause.people and _is_opposite(clause, _nearest(matter - WHO, readings)):
         return True
     for person in clause.people:
-        if _is_opposite(clause, _nearest(matter - WHO, readings, lambda other, of=person: of in other.people)):
+        if _is_opposite(clause, _nearest(matter - WHO, readings, _naming(person))):
             return True
     # Of what it is said is compared by itself, so that 'any member may' is near to 'an admin may'.
     if clause.plans and _is_of_other_plans(statement, clause, matter, readings):
@@ -88,6 +88,10 @@ def _is_clause_turned_around(
     if clause.sides and _is_opposite_there(clause, matter, readings):
         return True
     return not clause.negated and _is_denied(_told(matter), readings)
+
+
+def _naming(person: str) -> Callable[[Clause], bool]:
+    return lambda other: person in other.people
 
 
 def _is_opposite(clause: Clause, same: Sequence[Clause]) -> bool:
