@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from models.irony import praises_a_fault
+from models.sentiment_elsewhere import ANGRY_ELSEWHERE, is_angry_elsewhere
 from models.sentiment_grievances import BROKEN_WORD
 from models.sentiment_lexicon import FEELINGS, MATTER, PHRASES, STRONG, VALENCES
 
@@ -78,6 +79,8 @@ class LexiconSentiment:
             scores = [score for score in scores if score < 0] + [_IRONIC]
         if _BREAKS_A_WORD.search(told):
             scores.append(_BROKEN_WORD)
+        if is_angry_elsewhere(told):
+            scores.append(ANGRY_ELSEWHERE)
         if not scores:
             return 0.0
         complaints = [score for score in scores if score < _COMPLAINING]

@@ -42,6 +42,10 @@ _ASKS = re.compile(
     r"i want|i can(no|')t|i'm trying|help)\b",
     re.IGNORECASE,
 )
+_STORY_SENTENCES = 4
+"""From so many on, what is told around a question drowns it in one vector."""
+_QUESTION_WORDS = 3
+"""Content words with which a question stands alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +97,25 @@ def earlier_question(text: str, first: StoredMessage, history: Sequence[StoredMe
 def matter(text: str) -> str:
     """What a message is about: itself without greeting, thanks, signature and what says nothing.
 
-    The whole when nothing else is left.
+    Of a long story the one question in it, where that stands alone. The whole when nothing else is left.
     """
     spoken = without_manners(text)
     parts = sentences(spoken)
     kept = [part for part in parts if small_talk(part) is None and ("?" in part or not is_vague(part))]
     if not kept:
         return text
+    if (question := _question_of_a_story(kept)) is not None:
+        return question
     return " ".join(kept) if len(kept) < len(parts) else spoken
+
+
+def _question_of_a_story(parts: Sequence[str]) -> str | None:
+    """The only question of a text of several sentences, None where it leans on them or does not say enough."""
+    asked = [part for part in parts if part.endswith("?")]
+    if len(parts) < _STORY_SENTENCES or len(asked) != 1 or _REFERENCE.search(asked[0]):
+        return None
+    told = [word for word in content_words(asked[0]) if not is_vague(word)]
+    return asked[0] if len(told) >= _QUESTION_WORDS else None
 
 
 def without_manners(text: str) -> str:

@@ -25,7 +25,7 @@ from tests.unit.turn_fakes import context
 CHECKOUT = Path(__file__).parents[2]
 HALVES = (
     *("development", "heldout", "later", "blind", "blind_second", "blind_third", "blind_fourth", "blind_fifth"),
-    *("blind_sixth", "blind_seventh"),
+    *("blind_sixth", "blind_seventh", "blind_eighth", "blind_ninth", "blind_tenth"),
 )
 CERTAIN_KINDS = ("price", "promise", "url", "date", "competitor")
 """What values and wordings catch must be caught always."""
@@ -82,6 +82,9 @@ def test_there_are_enough_of_both() -> None:
         ("blind_fifth", 0.98, 0.55),
         ("blind_sixth", 0.89, 0.52),
         ("blind_seventh", 0.98, 0.72),
+        ("blind_eighth", 0.80, 0.45),
+        ("blind_ninth", 0.74, 0.45),
+        ("blind_tenth", 0.58, 0.30),
     ],
 )
 def test_what_no_article_supports_is_caught_and_paraphrases_pass(

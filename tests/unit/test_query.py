@@ -84,6 +84,9 @@ def test_no_text_is_over_the_limit_and_a_text_that_says_something_keeps_somethin
     assert bool(chosen.strip()) >= (len(text.strip()) > limit)
 
 
+STORY = "We are a bakery of nine. Each order is a card. My partner types the same tasks every week."
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -94,6 +97,10 @@ def test_no_text_is_over_the_limit_and_a_text_that_says_something_keeps_somethin
         ("Hello there", "Hello there"),
         ("Thanks, Ana", "Thanks, Ana"),
         ("My export is empty. Why?", "My export is empty. Why?"),
+        (f"{STORY} How can I save a board as a template?", "How can I save a board as a template?"),
+        (f"{STORY} How can I do that with a board?", f"{STORY} How can I do that with a board?"),
+        (f"{STORY} Any hints?", f"{STORY} Any hints?"),
+        (f"{STORY} Can I export a list? Where are my labels?", f"{STORY} Can I export a list? Where are my labels?"),
     ],
 )
 def test_the_matter_is_searched_for_without_the_talk_around_it(text: str, expected: str) -> None:

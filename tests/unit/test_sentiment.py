@@ -164,3 +164,32 @@ async def test_scores_come_in_the_order_of_the_texts(sentiment: LexiconSentiment
     texts = ["I am furious.", "How do I export?", "Thank you!"]
     assert await sentiment.score(texts) == [sentiment.score_text(text) for text in texts]
     assert await sentiment.score([]) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Das ist eine Frechheit, schon wieder nichts!",
+        "C'est inadmissible, trois jours sans réponse.",
+        "Estoy harta de esperar, es una vergüenza.",
+        "È inaccettabile, vi rendete conto?",
+        "Isso é um absurdo, ninguém responde.",
+        "Dit is belachelijk, nog steeds niks.",
+    ],
+)
+def test_anger_in_other_languages_is_known_by_its_words(sentiment: LexiconSentiment, text: str) -> None:
+    assert sentiment.score_text(text) < UPSET
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Wie lösche ich eine Aufgabe aus dem Papierkorb?",
+        "Où est la corbeille ?",
+        "¿Dónde está la basura?",
+        "Quero apagar o lixo da bacheca.",
+        "How do I add the label 'catastrophe' to a card in the list?",
+    ],
+)
+def test_calm_questions_in_other_languages_stay_calm(sentiment: LexiconSentiment, text: str) -> None:
+    assert sentiment.score_text(text) >= UPSET

@@ -170,3 +170,40 @@ def test_order_plans_codes_and_forms_are_compared(text: str, rule: Rule | None) 
     reply = ReplyIntent(text, ReplyKind.ANSWER, (STEPS.slug,))
     found = check_reply(reply, context("How is that?"), [STEPS, SPRINTS], matched=True, brand=BRAND).violation
     assert (found.rule if found else None) is rule, found
+
+
+COPIES = replace(
+    EXPORT,
+    title="Repeating",
+    heading_path="Repeating > What is copied",
+    body=(
+        "The name, description and labels are copied. Comments and attachments are not. Cards of unknown people stay "
+        "without an owner. On schedule the next card appears on its day even if the last one is still open. Guests of "
+        "different boards do not see each other. Cards stay assigned while a person is away. Members change their own "
+        "entries. Owners keep a key so that nobody is locked out. An import can be undone for 24 hours."
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("The description, labels and comments are copied.", Rule.CONTRADICTED),
+        ("Description and labels are copied, comments aren't.", None),
+        ("Cards of unknown people won't have an owner.", None),
+        ("On schedule the next card appears on its day, provided that the last one is complete.", Rule.CONTRADICTED),
+        ("On schedule the next card appears on its day, whether or not the last one is open.", None),
+        ("Guests of different boards are invisible to each other.", None),
+        ("Cards become unassigned while a person is away.", Rule.CONTRADICTED),
+        ("Members can change entries of colleagues.", Rule.CONTRADICTED),
+        ("Members can change entries of their own.", None),
+        ("Owners still have a key.", None),
+        ("Most likely it isn't assigned to a person.", None),
+        ("An import can be undone within a day.", None),
+        ("An import can be undone within a week.", Rule.NUMBER),
+    ],
+)
+def test_items_conditions_and_whose_it_is_are_compared(text: str, rule: Rule | None) -> None:
+    reply = ReplyIntent(text, ReplyKind.ANSWER, (COPIES.slug,))
+    found = check_reply(reply, context("How is that?"), [COPIES, STEPS], matched=True, brand=BRAND).violation
+    assert (found.rule if found else None) is rule, found

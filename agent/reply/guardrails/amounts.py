@@ -93,6 +93,16 @@ _ONE_OF = re.compile(
     r"(?=(?:second|minute|hour|day|week|month|year)\b)"
 )
 _ONE_UNIT = re.compile(r"\ban? (second|minute|hour|day|week|month|year)$")
+_SAME_SPAN = {
+    "second": "1,?000 milliseconds",
+    "minute": "(?:60|sixty) seconds",
+    "hour": "(?:60|sixty) minutes",
+    "day": "24 hours|twenty-four hours",
+    "week": "(?:7|seven) days",
+    "month": "(?:30|thirty|31) days",
+    "year": "(?:12|twelve) months|365 days",
+}
+"""What 'within a day' may be in an article."""
 _SMALL = 12.0
 _CODE_DIGITS = 3
 _LARGEST = 10**12
@@ -157,7 +167,9 @@ def vague_periods(text: str) -> list[str]:
 def has_period(period: str, text: str) -> bool:
     """Whether a folded text has a vague period, or 'one hour' for 'for an hour'."""
     one = _ONE_UNIT.search(period)
-    return period in text or (one is not None and bool(re.search(rf"\b(?:one|1) {one[1]}\b", text)))
+    if one is None:
+        return period in text
+    return period in text or bool(re.search(rf"\b(?:(?:one|1) {one[1]}|{_SAME_SPAN[one[1]]})\b", text))
 
 
 def is_repeated(amount: Amount, known: Iterable[Amount], *, english: bool = True) -> bool:

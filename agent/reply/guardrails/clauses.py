@@ -20,6 +20,7 @@ _SHORT = 3
 _WINDOW = 3
 _CLAUSE = re.compile(
     r"[;:]\s|,\s(?=(?:but|while|although|though|whereas|which|so|because|since)\b)|\s(?=but\s)|,?\s(?=except\b)|\s-+\s"
+    r"|,?\s(?=so that\s)|,\s(?=(?:admins|owners|members|guests)\s(?:all|any)\b)"
     r"|,\s(?=(?:and|or)\s(?:it|they|you|we|i|this|that|nobody|nothing|no|not|then|its|their|your)\b)"
     r"|,\s(?=(?:not|no|only|just)\s)"
     r"|,?\s(?=(?:and|or)\s(?:(?:always|also|then|never|only|even)\s)?"
@@ -32,6 +33,13 @@ _NOT = re.compile(
 )
 _LEFT_OUT = re.compile(r"\b(?:do|does|did|is|are|was|were|can|will)(?: not|n't)\W*$|\bcannot\W*$")
 """How a clause ends whose verb is in the one before it: 'the browser does not'."""
+_UNDONE = re.compile(
+    r"\b(is|are|was|were|be|becomes?|gets?|stays?|remains?) (?:in(?=visible\b)|un(?=(?:assigned|affected|locked"
+    r"|archived|shared|linked|connected|published|answered|translated|muted|pinned|sorted|grouped|selected|ticked)\b))"
+)
+"""'become unassigned' denies what 'stay assigned' says."""
+_UNCLEAR = re.compile(r"\bwithout\b|\bloses? access\b|\blost access\b")
+"""What denies in one writer's eyes and not in another's: 'stay without an owner', 'have no owner'."""
 _NOT_LOST = re.compile(r"\b(?:not|never)(?: be| get)? lost\b")
 _LOST = re.compile(r"\b(?:lost|loses?|losing|lack|lacks|lacking)\b(?! access)")
 _NAMED_NOT = re.compile(r"(\*\*[^*\n]{0,60}?)\bnot\b([^*\n]{0,60}\*\*)", re.IGNORECASE)
@@ -46,8 +54,13 @@ _PAID_PLANS = re.compile(r"\b(?:all|any|every|each|the) paid plans?\b")
 _AND_HIGHER = re.compile(
     rf"\b({'|'.join(_BY_RANK)})(?: plans?)? (?:and|or) (?:all )?(?:higher|above|up|better|beyond)\b"
 )
+_CONCEDES = re.compile(
+    r"\b(?:even (?:if|when|after|though|while)|whatever|no matter|regardless|whether or not|all the same)\b"
+)
+"""What is so in spite of something."""
 ALWAYS = re.compile(
-    r"\b(?:always|whether or not|regardless|in any case|every time|without exception|in all cases|(?:at )?any time"
+    r"\b(?:always|whether or not|regardless|even (?:if|when|after|while)|no matter|in any case|every time"
+    r"|without exception|in all cases|(?:at )?any time"
     r"|(?:on|in|for|with|of) (?:all|any|every)\b(?! of)|(?:for|by|to) (?:everyone|everybody|anyone|anybody))\b"
 )
 _SOMETIMES = re.compile(r"\b(?:if|only|unless|when|except|until|alone|belongs? to one|whether)\b")
@@ -79,12 +92,18 @@ class Clause:
     core: frozenset[str]
     """Without what a relative clause at its end adds; empty where it has none."""
     negated: bool
+    unclear: bool
+    """Whether another writer says the same with a negation, or without this one."""
     supposed: bool
     plans: frozenset[str]
     sides: Sides
     people: frozenset[str]
     conditional: bool
     """Whether its sentence is true of some cases only."""
+    conceding: bool
+    """Whether its sentence is true in spite of something that it names."""
+    elliptic: bool
+    """Whether its verb is in the clause before it: "comments are not" copied."""
     amounts: tuple[Amount, ...]
     sentence_amounts: tuple[Amount, ...]
     """Those of the whole sentence: what one writer says in a clause another says in two."""
@@ -151,12 +170,14 @@ def clauses_of(text: str, heading: frozenset[str], before: frozenset[str] = froz
     found: list[Clause] = []
     plain = _with_conditions_apart(text)
     conditional = bool(_SOMETIMES.search(plain)) and not ALWAYS.search(plain)
+    conceding = bool(_CONCEDES.search(plain))
     carried: frozenset[str] = frozenset()
     every_amount = tuple(amounts.amounts_in(amounts.in_figures(plain)))
     for part in _CLAUSE.split(plain):
         is_needed = bool(_WITHOUT.search(part))
         if is_needed:
             part = part.replace("without", "needs", 1)
+        part = _UNDONE.sub(r"\1 not ", part)
         part = _LOST.sub("not kept", _NOT_LOST.sub("kept", part))
         own = concepts(part.replace("unlimited", "limit"))
         if not own:
@@ -175,11 +196,14 @@ def clauses_of(text: str, heading: frozenset[str], before: frozenset[str] = froz
                 context=context,
                 core=concepts(_QUALIFIED.sub("", part)) if _QUALIFIED.search(part) else frozenset(),
                 negated=negated,
+                unclear=bool(_UNCLEAR.search(part)) and not is_needed,
                 supposed=is_supposed,
                 plans=_plans_in(part),
                 sides=sides_in(part),
                 people=people_in(part),
                 conditional=conditional,
+                conceding=conceding,
+                elliptic=bool(_LEFT_OUT.search(part)),
                 amounts=tuple(amounts.amounts_in(amounts.in_figures(part))),
                 sentence_amounts=every_amount,
             )

@@ -29,13 +29,27 @@ _UNLIMITED = re.compile(
     r"\bas (?:many|much|deep|deeply|long|large|big|often) as (?:you|they) (?:like|want|wish|need|please)\b"
     r"|\bunlimited\b|\b(?:no|without(?: an?y?)?) limit\b|\bany number of\b"
 )
+_RESTRICTS = re.compile(r"\b(?:provided|as long as|only (?:if|when|once|after)|unless|on condition|not until)\b")
+_ENOUGH = re.compile(
+    r"\b(?:is|are|be) (?:already |quite )?(?:enough|sufficient)\b|\bsuffices?\b"
+    r"|\b(?:enough|sufficient) (?:that|if|to be)\b"
+)
+_SUFFICES = re.compile(r"\b(?:only needs?|needs? only|at least|any of|either)\b")
+_SUSPECTS = re.compile(
+    r"\b(?:most likely|probably|perhaps|maybe|possibly|chances are|it (?:seems|looks|sounds))\b.{0,40}"
+    r"\b(?:he|she|they|it|you|(?:your|the) \w+)\b ?(?:is|are|has|have|did|do|does|was|were)(?:n't| not)\b"
+)
+"""'most likely it is not shared yet' supposes something of the reader's own, and says nothing of the product."""
 _SUPPOSES = re.compile(r"\b(?:if|when|unless|once) (?:you|they|it|there)\b")
 
 
 def is_turned_around(statement: str, readings: Sequence[Reading], sources: Sources) -> bool:
     """Whether the clauses that are nearest in matter all say the opposite, or say it of others or with other values."""
     supposed: frozenset[str] = frozenset()
+    suspects = bool(_SUSPECTS.search(statement.lower().replace("’", "'")))
     for clause in clauses_of(statement, frozenset()):
+        if suspects and clause.negated:
+            continue
         if clause.supposed:
             supposed = clause.concepts  # states nothing by itself, and is what the next one is about
             continue
@@ -63,6 +77,9 @@ def _is_clause_turned_around(
         return True
     if clause.people and _is_opposite(clause, _nearest(matter - WHO, readings)):
         return True
+    for person in clause.people:
+        if _is_opposite(clause, _nearest(matter - WHO, readings, _naming(person))):
+            return True
     # Of what it is said is compared by itself, so that 'any member may' is near to 'an admin may'.
     if clause.plans and _is_of_other_plans(statement, clause, matter, readings):
         return True
@@ -73,8 +90,12 @@ def _is_clause_turned_around(
     return not clause.negated and _is_denied(_told(matter), readings)
 
 
+def _naming(person: str) -> Callable[[Clause], bool]:
+    return lambda other: person in other.people
+
+
 def _is_opposite(clause: Clause, same: Sequence[Clause]) -> bool:
-    return bool(same) and all(other.negated != clause.negated for other in same)
+    return bool(same) and all(other.negated != clause.negated and not other.unclear for other in same)
 
 
 def _is_of_other_plans(statement: str, clause: Clause, matter: frozenset[str], readings: Sequence[Reading]) -> bool:
@@ -143,12 +164,19 @@ def _is_otherwise(statement: str, clause: Clause, same: list[Clause]) -> bool:
         return True
     if all(other.conditional for other in same) and _says_always(statement.lower()):
         return True
+    if all(other.conceding for other in same) and _RESTRICTS.search(statement.lower()):
+        return True
     if _UNLIMITED.search(statement.lower()) and all(other.sentence_amounts for other in same):
         return True
     return any(
         amounts.conflicts(amount, (known for other in same for known in other.sentence_amounts))
         for amount in clause.amounts
     )
+
+
+def claims_enough(statement: str, texts: Iterable[str]) -> bool:
+    """Whether something is said to be enough, and no text says so of anything: 'a member's role is enough'."""
+    return bool(_ENOUGH.search(statement)) and not any(_ENOUGH.search(text) or _SUFFICES.search(text) for text in texts)
 
 
 def _says_always(said: str) -> bool:
@@ -164,11 +192,21 @@ def _is_denied(told: Iterable[str], readings: Sequence[Reading]) -> bool:
         }
         for place in denying:
             shared = specific & reading.clauses[place].concepts
+            if reading.clauses[place].elliptic and _is_item_denied(shared, specific, reading.clauses[place], readings):
+                return True
             if len(shared) < max(2, _DENIED * len(specific)):
                 continue
             if any(_is_only_denied(each, readings) for each in shared) or not _is_affirmed(shared, readings):
                 return True
     return False
+
+
+def _is_item_denied(
+    items: frozenset[str], specific: frozenset[str], clause: Clause, readings: Sequence[Reading]
+) -> bool:
+    """Whether of some item of a list that is denied ("comments and files are not") the same is said and nowhere so."""
+    done = specific & (clause.context - clause.concepts)
+    return bool(done) and any(not _is_affirmed(frozenset({item}) | {act}, readings) for item in items for act in done)
 
 
 def _is_only_denied(concept: str, readings: Sequence[Reading]) -> bool:

@@ -87,6 +87,21 @@ _PEOPLE = {
     "guest": "guests?",
     "follower": "followers?|watchers?",
 }
+_WHOSE = (
+    (
+        re.compile(r"\b(?:(?:their|your|its|his|her) own|of (?:their|your|his|her) own|yours? alone)\b"),
+        ("whose", "own"),
+    ),
+    (
+        re.compile(
+            r"\b(?:(?:of|by|from) (?:others|other (?:people|members|users)|(?:their |your )?colleagues|somebody else"
+            r"|someone else)|(?:somebody|someone) else's|all of them|other (?:people|member|user|person)s?'s?"
+            r"|(?:those|that) of (?:\w+ ){0,2}?(?:others|colleagues|members|people|users))\b"
+        ),
+        ("whose", "others"),
+    ),
+)
+"""Apart from the rest, which read "their own" as another."""
 _SCALE_OF = {f"{scale}_{side}": (scale, side) for scale, sides in _WORDS.items() for side in sides}
 _SIDE = re.compile(
     r"\b(?:"
@@ -109,12 +124,16 @@ _RANKS = {"guest": 0, "member": 1, "admin": 2, "owner": 3}
 WHO = concepts("owner admin member guest everyone everybody anyone anybody people user colleague person")
 """The concepts by which people are named."""
 
+_WIDENED = frozenset({"whose"})
+"""Of these both sides are more than one."""
+
 Sides = frozenset[tuple[str, str]]
 
 
 def sides_in(text: str) -> Sides:
     """The sides that a folded clause names, as (scale, side), without people."""
-    return frozenset(_SCALE_OF[match.lastgroup] for match in _SIDE.finditer(text) if match.lastgroup)
+    found = {_SCALE_OF[match.lastgroup] for match in _SIDE.finditer(text) if match.lastgroup}
+    return frozenset(found | {side for pattern, side in _WHOSE if pattern.search(text)})
 
 
 def people_in(text: str) -> frozenset[str]:
@@ -132,10 +151,11 @@ def differs(said: Sides, known: Iterable[Sides]) -> bool:
     for sides in known:
         for scale, side in sides:
             named.setdefault(scale, set()).add(side)
-    return any(
-        scale in named and named[scale].isdisjoint(side for other, side in said if other == scale)
-        for scale in {scale for scale, _ in said}
-    )
+    for scale in {scale for scale, _ in said} & named.keys():
+        here = {side for other, side in said if other == scale}
+        if not here <= named[scale] if scale in _WIDENED else named[scale].isdisjoint(here):
+            return True
+    return False
 
 
 def are_others(said: frozenset[str], known: Iterable[frozenset[str]]) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from agent.reply.draft import ReplyKind
 from agent.reply.guardrails.clauses import Reading, clauses_of, read
-from agent.reply.guardrails.contradictions import LEAST_CONCEPTS, is_turned_around
+from agent.reply.guardrails.contradictions import LEAST_CONCEPTS, claims_enough, is_turned_around
 from agent.reply.guardrails.sources import Sources
 from agent.reply.guardrails.talk import answers_in_talk, is_manners, matter_of, stated
 from agent.reply.guardrails.vocabulary import COMMON, is_neutral
@@ -74,7 +74,7 @@ def measure(plain: str, sources: Sources, kind: ReplyKind, *, matched: bool = Fa
             continue
         if statement.endswith("?"):
             continue
-        matter = matter_of(statement)
+        said, matter = statement.lower(), matter_of(statement)
         if only_talks and weakest is None and answers_in_talk(statement, matter, sources):
             weakest = statement
         if not matter:
@@ -85,9 +85,11 @@ def measure(plain: str, sources: Sources, kind: ReplyKind, *, matched: bool = Fa
             continue
         if len(matter) >= LEAST_JUDGED:
             shares.append(share)
-            adds = not is_lenient and bool(_ADDS.search(statement.lower()))
+            adds = not is_lenient and bool(_ADDS.search(said))
             if weakest is None and (share < threshold or (adds and _is_scattered(statement, readings, sources))):
                 weakest = statement
+        if weakest is None and claims_enough(said, (text.folded for text in sources.articles)):
+            weakest = statement
         if contradicted is None and is_turned_around(statement, [reading for _, reading in readings], sources):
             contradicted = statement
     return Support(sum(shares) / len(shares) if shares else None, weakest, contradicted, frozenset(used))

@@ -31,6 +31,7 @@ ones saw seen gone went came wrote written told shown chosen found taken began t
 presumably frequently commonly normally generally rarely seldom occasionally sometimes apparently obviously clearly
 certainly definitely surely merely rather quite fairly pretty somewhat almost nearly practically essentially basically
 actually indeed truly altogether entirely fully totally partly mostly mainly largely particularly especially namely
+happen else exactly leftover ask pass whereas
 somebody regardless early earliest soon soonest latest cause effect effective means sense gets
 """
 _SAME = (
@@ -60,7 +61,7 @@ _SAME = (
     "invite invitation",
     "admin administrator",
     "mobile phone smartphone android iphone ios",
-    "notification alert",
+    "notification alert notify notified",
     "immediate immediately instantly once straightaway",
     "permanent permanently forever",
     "download export",
