@@ -13,7 +13,6 @@ from agent.errors import DependencyAway, EmbeddingAway, TextTooLong
 from agent.ports import Embeddings
 from agent.shared_calls import SharedCalls
 
-
 # Under load a call of the scorer costs more than what it does, and its turns wait for their vectors meanwhile anyway.
 _SCORE_EVERY_S = 0.03
 

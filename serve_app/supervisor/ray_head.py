@@ -145,7 +145,7 @@ def ray_environment(folder: RunFolder, ports: Ports, token_file: Path) -> dict[s
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports.haproxy_metrics),
         # The controller looks at everything in each round; twice as often costs 3 % of a core for nothing.
         "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.2",
-        # Ray itself passes metrics on every ten seconds; ten times a second, this took a third of an idle replica's time.
+        # Ray passes metrics on every ten seconds; ten times a second, this took a third of an idle replica's time.
         "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "2000",
         "RAY_SERVE_HAPROXY_NBTHREAD": "2",
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports.fallback_proxy),
