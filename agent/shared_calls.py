@@ -27,7 +27,7 @@ class SharedCalls(Generic[Item, Answer]):
     """Who comes while `in_flight` calls are under way waits for the next one, together with the others.
 
     A lone request starts at once. With `every_s`, calls begin at least so far apart, so that under load each carries
-    more; without it there is no timer. A joint call that fails is repeated for each request alone when
+    more; without it there is no wait. A joint call that fails is repeated for each request alone when
     `alone` says that its error is one request's own fault; any other error, and without it every one, is everybody's.
     """
 
@@ -75,17 +75,16 @@ class SharedCalls(Generic[Item, Answer]):
             while self._waiting:
                 await self._keep_apart()
                 batch = self._next_batch()
+                if any(request.items for request in batch):
+                    self._next_at = time.monotonic() + self._every_s
                 if batch:
                     await self._answer(batch)
         finally:
             self._workers -= 1
 
     async def _keep_apart(self) -> None:
-        if self._every_s == 0.0:
-            return
-        begins_at = max(time.monotonic(), self._next_at)
-        self._next_at = begins_at + self._every_s
-        wait_s = begins_at - time.monotonic()
+        """Nobody waits for a call that nobody asked anything of, so such a one keeps no other away."""
+        wait_s = self._next_at - time.monotonic()
         if wait_s > 0:
             await asyncio.sleep(wait_s)
 

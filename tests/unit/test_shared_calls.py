@@ -121,3 +121,11 @@ async def test_calls_kept_apart_carry_what_comes_meanwhile() -> None:
     assert backend.calls == [["a"]]
     assert await asyncio.gather(*asked) == [["B"], ["C"], ["D"]]
     assert backend.calls == [["a"], ["b", "c", "d"]]
+
+
+async def test_a_call_of_which_nobody_asked_anything_keeps_no_other_away() -> None:
+    backend = Backend()
+    calls = shared(backend, in_flight=1, every_s=3600.0)
+    assert await calls.ask([]) == []
+    async with asyncio.timeout(60):
+        assert await calls.ask(["a"]) == ["A"]
