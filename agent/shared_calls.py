@@ -75,6 +75,7 @@ class SharedCalls(Generic[Item, Answer]):
             while self._waiting:
                 await self._keep_apart()
                 batch = self._next_batch()
+                # Nobody waits for the answer of a call that asks nothing, so it keeps no request away.
                 if any(request.items for request in batch):
                     self._next_at = time.monotonic() + self._every_s
                 if batch:
@@ -83,7 +84,7 @@ class SharedCalls(Generic[Item, Answer]):
             self._workers -= 1
 
     async def _keep_apart(self) -> None:
-        """Nobody waits for a call that nobody asked anything of, so such a one keeps no other away."""
+        """Wait until the next call may begin."""
         wait_s = self._next_at - time.monotonic()
         if wait_s > 0:
             await asyncio.sleep(wait_s)
