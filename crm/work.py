@@ -18,10 +18,12 @@ DESK_CHANNEL = "fte_desk"
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """Work that is due and held by nobody. `oldest_s` is 0 when there is none."""
+    """Work that is due: how much of it nobody holds, the age of the oldest of that (0 when there is none), and how
+    much somebody holds."""
 
     depth: int
     oldest_s: float
+    in_hand: int = 0
 
 
 class WorkQueue:
@@ -46,7 +48,7 @@ class WorkQueue:
         async with self._database.connection() as connection:
             row = await connection.fetchrow(_QUERIES["fetch_backlog"])
         assert row is not None, "an aggregate without GROUP BY has one row"
-        return Backlog(depth=row["depth"], oldest_s=row["oldest_s"])
+        return Backlog(depth=row["depth"], oldest_s=row["oldest_s"], in_hand=row["in_hand"])
 
     async def notify(self, channel: str = WORK_CHANNEL) -> None:
         """Wake the listeners; called after the commit, since inside it the commits would queue up."""

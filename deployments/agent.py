@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
 
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from agent.records import CustomerId
 from agent.workers.pace import TurnPace
+from agent.workers.together import Ended, run_together
 from deployments.handles import EmbeddingHandle, SentimentHandle
 from deployments.lock_client import ActorLocks
 from deployments.measures import ReplicaMeasures, of_database, of_turns
@@ -74,6 +76,11 @@ class Agent:
         if result.status == "committed":
             self._outbox_wake_up.notify()
         return result.status in ("committed", "fence_lost")
+
+    async def turns(self, customers: Sequence[CustomerId]) -> AsyncIterator[list[Ended]]:
+        """Run the turns of several customers, all at once; yields those that have ended, as `turn` returns them."""
+        async for ended in run_together(self.turn, customers):
+            yield ended
 
     async def _settle(self) -> None:
         await self._services.settled()

@@ -1,4 +1,4 @@
-"""Scaling by the queue in Postgres: how much is due, and how long the oldest has waited.
+"""Scaling by the queue in Postgres: how much is due, how long the oldest has waited, and how much is in hand.
 
 The Ray dashboard imports this module too, to check a configuration, so it loads the rest only where it polls.
 """
@@ -22,11 +22,15 @@ _STALE_AFTER_POLLS = 5
 _UNUSED_AFTER_POLLS = 15
 
 
-def wanted_replicas(backlog: Backlog, current: int, per_replica: int, max_age_s: float) -> int:
-    """Enough replicas for the depth, and one more than now while the oldest waits longer than `max_age_s`."""
+def wanted_replicas(
+    backlog: Backlog, current: int, per_replica: int, max_age_s: float, turns_per_replica: int = 0
+) -> int:
+    """Enough replicas for the depth and for the turns in hand (0: whatever they are), and one more than now while the
+    oldest waits longer than `max_age_s`."""
     by_depth = math.ceil(backlog.depth / per_replica)
+    by_turns = math.ceil(backlog.in_hand / turns_per_replica) if turns_per_replica else 0
     by_age = current + 1 if backlog.oldest_s > max_age_s else 0
-    return max(by_depth, by_age)
+    return max(by_depth, by_turns, by_age)
 
 
 class IdleCores:
@@ -71,14 +75,14 @@ class QueueDepthPolicy:
         settings_factory: str,
         per_replica: int,
         max_age_s: float,
-        target_ongoing: int,
+        turns_per_replica: int = 0,
         spare_cores: float = 0.0,
         poll_s: float = 2.0,
     ) -> None:
         self._settings_factory = settings_factory
         self._per_replica = per_replica
         self._max_age_s = max_age_s
-        self._target_ongoing = target_ongoing
+        self._turns_per_replica = turns_per_replica
         self._spare_cores = spare_cores
         self._poll_s = poll_s
         self._idle_cores = 0.0
@@ -95,9 +99,13 @@ class QueueDepthPolicy:
             stale = time.monotonic() - self._fetched_at > _STALE_AFTER_POLLS * self._poll_s
             if self._backlog is None or stale:
                 return context.target_num_replicas, {}
-            by_queue = wanted_replicas(self._backlog, context.current_num_replicas, self._per_replica, self._max_age_s)
-            by_load = math.ceil(context.total_num_requests / self._target_ongoing)
-            wanted = max(by_queue, by_load)
+            wanted = wanted_replicas(
+                self._backlog,
+                context.current_num_replicas,
+                self._per_replica,
+                self._max_age_s,
+                self._turns_per_replica,
+            )
             if self._idle_cores < self._spare_cores:
                 wanted = min(wanted, context.target_num_replicas)
             return wanted, {}

@@ -4,6 +4,7 @@ escalations again that nobody takes, and closes conversations that have gone qui
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
 
 from ray import serve
 from ray.serve.handle import DeploymentHandle
@@ -11,6 +12,7 @@ from ray.serve.handle import DeploymentHandle
 from agent.records import CustomerId
 from agent.workers.aftercare import AftercareLoop
 from agent.workers.dispatch import DispatchLoop
+from agent.workers.together import Ended
 from crm.aftercare import Aftercare
 from crm.database import Database
 from crm.notifier import Notifier
@@ -35,11 +37,12 @@ class Dispatcher:
         settings = start_replica(settings_factory)
         times = settings.times
         self._agent = agent
+        self._agent_stream = agent.options(stream=True)
         self._database = Database(settings.dsn(), times, "fte-dispatcher", pool_size=3)
         capacity = AgentCapacity(serve.get_replica_context().app_name, agent.deployment_name, turns_per_agent)
         self._watch = asyncio.create_task(capacity.watch(_CAPACITY_PERIOD_S))
         queue = WorkQueue(self._database)
-        self._dispatch = DispatchLoop(queue, self._run_turn, capacity.credits, times)
+        self._dispatch = DispatchLoop(queue, self._run_turns, capacity.credits, times)
         self._background = BackgroundLoop("dispatcher", self._dispatch)
         self._measures = ReplicaMeasures(
             {
@@ -68,6 +71,11 @@ class Dispatcher:
         await asyncio.gather(self._background.drain(_DRAIN_S), self._aftercare.drain(_DRAIN_S))
         await self._database.close()
 
-    async def _run_turn(self, customer_id: CustomerId) -> bool:
-        settled: bool = await self._agent.turn.remote(customer_id)
-        return settled
+    async def _run_turns(self, customers: Sequence[CustomerId]) -> AsyncIterator[Sequence[Ended]]:
+        if len(customers) > 1:
+            async for ended in self._agent_stream.turns.remote(customers):
+                yield ended
+            return
+        # One turn needs no stream, which costs more than a call.
+        for customer_id in customers:
+            yield [(customer_id, await self._agent.turn.remote(customer_id))]

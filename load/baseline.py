@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import uvicorn
 import uvloop
@@ -18,6 +19,7 @@ import uvloop
 from agent.records import Channel, CustomerId
 from agent.workers.delivery import DeliveryLoop
 from agent.workers.dispatch import DispatchLoop
+from agent.workers.together import run_together
 from agent.workers.turn_worker import WorkStatus
 from channels.stored import StoredSender
 from crm.database import Database
@@ -59,7 +61,7 @@ async def workers(settings: Settings, database: Database) -> AsyncIterator[None]
 
         senders = {channel: StoredSender(channel.value) for channel in Channel}
         loops = (
-            DispatchLoop(queue, run_turn, lambda: _TURNS_AT_ONCE, times),
+            DispatchLoop(queue, partial(run_together, run_turn), lambda: _TURNS_AT_ONCE, times),
             DeliveryLoop(Outbox(database), senders, listen, lambda: None, times),
         )
         tasks = [asyncio.create_task(loop.run()) for loop in loops]

@@ -125,7 +125,7 @@ OPTIONS: dict[str, DeploymentOptions] = {
             target_ongoing=TURNS_PER_AGENT,
             # A start costs seconds of a core, which a short burst must not pay for.
             upscale_delay_s=20,
-            policy_kwargs={"per_replica": 200, "max_age_s": 15.0, "target_ongoing": TURNS_PER_AGENT},
+            policy_kwargs={"per_replica": 200, "max_age_s": 15.0, "turns_per_replica": TURNS_PER_AGENT},
             spare_cores=_SPARE_CORES,
         ),
         drain_s=20.0,
@@ -136,7 +136,7 @@ OPTIONS: dict[str, DeploymentOptions] = {
         scaling=Scaling(
             most=2,
             upscale_delay_s=30,
-            policy_kwargs={"per_replica": 2000, "max_age_s": 60.0, "target_ongoing": 10},
+            policy_kwargs={"per_replica": 2000, "max_age_s": 60.0},
             spare_cores=_SPARE_CORES,
         ),
     ),

@@ -20,10 +20,13 @@ SELECT extract(epoch FROM least(
 ) - now())::double precision
 
 -- name: fetch_backlog
--- How much work is due and how long the oldest has waited, in seconds.
-SELECT count(*)::integer AS depth,
-       coalesce(extract(epoch FROM now() - min(due_at)), 0)::double precision AS oldest_s
-FROM work WHERE due_at <= now() AND (lease_until IS NULL OR lease_until <= now())
+-- How much work is due, how long the oldest has waited, in seconds, and how much more is held by somebody.
+SELECT count(*) FILTER (WHERE waits)::integer AS depth,
+       coalesce(extract(epoch FROM now() - min(due_at) FILTER (WHERE waits)), 0)::double precision AS oldest_s,
+       count(*) FILTER (WHERE NOT waits)::integer AS in_hand
+FROM (
+    SELECT due_at, lease_until IS NULL OR lease_until <= now() AS waits FROM work WHERE due_at <= now()
+) AS due
 
 -- name: notify
 -- Wakes the listeners of a channel.

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
@@ -19,6 +20,7 @@ from agent.records import Channel, CustomerId, InboundMessage
 from agent.times import Times
 from agent.workers.delivery import DeliveryLoop
 from agent.workers.dispatch import DispatchLoop
+from agent.workers.together import run_together
 from channels.stored import StoredSender
 from crm.audit import SentMessage, audit
 from crm.database import Database
@@ -82,7 +84,7 @@ async def seeded(module_database_url: str) -> AsyncIterator[Seeded]:
         offered.append(customer_id)
         return False
 
-    dispatch = DispatchLoop(queue, run_turn, lambda: 8, Times())
+    dispatch = DispatchLoop(queue, partial(run_together, run_turn), lambda: 8, Times())
     courier = DeliveryLoop(
         Outbox(database),
         {channel: StoredSender(channel.value) for channel in Channel},

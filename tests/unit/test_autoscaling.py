@@ -24,15 +24,19 @@ def test_replicas_follow_depth_and_age(depth: int, oldest_s: float, current: int
     assert wanted_replicas(Backlog(depth, oldest_s), current, per_replica=200, max_age_s=5.0) == wanted
 
 
+@pytest.mark.parametrize(("in_hand", "turns_per_replica", "wanted"), [(32, 32, 1), (33, 32, 2), (33, 0, 0), (0, 32, 0)])
+def test_replicas_follow_the_turns_in_hand_where_they_count(in_hand: int, turns_per_replica: int, wanted: int) -> None:
+    backlog = Backlog(0, 0.0, in_hand)
+    assert wanted_replicas(backlog, 1, 200, 5.0, turns_per_replica) == wanted
+
+
 def context(**differences: Any) -> SimpleNamespace:
-    return SimpleNamespace(
-        **{"target_num_replicas": 2, "current_num_replicas": 2, "total_num_requests": 0} | differences
-    )
+    return SimpleNamespace(**{"target_num_replicas": 2, "current_num_replicas": 2} | differences)
 
 
 def make_policy(factory: str = "serve_app.settings:load_settings", *, spare_cores: float = 0.0) -> QueueDepthPolicy:
     return QueueDepthPolicy(
-        factory, per_replica=10, max_age_s=5.0, target_ongoing=4, spare_cores=spare_cores, poll_s=0.01
+        factory, per_replica=10, max_age_s=5.0, turns_per_replica=4, spare_cores=spare_cores, poll_s=0.01
     )
 
 
@@ -51,7 +55,8 @@ async def test_the_policy_reads_what_its_poll_found(monkeypatch: pytest.MonkeyPa
     assert policy(context())[0] == 2, "nothing is known yet, so nothing changes"
     # A figure is stale after some polls, which a busy machine may take for anything: ask until it is fresh.
     await until(lambda: policy(context())[0] == 4)
-    await until(lambda: policy(context(total_num_requests=33))[0] == 9)
+    answers.append(Backlog(0, 0.0, 33))
+    await until(lambda: policy(context())[0] == 9)
     answers.append(DatabaseAway("away"))
     await until(lambda: policy(context())[0] == 2)
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import uuid4
+
+import pytest
 
 from agent.errors import DatabaseAway
 from agent.records import CustomerId
 from agent.times import Times
 from agent.workers.dispatch import DispatchLoop
+from agent.workers.together import Ended, run_together
 from tests.waiting import until
 
 # A lost wake-up would take this long, which is more than any test waits.
@@ -65,10 +69,10 @@ def customer() -> CustomerId:
 
 
 @asynccontextmanager
-async def running(loop: DispatchLoop) -> AsyncIterator[None]:
+async def running(loop: DispatchLoop) -> AsyncIterator[DispatchLoop]:
     task = asyncio.create_task(loop.run())
     try:
-        yield
+        yield loop
     finally:
         loop.stop()
         await asyncio.wait_for(task, 60)
@@ -83,7 +87,7 @@ async def test_no_wake_up_is_lost() -> None:
         done.append(who)
         return True
 
-    async with running(DispatchLoop(queue, run_turn, lambda: 4, TIMES)):
+    async with running(DispatchLoop(queue, partial(run_together, run_turn), lambda: 4, TIMES)):
         for count in range(1, 200):
             queue.put(customer())
             if count % 7 == 0:
@@ -108,35 +112,124 @@ async def test_credits_bound_the_turns_and_one_customer_is_never_in_hand_twice()
         now.discard(who)
         return True
 
-    async with running(DispatchLoop(queue, run_turn, lambda: 3, TIMES)):
+    async with running(DispatchLoop(queue, partial(run_together, run_turn), lambda: 3, TIMES)):
         await until(lambda: not queue.due)
     assert most == 3
 
 
-async def test_turns_that_end_one_after_the_other_share_a_look_while_nearly_all_places_are_taken() -> None:
-    queue = MemoryQueue(due=[customer() for _ in range(50)])
-    ends: list[asyncio.Event] = []
+class Groups:
+    """Stands for the agents: notes which turns it was asked for together, and ends those that it is told to."""
 
-    async def run_turn(who: CustomerId) -> bool:
-        end = asyncio.Event()
-        ends.append(end)
+    def __init__(self, queue: MemoryQueue) -> None:
+        self._queue = queue
+        self._ends: dict[CustomerId, asyncio.Event] = {}
+        self.sizes: list[int] = []
+
+    @property
+    def running(self) -> list[CustomerId]:
+        return list(self._ends)
+
+    def run(self, customers: Sequence[CustomerId]) -> AsyncIterator[Sequence[Ended]]:
+        self.sizes.append(len(customers))
+        return run_together(self._turn, customers)
+
+    def end(self, count: int) -> None:
+        for end in list(self._ends.values())[:count]:
+            end.set()
+
+    async def _turn(self, who: CustomerId) -> bool:
+        end = self._ends[who] = asyncio.Event()
         await end.wait()
-        queue.due.remove(who)
+        del self._ends[who]
+        self._queue.due.remove(who)
         return True
 
-    async with running(DispatchLoop(queue, run_turn, lambda: 40, TIMES)):
-        await until(lambda: len(ends) == 40)
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pause before a few free places are filled is longer than any test waits."""
+    monkeypatch.setattr("agent.workers.dispatch._REFILL_PAUSE_S", 600.0)
+    monkeypatch.setattr("agent.workers.together._COLLECT_S", 0.01)
+
+
+async def test_what_is_due_together_is_asked_for_together() -> None:
+    queue = MemoryQueue(due=[customer() for _ in range(40)])
+    agents = Groups(queue)
+    async with running(DispatchLoop(queue, agents.run, lambda: 60, TIMES)):
+        await until(lambda: len(agents.running) == 40)
+        assert agents.sizes == [16, 16, 8]
+        agents.end(40)
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize(("places", "together"), [(40, 16), (8, 4), (1, 1)])
+async def test_while_more_is_due_freed_places_are_filled_together(places: int, together: int) -> None:
+    queue = MemoryQueue(due=[customer() for _ in range(places + 30)])
+    agents = Groups(queue)
+    async with running(DispatchLoop(queue, agents.run, lambda: places, TIMES)) as loop:
+        await until(lambda: len(agents.running) == places)
+        agents.end(together - 1)
+        await until(lambda: loop.in_hand == places - together + 1)
         looks = queue.looks
-        for end in ends[:6]:
-            end.set()
-            await asyncio.sleep(0)
-        await until(lambda: len(ends) == 46)
-        assert queue.looks - looks <= 2
-        for end in ends:
-            end.set()
-        await until(lambda: len(ends) == 50)
-        for end in ends:
-            end.set()
+        queue.on_notify()
+        await asyncio.sleep(0.02)
+        assert queue.looks == looks, "so few wait for others"
+        agents.end(1)
+        await until(lambda: len(agents.running) == places)
+        assert agents.sizes[-1] == together
+        while queue.due:
+            agents.end(places)
+            await asyncio.sleep(0.001)
+
+
+@pytest.mark.usefixtures("patient")
+async def test_what_comes_while_nothing_else_is_due_goes_at_once_however_few_places_are_free() -> None:
+    queue = MemoryQueue(due=[customer() for _ in range(38)])
+    agents = Groups(queue)
+    async with running(DispatchLoop(queue, agents.run, lambda: 40, TIMES)):
+        await until(lambda: len(agents.running) == 38)
+        for count in (39, 40):
+            queue.put(customer())
+            await until(lambda count=count: len(agents.running) == count)
+        agents.end(40)
+
+
+async def test_turns_of_a_lost_group_are_offered_again_but_for_those_that_ended() -> None:
+    customers = [customer() for _ in range(5)]
+    queue = MemoryQueue(due=list(customers))
+    asked: list[CustomerId] = []
+
+    async def run_turns(together: Sequence[CustomerId]) -> AsyncIterator[Sequence[Ended]]:
+        again = [who for who in together if who in asked]
+        asked.extend(together)
+        if not again:
+            queue.due.remove(customers[0])
+            yield [(customers[0], True)]
+            yield [(customers[1], False)]
+            raise ConnectionError("the replica died")
+        for who in again:
+            queue.due.remove(who)
+        yield [(who, True) for who in again]
+
+    async with running(DispatchLoop(queue, run_turns, lambda: 8, TIMES)):
+        await until(lambda: not queue.due)
+    assert [asked.count(who) for who in customers] == [1, 2, 2, 2, 2]
+
+
+async def test_turns_of_a_group_that_ends_without_a_word_of_them_are_offered_again() -> None:
+    queue = MemoryQueue(due=[customer() for _ in range(3)])
+    answered = 0
+
+    async def run_turns(together: Sequence[CustomerId]) -> AsyncIterator[Sequence[Ended]]:
+        nonlocal answered
+        answered += 1
+        if answered > 1:
+            queue.due.clear()
+            yield [(who, True) for who in together]
+
+    async with running(DispatchLoop(queue, run_turns, lambda: 8, TIMES)):
+        await until(lambda: not queue.due)
+    assert answered == 2
 
 
 async def test_a_turn_that_could_not_run_is_offered_again_after_a_pause() -> None:
@@ -153,7 +246,7 @@ async def test_a_turn_that_could_not_run_is_offered_again_after_a_pause() -> Non
         queue.due.remove(who)
         return True
 
-    async with running(DispatchLoop(queue, run_turn, lambda: 4, TIMES)):
+    async with running(DispatchLoop(queue, partial(run_together, run_turn), lambda: 4, TIMES)):
         began = asyncio.get_running_loop().time()
         await until(lambda: not queue.due)
     assert attempts == 3
@@ -169,7 +262,7 @@ async def test_an_outage_ends_neither_the_loop_nor_its_heartbeat() -> None:
         done.set()
         return True
 
-    loop = DispatchLoop(queue, run_turn, lambda: 4, TIMES)
+    loop = DispatchLoop(queue, partial(run_together, run_turn), lambda: 4, TIMES)
     async with running(loop):
         await until(lambda: queue.refused >= 1)
         began = time.monotonic()
@@ -185,7 +278,7 @@ async def test_it_listens_again_when_the_connection_was_lost() -> None:
     async def run_turn(who: CustomerId) -> bool:
         return True
 
-    async with running(DispatchLoop(queue, run_turn, lambda: 4, TIMES)):
+    async with running(DispatchLoop(queue, partial(run_together, run_turn), lambda: 4, TIMES)):
         await until(lambda: queue.listened == 1)
         assert queue.on_lost is not None
         queue.on_lost()
@@ -206,7 +299,7 @@ async def test_stop_waits_for_the_turns_in_hand() -> None:
         ended = True
         return True
 
-    loop = DispatchLoop(queue, run_turn, lambda: 4, TIMES)
+    loop = DispatchLoop(queue, partial(run_together, run_turn), lambda: 4, TIMES)
     async with running(loop):
         await begun.wait()
         assert loop.in_hand == 1
