@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -31,9 +32,9 @@ class Comparison:
             self.runs.setdefault((system.name, tokens), []).append(run)
 
     def rate(self, system: str, tokens: int) -> float:
-        """The mean of the runs; NaN when there was none."""
+        """The median of the runs, which one minute of a slower machine does not move; NaN when there was none."""
         rates = [run.replies_per_s for run in self.runs.get((system, tokens), ())]
-        return sum(rates) / len(rates) if rates else float("nan")
+        return statistics.median(rates) if rates else float("nan")
 
     def section(self) -> Section:
         figures = []
@@ -51,7 +52,7 @@ class Comparison:
                 f"{UNANSWERED} messages of new customers are kept in the system (closed loop); delivered replies are "
                 f"counted for {_MEASURE_S:g} s after a warm-up. Serve and the baseline (one uvicorn process with the "
                 "same core, micro-batched embedding, no Ray) run by turns, each on a fresh database of the same "
-                "Postgres; the generator shares the machine."
+                "Postgres; the figures are the medians of the runs. The generator shares the machine."
             ),
             figures=tuple(figures),
             tables=(self._runs_table(), *self._stage_tables(), *self._cpu_tables()),
