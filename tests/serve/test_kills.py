@@ -8,6 +8,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -101,3 +102,28 @@ async def test_nothing_is_lost_or_doubled_whatever_is_killed(system: RunningSyst
     assert {cost.kill.kind for cost in verdict.costs} == set(plan.kinds)
     # A load that hardly ran would prove nothing.
     assert verdict.report.counts["acknowledged"] > 100
+
+
+@pytest.mark.timeout(1800, func_only=True)
+@pytest.mark.parametrize("kind", [Kind.AGENT, Kind.DISPATCHER])
+def test_turns_that_were_asked_for_together_are_answered_once_when_their_call_is_cut(
+    system: RunningSystem, kind: Kind
+) -> None:
+    victims = Victims(system.home)
+    # A replica that the tests before have killed may be on its way back.
+    wait_until(lambda: bool(victims.find(kind)))
+    replicas = victims.find(kind)
+    # Held still while they come, so that all are due at once.
+    for replica in replicas:
+        replica.suspend()
+    try:
+        with ThreadPoolExecutor(8) as crowd:
+            addresses = [f"{kind.name.lower()}-{number}@example.com" for number in range(64)]
+            questions = list(crowd.map(lambda address: system.ask("How do I export a report?", address), addresses))
+    finally:
+        for replica in replicas:
+            replica.resume()
+    system.wait_for_reply(questions[0])
+    replicas[0].kill()
+    assert all(map(system.wait_for_reply, questions))
+    assert [len(system.replies(question)) for question in questions] == [1] * len(questions)

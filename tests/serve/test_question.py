@@ -9,7 +9,10 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import uuid4
 
+from agent.records import CustomerId
+from serve_app.options import APP_NAME
 from serve_app.settings import inherited_environment
 from tests.serve.system import RunningSystem
 
@@ -51,6 +54,15 @@ def test_many_customers_at_once_are_all_answered(system: RunningSystem) -> None:
         replies = list(crowd.map(system.wait_for_reply, questions))
     assert all(replies)
     assert all(len(system.replies(question)) == 1 for question in questions)
+
+
+async def test_turns_that_are_asked_for_together_are_all_told(system: RunningSystem, driver: Any) -> None:
+    from ray import serve
+
+    agents = serve.get_deployment_handle("Agent", APP_NAME).options(stream=True)
+    nobody = [CustomerId(uuid4()) for _ in range(20)]
+    told = [ended async for answer in agents.turns.remote(nobody) for ended in answer]
+    assert sorted(told) == sorted((customer_id, False) for customer_id in nobody), "nothing was due"
 
 
 def test_detailed_health_knows_every_part(system: RunningSystem) -> None:
