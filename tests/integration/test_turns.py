@@ -22,7 +22,7 @@ from crm.desk import Desk
 from crm.inbox import Inbox
 from crm.merge import merge_customers
 from crm.turns import PostgresTurns
-from crm.work import WorkQueue
+from crm.work import Backlog, WorkQueue
 from tests.integration.spine import escalate, form_message, reply_to, whatsapp_message
 
 
@@ -49,6 +49,19 @@ async def expire_leases(database: Database) -> None:
 async def fetch_value(database: Database, sql: str, *arguments: Any) -> Any:
     async with database.connection() as connection:
         return await connection.fetchval(sql, *arguments)
+
+
+async def test_the_backlog_tells_what_waits_from_what_is_in_hand(database: Database) -> None:
+    queue = WorkQueue(database)
+    assert await queue.fetch_backlog() == Backlog(0, 0.0, 0)
+    accepted = [await Inbox(database).accept(whatsapp_message(f"+4915100000{number}")) for number in range(3)]
+    await begin(database, accepted[0].customer_id)
+    backlog = await queue.fetch_backlog()
+    assert (backlog.depth, backlog.in_hand) == (2, 1)
+    assert backlog.oldest_s > 0
+    await expire_leases(database)
+    backlog = await queue.fetch_backlog()
+    assert (backlog.depth, backlog.in_hand) == (3, 0)
 
 
 async def test_turn_writes_outcome_reply_and_metrics_together(database: Database) -> None:
