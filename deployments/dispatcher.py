@@ -76,6 +76,6 @@ class Dispatcher:
             async for ended in self._agent_stream.turns.remote(customers):
                 yield ended
             return
-        # One turn needs no stream, which costs more than a call.
+        # A lone turn has one end to tell, for which a plain call does.
         for customer_id in customers:
             yield [(customer_id, await self._agent.turn.remote(customer_id))]

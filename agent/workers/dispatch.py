@@ -15,9 +15,9 @@ from agent.workers.waking_loop import StopListening, WakingLoop
 
 _LOG = logging.getLogger(__name__)
 
-# Turns that begin together share the calls that they make (of the locks, the models), which on a full machine is a
-# quarter of what a turn costs. So while more is due than there are places for, freed places are collected until so
-# many are free, or half of all, or for so long at the most; the turns under way have the others to go on with.
+# Turns that begin together share the calls that they make (of the locks, the models), and on a full machine cost a
+# seventh less for it (docs/benchmarks.md). So while more is due than there are places for, freed places are collected
+# until so many are free, or half of all, or for so long at the most; the agents have the other turns to go on with.
 _TOGETHER, _REFILL_PAUSE_S = 16, 0.25
 
 
