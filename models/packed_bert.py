@@ -7,15 +7,19 @@ multiplication, and weights lie as the processor's library wants them (models/pa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from collections.abc import Iterable
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from models.packed_linear import can_pack, multiply, pack_weight
+from models.packed_linear import multiply, pack_weight
 
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
+
+class EmbedTokens(Protocol):
+    """Token ids of shape (texts, tokens) to rows of shape (texts, tokens, width)."""
+
+    def __call__(self, input_ids: Tensor, token_type_ids: Tensor | None) -> Tensor: ...
 
 
 class _Linear(NamedTuple):
@@ -23,8 +27,8 @@ class _Linear(NamedTuple):
     bias: Tensor
 
     @classmethod
-    def of(cls, *layers: nn.Linear) -> _Linear:
-        """Several layers that read the same rows, side by side."""
+    def of(cls, *layers: Any) -> _Linear:
+        """Several layers that read the same rows, side by side; of each `weight` and `bias` are read."""
         weight = pack_weight(torch.cat([layer.weight.detach() for layer in layers]))
         return cls(weight, torch.cat([layer.bias.detach() for layer in layers]))
 
@@ -32,15 +36,17 @@ class _Linear(NamedTuple):
         return multiply(rows, self.weight, self.bias)
 
 
-class _Norm(NamedTuple):
+class Norm(NamedTuple):
+    """A layer norm over the last dimension."""
+
     shape: list[int]
     weight: Tensor
     bias: Tensor
     epsilon: float
 
     @classmethod
-    def of(cls, layer: nn.LayerNorm) -> _Norm:
-        return cls(list(layer.normalized_shape), layer.weight.detach(), layer.bias.detach(), layer.eps)
+    def of(cls, layer: Any, epsilon: float) -> Norm:
+        return cls(list(layer.weight.shape), layer.weight.detach(), layer.bias.detach(), epsilon)
 
     def __call__(self, rows: Tensor) -> Tensor:
         return torch.layer_norm(rows, self.shape, self.weight, self.bias, self.epsilon, False)
@@ -49,51 +55,36 @@ class _Norm(NamedTuple):
 class _Layer(NamedTuple):
     query_key_value: _Linear
     attended: _Linear
-    after_attention: _Norm
+    after_attention: Norm
     wide: _Linear
     narrow: _Linear
-    after_all: _Norm
+    after_all: Norm
 
     @classmethod
-    def of(cls, layer: Any) -> _Layer:
+    def of(cls, layer: Any, epsilon: float) -> _Layer:
         heads, attended = layer.attention.self, layer.attention.output
         return cls(
             _Linear.of(heads.query, heads.key, heads.value),
             _Linear.of(attended.dense),
-            _Norm.of(attended.LayerNorm),
+            Norm.of(attended.LayerNorm, epsilon),
             _Linear.of(layer.intermediate.dense),
             _Linear.of(layer.output.dense),
-            _Norm.of(layer.output.LayerNorm),
+            Norm.of(layer.output.LayerNorm, epsilon),
         )
 
 
 class PackedBert:
-    """The whole way from token ids to a text's row, for models whose rows are the mean of their tokens.
+    """The whole way from token ids to a text's row, for models whose rows are the mean of their tokens."""
 
-    It has copies of the layers' weights; `model` may lose its own.
-    """
+    def __init__(self, embed_tokens: EmbedTokens, layers: Iterable[Any], *, heads: int, epsilon: float) -> None:
+        """Of each of `layers` the weights are read and copied by the names that they have in transformers' BertLayer.
 
-    def __init__(self, model: SentenceTransformer) -> None:
-        """Raises ValueError, AttributeError or RuntimeError for a model of another build.
-
-        That its parts have the right names does not make a model this one: compare what it computes.
+        Raises AttributeError or RuntimeError for layers of another build. That the parts have the right names does
+        not make a model this one: compare what it computes.
         """
-        if len(model) < 2:
-            raise ValueError("no pooling")
-        first, pooling = model[0], model[1]
-        encoder = cast(Any, first).model
-        config = encoder.config
-        if not can_pack(encoder):
-            raise ValueError("not on a processor, or torch has no oneDNN")
-        if config.hidden_act != "gelu" or config.is_decoder:
-            raise ValueError("another activation, or a decoder")
-        if pooling.pooling_mode != "mean" or not pooling.include_prompt:
-            raise ValueError("another pooling")
-        if any(type(each).__name__ != "Normalize" for each in list(model)[2:]):
-            raise ValueError("modules after the pooling")
-        self._heads = int(config.num_attention_heads)
-        self._embeddings = encoder.embeddings
-        self._layers = [_Layer.of(layer) for layer in encoder.encoder.layer]
+        self._embed_tokens = embed_tokens
+        self._layers = [_Layer.of(layer, epsilon) for layer in layers]
+        self._heads = heads
 
     def __call__(self, features: dict[str, Tensor]) -> Tensor:
         """Takes `input_ids`, `attention_mask` and perhaps `token_type_ids`, each of shape (texts, tokens).
@@ -101,7 +92,7 @@ class PackedBert:
         Returns float32 of shape (texts, width), not normalised.
         """
         mask = features["attention_mask"]
-        rows: Tensor = self._embeddings(features["input_ids"], token_type_ids=features.get("token_type_ids"))
+        rows = self._embed_tokens(features["input_ids"], features.get("token_type_ids"))
         texts, tokens, width = rows.shape
         # No text is padded when it is alone and of the right length.
         hidden = None if bool(mask.all()) else _hide(mask, rows.dtype)

@@ -11,9 +11,14 @@ _ROWS = 64
 """What the layout is made for: a few short texts. Other numbers of rows are as right, and hardly slower."""
 
 
+def packing_works() -> bool:
+    """Whether torch was built with oneDNN."""
+    return hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
+
 def can_pack(model: nn.Module) -> bool:
-    """Whether torch was built with oneDNN and all of the model is on a processor in a type that it takes."""
-    return hasattr(torch.ops.mkldnn, "_linear_pointwise") and all(map(_fits, model.parameters()))
+    """Whether all of the model is on a processor in a type that oneDNN takes, and torch was built with it."""
+    return packing_works() and all(map(_fits, model.parameters()))
 
 
 def pack_weight(weight: Tensor) -> Tensor:
@@ -35,7 +40,7 @@ def pack_linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
     Results stay the same, bit for bit where the library's kernels are the same. Nothing changes where torch was built
     without oneDNN.
     """
-    if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+    if not packing_works():
         return {}
     former = {name: layer for name, layer in model.named_modules() if type(layer) is nn.Linear and _fits(layer.weight)}
     for name, layer in former.items():

