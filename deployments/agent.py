@@ -29,6 +29,11 @@ class Agent:
         self, settings_factory: str, embedding: DeploymentHandle, sentiment: DeploymentHandle, turns_at_once: int
     ) -> None:
         await start_beside_others(serve.get_replica_context().rank.rank)
+        settings = start_replica(settings_factory)
+        times = settings.times
+        # The lock actors load beside what follows.
+        locks = ActorLocks(settings.lock_shards, times)
+        await locks.open()
         from agent.workers.turn_worker import TurnWorker
         from crm.database import Database
         from crm.notifier import DELIVERY_PAUSE_S, Notifier
@@ -37,8 +42,6 @@ class Agent:
         from crm.work import OUTBOX_CHANNEL, WorkQueue
         from deployments.turn_services import LiveTurnServices
 
-        settings = start_replica(settings_factory)
-        times = settings.times
         self._database = Database(settings.dsn(), times, "fte-agent")
         self._outbox_wake_up = Notifier(WorkQueue(self._database), OUTBOX_CHANNEL, DELIVERY_PAUSE_S)
         opening_hours = RememberedRules(self._database).opening_hours
@@ -51,7 +54,6 @@ class Agent:
         )
         self._services.start()
         self._pace = TurnPace(turns_at_once)
-        locks = ActorLocks(settings.lock_shards, times)
         self._worker = TurnWorker(
             PostgresTurns(self._database, opening_hours),
             locks,

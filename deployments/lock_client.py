@@ -33,7 +33,7 @@ _RIDE_S = 0.2
 
 
 class ActorLocks:
-    """Implements ports.ConversationLocks. Actors are looked up or made on first use."""
+    """Implements ports.ConversationLocks. Actors are looked up or made on first use, or with `open`."""
 
     def __init__(self, shards: int, times: Times) -> None:
         self._shards = shards
@@ -48,6 +48,12 @@ class ActorLocks:
     @property
     def held(self) -> int:
         return len(self._renewals)
+
+    async def open(self) -> None:
+        """Look the actors up now, and have those made that are not there; what fails is tried again on first use."""
+        with contextlib.suppress(RayError, ValueError):
+            for shard in range(self._shards):
+                await self._door(shard)
 
     async def acquire(self, customer_id: CustomerId, holder: str) -> LockGrant | None:
         shard = shard_of(customer_id, self._shards)

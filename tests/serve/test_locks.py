@@ -36,6 +36,13 @@ async def wait_until_parked(locks: ActorLocks, number: int) -> None:
             await asyncio.sleep(0.01)
 
 
+async def test_shards_can_be_had_before_anybody_is_locked(driver: Any) -> None:
+    shards = 3  # nobody else's
+    await ActorLocks(shards, TIMES).open()
+    for shard in range(shards):
+        driver.kill(driver.get_actor(shard_name(shard, shards), NAMESPACE))  # raises when there is none
+
+
 async def test_the_lock_is_served_in_order(locks: ActorLocks) -> None:
     who = a_customer()
     first = await locks.acquire(who, "first")
