@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -14,7 +16,7 @@ from agent.errors import ConfigurationInvalid
 from serve_app.settings import CHECKOUT, inherited_environment
 from serve_app.supervisor.haproxy import write_start_script
 from serve_app.supervisor.processes import end, end_all_of, lives, reap_orphans
-from serve_app.supervisor.run_folder import Ports, RunFolder
+from serve_app.supervisor.run_folder import Ports, RunFolder, serve_config_beside
 
 _OBJECT_STORE_BYTES = 100 * 1024 * 1024
 _START_TIMEOUT_S = 300
@@ -23,10 +25,18 @@ _VITAL = ("gcs_server", "raylet")
 
 
 class RayHead:
-    """Starts, watches and stops. `extra_environment` reaches every replica."""
+    """Starts, watches and stops. `extra_environment` reaches every replica; `serve_config` is what will be deployed."""
 
-    def __init__(self, folder: RunFolder, ports: Ports, token_file: Path, extra_environment: dict[str, str]) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        ports: Ports,
+        token_file: Path,
+        extra_environment: dict[str, str],
+        serve_config: dict[str, Any],
+    ) -> None:
         self._folder = folder
+        self._serve_config = serve_config
         self._ports = ports
         self._environment = inherited_environment({**ray_environment(folder, ports, token_file), **extra_environment})
         self._vital: list[psutil.Process] = []
@@ -36,6 +46,7 @@ class RayHead:
     def start(self) -> None:
         """Raises ConfigurationInvalid with where to look when Ray does not start."""
         write_start_script(self._folder.haproxy / "haproxy", self._ports)
+        serve_config_beside(self._folder.ray).write_text(json.dumps(self._serve_config), encoding="utf-8")
         log = self._folder.path / "ray-start.log"
         with log.open("wb") as output:
             try:
@@ -129,6 +140,9 @@ def ray_environment(folder: RunFolder, ports: Ports, token_file: Path) -> dict[s
         # On Linux the name misleads: "0" keeps 127.0.0.1 as the node's address, so that Ray listens there only.
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+        # The raylet asks its object store before that listens, and would ask again after a second.
+        "RAY_raylet_client_connect_timeout_milliseconds": "50",
+        "RAY_raylet_client_num_connect_attempts": "200",
         # Ray makes its workers nice, which starves the product beside anything else that runs.
         "RAY_worker_niceness": "0",
         "DASHBOARD_METRIC_PORT": str(ports.dashboard_metrics),

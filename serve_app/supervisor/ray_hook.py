@@ -2,36 +2,112 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
 from typing import Any
+
+from serve_app.supervisor.run_folder import serve_config_beside
+
+_LOOK_AGAIN_S = 0.05
+_PATIENCE_S = 30.0
 
 
 def prepare(parameters: Any, head: bool) -> None:
-    """What `ray start` has no options for: no client server, and a dashboard that nothing waits for."""
+    """What `ray start` has no options for: no client server, a dashboard that nothing waits for, and Serve's
+    controller as soon as there is a node that can run it."""
     # It would take 90 MB and a port, and nothing here uses it.
     parameters.ray_client_server_port = None
     from ray._private.node import Node
 
-    start_dashboard_beside_raylet(Node, f"{parameters.dashboard_host}:{parameters.dashboard_port}")
+    beside = partial(controller_started, serve_config_beside(Path(parameters.temp_dir)))
+    start_side_by_side(Node, f"{parameters.dashboard_host}:{parameters.dashboard_port}", beside)
 
 
-def start_dashboard_beside_raylet(node_class: Any, dashboard_address: str) -> None:
+def start_side_by_side(
+    node_class: Any, dashboard_address: str, beside: Callable[[Any], AbstractContextManager[None]]
+) -> None:
     """Change Ray 2.60's node so that it does not wait for the dashboard before it starts the raylet and its workers.
 
     The dashboard takes more than a second to load; by itself, Ray wants only to know its address, which is chosen.
+    `beside` is entered with the node when all but the dashboard is started, and left when that is, too.
     """
     start_dashboard, start_the_rest = node_class.start_api_server, node_class.start_ray_processes
-    beside = ThreadPoolExecutor(1)
+    thread = ThreadPoolExecutor(1)
     started: list[Future[None]] = []
 
     def begin(node: Any, **options: Any) -> None:
         node._webui_url = dashboard_address
-        started.append(beside.submit(start_dashboard, node, **options))
+        started.append(thread.submit(start_dashboard, node, **options))
 
     def start_the_rest_and_wait(node: Any) -> None:
         start_the_rest(node)
-        for dashboard in started:
-            dashboard.result()
+        with beside(node):
+            for dashboard in started:
+                dashboard.result()
 
     node_class.start_api_server = begin
     node_class.start_ray_processes = start_the_rest_and_wait
+
+
+@contextlib.contextmanager
+def controller_started(config_file: Path, node: Any) -> Iterator[None]:
+    """Have Serve's controller and its proxies load while the dashboard does.
+
+    Whoever declares the application finds them there. By itself Serve would start them only then, and take nothing in
+    before the proxies are ready. What fails here is done then, as ever.
+    """
+    import ray
+
+    try:
+        start_controller(config_file, node)
+    except Exception as error:
+        sys.stderr.write(f"Serve starts with its first request: {error}\n")
+    try:
+        yield
+    finally:
+        # Without it, Ray sleeps for half a second when this process ends.
+        ray.shutdown()
+
+
+def start_controller(config_file: Path, node: Any) -> None:
+    """Ask for the controller as ray.serve._private.api does, with the same options as the declared application's, and
+    do not wait for it."""
+    import ray
+    from ray.serve._private.constants import SERVE_NAMESPACE
+    from ray.serve._private.default_impl import get_controller_impl
+    from ray.serve.config import HTTPOptions, ProxyLocation, gRPCOptions
+    from ray.serve.schema import ServeDeploySchema
+
+    config = ServeDeploySchema.model_validate(json.loads(config_file.read_text(encoding="utf-8")))
+    wait_until_registered(node)
+    ray.init(address=node.gcs_address, namespace=SERVE_NAMESPACE, configure_logging=False, log_to_driver=False)
+    get_controller_impl(controller_options=config.controller_options).remote(
+        http_options=HTTPOptions.model_validate(config.http_options.model_dump()),
+        grpc_options=gRPCOptions(**config.grpc_options.model_dump()),
+        global_logging_config=config.logging_config,
+        global_tracing_config=None,
+        proxy_location=ProxyLocation._normalize(config.proxy_location),
+    )
+
+
+def wait_until_registered(node: Any) -> None:
+    """Wait for the node's raylet. Ray itself looks for it once a second."""
+    from ray._raylet import NodeID
+    from ray.core.generated.gcs_service_pb2 import GetAllNodeInfoRequest
+
+    this_node = GetAllNodeInfoRequest.NodeSelector(node_id=NodeID.from_hex(node._node_id).binary())
+    until = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < until:
+        found = node.get_gcs_client().get_all_node_info(
+            timeout=_PATIENCE_S, node_selectors=[this_node], state_filter=None
+        )
+        if found:
+            return
+        time.sleep(_LOOK_AGAIN_S)

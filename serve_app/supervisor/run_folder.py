@@ -25,6 +25,11 @@ _LONGEST_PATH = 23
 """A socket's path has at most 107 characters, and HAProxy's is 84 below the folder."""
 
 
+def serve_config_beside(ray_folder: Path) -> Path:
+    """Where Serve's configuration lies, for who knows only Ray's folder."""
+    return ray_folder.parent / "serve.json"
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """A block of ports on loopback. What a running copy derives from FTE_HOME does not collide with another's."""

@@ -52,6 +52,9 @@ class Supervisor:
         self._ports = Ports(0)
         self._ray: RayHead | None = None
         self._serve = ServeClient("", self.ray_token)
+        self._serve_config = serve_config(
+            settings.api_host, settings.api_port, settings.embedding_model, settings.log_level, settings.log_format
+        )
         self._dsn = ""
         # A new connection for each look: what a kept one says is nothing about who wants to connect now.
         self._http = httpx.Client(
@@ -154,7 +157,7 @@ class Supervisor:
     def _start_ray_and_data(self) -> None:
         """Side by side: Ray needs only the database's address."""
         environment = self._database_environment()
-        self._ray = RayHead(self._folder, self._ports, self.ray_token, environment)
+        self._ray = RayHead(self._folder, self._ports, self.ray_token, environment, self._serve_config)
         knowledge = FollowedKnowledge(self._settings, environment)
         with ThreadPoolExecutor(max_workers=1) as beside:
             ray_started = beside.submit(self._ray.start)
@@ -171,13 +174,9 @@ class Supervisor:
         return environment
 
     def _deploy(self) -> None:
-        settings = self._settings
-        config = serve_config(
-            settings.api_host, settings.api_port, settings.embedding_model, settings.log_level, settings.log_format
-        )
         with self._console.status("Serve application") as status:
             began = time.monotonic()
-            self._serve.put(config)
+            self._serve.put(self._serve_config)
 
             def report(rollout: Rollout) -> None:
                 parts = ", ".join(f"{name} {ready}/{all_}" for name, (ready, all_) in rollout.replicas.items())

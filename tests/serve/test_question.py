@@ -14,6 +14,7 @@ from uuid import uuid4
 from agent.records import CustomerId
 from serve_app.options import APP_NAME
 from serve_app.settings import inherited_environment
+from serve_app.supervisor.run_folder import RunFolder
 from tests.serve.system import RunningSystem
 
 
@@ -69,6 +70,13 @@ def test_detailed_health_knows_every_part(system: RunningSystem) -> None:
     health = wait_until_healthy(system)
     assert health["parts"]["embedding"]["model_id"] == "all-MiniLM-L6-v2"
     assert set(health["parts"]["lock_shards"]) == {"0", "1"}
+
+
+def test_the_controller_loads_while_ray_does(system: RunningSystem) -> None:
+    """Where that fails the application starts all the same, only later, which nothing else here would notice."""
+    log = (RunFolder(system.home).path / "ray-start.log").read_text(encoding="utf-8")
+    assert "Ray runtime started" in log
+    assert "Serve starts with its first request" not in log
 
 
 def test_status_lists_every_deployment(system: RunningSystem) -> None:
