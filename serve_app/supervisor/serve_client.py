@@ -14,6 +14,8 @@ from agent.errors import ConfigurationInvalid, DependencyAway
 
 _APPLICATIONS = "/api/serve/applications/"
 _LOOK_AGAIN_S = 0.2
+_ROLLOUT_PERIOD_S = 0.5
+"""Each look takes the dashboard and the controller processor time that replicas need to load."""
 _SILENCE_LIMIT_S = 60.0
 
 
@@ -103,7 +105,7 @@ class ServeClient:
                     return
                 if rollout.status == "DEPLOY_FAILED":
                     raise ConfigurationInvalid(f"the application could not be deployed: {_last_line(rollout.message)}")
-            time.sleep(_LOOK_AGAIN_S)
+            time.sleep(_ROLLOUT_PERIOD_S)
         raise DependencyAway(f"the application was not running after {patience_s:.0f} s")
 
     def delete(self, patience_s: float) -> None:

@@ -23,6 +23,7 @@ def application(status: str) -> httpx.Response:
 def client_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ServeClient]:
     """A client whose n-th request gets the n-th answer; the last one repeats."""
     monkeypatch.setattr(serve_client, "_LOOK_AGAIN_S", 0.0)
+    monkeypatch.setattr(serve_client, "_ROLLOUT_PERIOD_S", 0.0)
     (tmp_path / "token").write_text("t")
 
     def make(*answers: Answer) -> ServeClient:
