@@ -77,17 +77,23 @@ def controller_started(config_file: Path, node: Any) -> Iterator[None]:
 
 
 def start_controller(config_file: Path, node: Any) -> None:
-    """Ask for the controller as ray.serve._private.api does, with the same options as the declared application's, and
-    do not wait for it."""
+    """Ask for the controller as the dashboard does, with the options of the application that will be declared, and do
+    not wait for it."""
     import ray
-    from ray.serve._private.constants import SERVE_NAMESPACE
+    from ray._raylet import RAY_INTERNAL_DASHBOARD_NAMESPACE  # type: ignore[attr-defined]  # compiled
     from ray.serve._private.default_impl import get_controller_impl
     from ray.serve.config import HTTPOptions, ProxyLocation, gRPCOptions
     from ray.serve.schema import ServeDeploySchema
 
     config = ServeDeploySchema.model_validate(json.loads(config_file.read_text(encoding="utf-8")))
     wait_until_registered(node)
-    ray.init(address=node.gcs_address, namespace=SERVE_NAMESPACE, configure_logging=False, log_to_driver=False)
+    ray.init(
+        address=node.gcs_address,
+        # Drivers of this one are not listed as somebody's jobs.
+        namespace=RAY_INTERNAL_DASHBOARD_NAMESPACE,
+        configure_logging=False,
+        log_to_driver=False,
+    )
     get_controller_impl(controller_options=config.controller_options).remote(
         http_options=HTTPOptions.model_validate(config.http_options.model_dump()),
         grpc_options=gRPCOptions(**config.grpc_options.model_dump()),
