@@ -26,6 +26,7 @@ from serve_app.settings import CHECKOUT, inherited_environment, key_files
 from serve_app.supervisor.lock import HomeLock
 from serve_app.supervisor.serve_client import ServeClient
 
+_UP = (sys.executable, "-m", "serve_app", "up")
 _START_PATIENCE_S = 240.0
 _STOP_PATIENCE_S = 60.0
 _HOST = "127.0.0.1"
@@ -73,7 +74,7 @@ class Workbench:
     @asynccontextmanager
     async def serve(self, **environment: str) -> AsyncIterator[System]:
         """The whole product as `fte up` starts it. Raises ConfigurationInvalid with the end of its log."""
-        async with self._started("Serve", [sys.executable, "-m", "serve_app", "up"], environment) as system:
+        async with self._started("Serve", _UP, environment) as system:
             yield system
 
     @asynccontextmanager
@@ -81,6 +82,28 @@ class Workbench:
         """The one uvicorn process of load.baseline."""
         async with self._started("baseline", [sys.executable, "-m", "load.baseline"], environment) as system:
             yield system
+
+    def new_home(self) -> Path:
+        """An empty folder for a system."""
+        self._number += 1
+        home = self._folder / f"home-{self._number}"
+        home.mkdir()
+        return home
+
+    @asynccontextmanager
+    async def starting(self, home: Path) -> AsyncIterator[HttpClient]:
+        """The product as `fte up` starts it in `home`, with a Postgres of its own there. Waits for nothing: the client
+        that it yields may find nobody yet."""
+        port = free_port()
+        given = {**_environment(home, port), "POSTGRES_HOST": "", "POSTGRES_DB": ""}
+        client = HttpClient(_HOST, port, 1)
+        with (home / "output.log").open("ab") as log:
+            process = await _spawn(_UP, given, log)
+            try:
+                yield client
+            finally:
+                await client.close()
+                await _stop(process)
 
     @asynccontextmanager
     async def stub_model(self, latency_s: float) -> AsyncIterator[dict[str, str]]:
@@ -99,18 +122,11 @@ class Workbench:
     async def _started(
         self, name: str, command: Sequence[str], environment: Mapping[str, str]
     ) -> AsyncIterator[System]:
-        self._number += 1
-        home = self._folder / f"home-{self._number}"
-        home.mkdir()
+        home = self.new_home()
         dsn = await asyncio.to_thread(self._server.start, f"load_{self._number}")
         port = free_port()
         given = {
-            **dict.fromkeys(_UNSET, ""),
-            "ENVIRONMENT": "test",
-            "LOG_LEVEL": "WARNING",
-            "FTE_HOME": str(home),
-            "API_HOST": _HOST,
-            "API_PORT": str(port),
+            **_environment(home, port),
             "POSTGRES_HOST": parse_qs(urlsplit(dsn).query)["host"][0],
             "POSTGRES_DB": f"load_{self._number}",
             **environment,
@@ -154,6 +170,17 @@ def free_port() -> int:
         probe.bind((_HOST, 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _environment(home: Path, port: int) -> dict[str, str]:
+    return {
+        **dict.fromkeys(_UNSET, ""),
+        "ENVIRONMENT": "test",
+        "LOG_LEVEL": "WARNING",
+        "FTE_HOME": str(home),
+        "API_HOST": _HOST,
+        "API_PORT": str(port),
+    }
 
 
 async def _answers(port: int) -> bool:
