@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +16,8 @@ from models.library_model import LibraryModel
 from models.packaged_model import PackagedModel, packaged_folder
 from models.packed_linear import packing_works
 from models.tokens import DEFAULT_MODEL, is_packaged, load_token_counter
+
+_LOG = logging.getLogger(__name__)
 
 __all__ = ["DEFAULT_MODEL", "SentenceTransformerEmbedder"]
 
@@ -80,7 +83,10 @@ class SentenceTransformerEmbedder:
         dtype = torch.bfloat16 if _fast_bfloat16(self._device) else torch.float32
         packaged = self.model_id == DEFAULT_MODEL
         if packaged and self._device.type == "cpu" and packing_works():
-            return PackagedModel(dtype, _PADDED_TO)
+            try:
+                return PackagedModel(dtype, _PADDED_TO)
+            except Exception as error:  # the file formats' libraries raise bare Exception
+                _LOG.warning("the default model is loaded by sentence-transformers: %s", error)
         return LibraryModel(packaged_folder() if packaged else model, self._device, dtype, _PADDED_TO)
 
     def encode(self, texts: Sequence[str]) -> Float32Array:
@@ -107,7 +113,7 @@ class SentenceTransformerEmbedder:
 
     @torch.inference_mode()
     def _embed(self, texts: list[str]) -> Float32Array:
-        """What `SentenceTransformer.encode` does for one batch, without looking through all modules in each call."""
+        """One batch, in order."""
         features = self._model.preprocess(texts)
         there = {name: x.to(self._device) if isinstance(x, torch.Tensor) else x for name, x in features.items()}
         rows = self._model.compute(there)[:, : self.dimension]

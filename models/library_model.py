@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 # Of two lengths, so that one of them is padded.
 _PROBES = ["How do I invite a colleague to my workspace?", "Invoices"]
-_ALIKE = 0.999
+ALIKE = 0.999
+"""The cosine from which two rows are taken for the same text's, computed in other ways or types."""
 
 
 class LibraryModel:
@@ -76,7 +77,7 @@ class LibraryModel:
 
     def _gives(self, expected: Tensor) -> bool:
         try:
-            return bool(torch.cosine_similarity(self._probe(), expected).min() > _ALIKE)
+            return bool(torch.cosine_similarity(self._probe(), expected).min() > ALIKE)
         except (AttributeError, RuntimeError, TypeError):  # such as one that reads the weights of its layers by itself
             return False
 
@@ -110,6 +111,5 @@ def packed_bert_of(model: SentenceTransformer) -> PackedBert:
     return PackedBert(
         lambda input_ids, token_type_ids: embeddings(input_ids, token_type_ids=token_type_ids),
         encoder.encoder.layer,
-        heads=int(config.num_attention_heads),
-        epsilon=float(config.layer_norm_eps),
+        int(config.num_attention_heads),
     )

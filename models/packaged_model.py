@@ -15,7 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from models.library_model import ALIKE
 from models.packed_bert import Norm, PackedBert
+
+PROBE_FILE = Path(__file__).with_name("packaged_probe.json")
+"""A text and the row of it that sentence-transformers computes for `packaged_folder` in float32."""
 
 
 def packaged_folder() -> Path:
@@ -25,33 +29,29 @@ def packaged_folder() -> Path:
 
 
 class PackagedModel:
-    """Implements embedding.Model for `packaged_folder` on a processor, as sentence-transformers does.
-
-    The package is pinned, so the folder holds that one model, and tests compare its vectors with the library's.
-    """
+    """Implements embedding.Model for `packaged_folder` on a processor, as sentence-transformers does."""
 
     dimension: int
     max_tokens: int
 
     def __init__(self, dtype: torch.dtype, padded_to: int) -> None:
-        """Raises ValueError, KeyError, AttributeError, OSError or RuntimeError where the files are others, or torch
-        cannot compute so."""
+        """Raises whatever reading raises where the files are others, and ValueError where this machine does not
+        compute the library's own vector."""
         from safetensors.torch import load_file
         from tokenizers import Tokenizer
 
         folder = packaged_folder()
         config = _read(folder / "config.json")
-        epsilon = config["layer_norm_eps"]
-        encoder = _as_tree({name: each.to(dtype) for name, each in load_file(folder / "model.safetensors").items()})
+        weights = {name: each.to(dtype) for name, each in load_file(folder / "model.safetensors").items()}
+        encoder = _as_modules(weights, config["layer_norm_eps"])
         layers = [getattr(encoder.encoder.layer, str(number)) for number in range(config["num_hidden_layers"])]
-        self._compute = PackedBert(
-            _Embeddings(encoder.embeddings, epsilon), layers, heads=config["num_attention_heads"], epsilon=epsilon
-        )
+        self._compute = PackedBert(_Embeddings(encoder.embeddings), layers, config["num_attention_heads"])
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_truncation()
         self._tokenizer.enable_padding(pad_id=config["pad_token_id"], pad_to_multiple_of=padded_to)
         self.dimension = config["hidden_size"]
         self.max_tokens = _read(folder / "sentence_bert_config.json")["max_seq_length"]
+        self._compare(_read(PROBE_FILE))
 
     def preprocess(self, texts: Sequence[str]) -> dict[str, Tensor]:
         encoded = self._tokenizer.encode_batch(list(texts))
@@ -63,15 +63,22 @@ class PackagedModel:
     def compute(self, features: dict[str, Tensor]) -> Tensor:
         return self._compute(features)
 
+    @torch.inference_mode()
+    def _compare(self, probe: dict[str, Any]) -> None:
+        """Nobody knows every processor and every build of torch, so the proof is a vector."""
+        found = self.compute(self.preprocess([probe["text"], probe["text"] * 2]))[0].float()
+        if torch.cosine_similarity(found, torch.tensor(probe["vector"]), dim=0) < ALIKE:
+            raise ValueError("it is another model, or this machine computes it otherwise")
+
 
 class _Embeddings:
     """What BERT makes of token ids before its first layer. Of the two kinds of token texts have the first."""
 
-    def __init__(self, weights: Any, epsilon: float) -> None:
+    def __init__(self, weights: Any) -> None:
         self._words = weights.word_embeddings.weight
         self._places = weights.position_embeddings.weight
         self._kind = weights.token_type_embeddings.weight[0]
-        self._norm = Norm.of(weights.LayerNorm, epsilon)
+        self._norm = Norm.of(weights.LayerNorm)
 
     def __call__(self, input_ids: Tensor, token_type_ids: Tensor | None) -> Tensor:
         assert token_type_ids is None, "one text, not a pair"
@@ -84,13 +91,15 @@ def _read(file: Path) -> dict[str, Any]:
     return content
 
 
-def _as_tree(weights: dict[str, Tensor]) -> Any:
-    """Weights by the parts of their names, as a module has them: "a.b.weight" is `tree.a.b.weight`."""
-    tree = SimpleNamespace()
+def _as_modules(weights: dict[str, Tensor], epsilon: float) -> Any:
+    """The model's parts by the names of its weights: "a.b.weight" is `parts.a.b.weight`. Norms have their `eps`."""
+    parts = SimpleNamespace()
     for name, weight in weights.items():
         *path, last = name.split(".")
-        part = tree
+        part = parts
         for each in path:
             part = part.__dict__.setdefault(each, SimpleNamespace())
         setattr(part, last, weight)
-    return tree
+        if path[-1] == "LayerNorm":
+            part.eps = epsilon
+    return parts

