@@ -50,10 +50,11 @@ class ActorLocks:
         return len(self._renewals)
 
     async def open(self) -> None:
-        """Look the actors up now, and have those made that are not there; what fails is tried again on first use."""
-        with contextlib.suppress(RayError, ValueError):
-            for shard in range(self._shards):
-                await self._door(shard)
+        """Have the actors looked up, or made where they are not there, at once. What fails or takes too long is tried
+        again on first use."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._times.lock_deadline_s):
+                await asyncio.gather(*(self._try_door(shard) for shard in range(self._shards)))
 
     async def acquire(self, customer_id: CustomerId, holder: str) -> LockGrant | None:
         shard = shard_of(customer_id, self._shards)
@@ -92,6 +93,12 @@ class ActorLocks:
             held, waiting = await asyncio.wrap_future(door.actor.count.remote().future())
             shards[str(shard)] = {"held": held, "waiting": waiting}
         return shards
+
+    async def _try_door(self, shard: int) -> None:
+        try:
+            await self._door(shard)
+        except (RayError, ValueError) as error:
+            _LOG.warning("lock shard %d was not to be had: %s", shard, type(error).__name__)
 
     async def _door(self, shard: int) -> _Door:
         if shard not in self._doors:

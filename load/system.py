@@ -63,6 +63,20 @@ class System:
             await client.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Starting:
+    """A system that may not answer yet."""
+
+    http: HttpClient
+    _process: asyncio.subprocess.Process
+    _log: Path
+
+    def check(self) -> None:
+        """Raises ConfigurationInvalid with the end of its log when it has ended."""
+        if self._process.returncode is not None:
+            raise ConfigurationInvalid(f"the system did not start:\n{_tail(self._log)}")
+
+
 class Workbench:
     """A temporary folder with one embedded Postgres that all systems of a run share, each in a database of its own."""
 
@@ -91,19 +105,22 @@ class Workbench:
         return home
 
     @asynccontextmanager
-    async def starting(self, home: Path) -> AsyncIterator[HttpClient]:
-        """The product as `fte up` starts it in `home`, with a Postgres of its own there. Waits for nothing: the client
-        that it yields may find nobody yet."""
-        port = free_port()
+    async def starting(self, home: Path) -> AsyncIterator[Starting]:
+        """The product as `fte up` starts it in `home`, with a Postgres of its own there. Waits for nothing.
+
+        Raises ConfigurationInvalid at the end when it had to be killed.
+        """
+        port, log = free_port(), home / "output.log"
         given = {**_environment(home, port), "POSTGRES_HOST": "", "POSTGRES_DB": ""}
-        client = HttpClient(_HOST, port, 1)
-        with (home / "output.log").open("ab") as log:
-            process = await _spawn(_UP, given, log)
+        with log.open("ab") as output:
+            process = await _spawn(_UP, given, output)
+            client = HttpClient(_HOST, port, 1)
             try:
-                yield client
+                yield Starting(client, process, log)
             finally:
                 await client.close()
-                await _stop(process)
+                if not await _stop(process):
+                    raise ConfigurationInvalid(f"the system did not stop in {_STOP_PATIENCE_S:g} s:\n{_tail(log)}")
 
     @asynccontextmanager
     async def stub_model(self, latency_s: float) -> AsyncIterator[dict[str, str]]:
@@ -213,10 +230,10 @@ async def _wait_until_announced(process: asyncio.subprocess.Process, home: Path,
         raise ConfigurationInvalid(f"the system was not ready in {_START_PATIENCE_S:g} s:\n{_tail(log)}")
 
 
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    """As Ctrl-C does; what does not end in time is killed."""
+async def _stop(process: asyncio.subprocess.Process) -> bool:
+    """As Ctrl-C does; False when it did not end in time and was killed."""
     if process.returncode is not None:
-        return
+        return True
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(signal.SIGTERM)
     try:
@@ -224,6 +241,8 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
     except TimeoutError:
         process.kill()
         await process.wait()
+        return False
+    return True
 
 
 def _tail(log: Path) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from serve_app.supervisor.run_folder import serve_config_beside
 
+EARLY_FAILURE = "Serve starts with the declared application"
 _LOOK_AGAIN_S = 0.05
 _PATIENCE_S = 30.0
 
@@ -61,24 +62,24 @@ def controller_started(config_file: Path, node: Any) -> Iterator[None]:
     """Have Serve's controller and its proxies load while the dashboard does.
 
     Whoever declares the application finds them there. By itself Serve would start them only then, and take nothing in
-    before the proxies are ready. What fails here is done then, as ever.
+    before the proxies are ready. What raises here is written to the log of the start, and done then, as ever.
     """
     import ray
 
-    try:
-        start_controller(config_file, node)
-    except Exception as error:
-        sys.stderr.write(f"Serve starts with its first request: {error}\n")
+    _or_log(lambda: start_controller(config_file, node))
     try:
         yield
     finally:
         # Without it, Ray sleeps for half a second when this process ends.
-        ray.shutdown()
+        _or_log(ray.shutdown)
 
 
 def start_controller(config_file: Path, node: Any) -> None:
     """Ask for the controller as the dashboard does, with the options of the application that will be declared, and do
-    not wait for it."""
+    not wait until it has loaded.
+
+    Raises TimeoutError when the node or the controller's creation is not registered in time.
+    """
     import ray
     from ray._raylet import RAY_INTERNAL_DASHBOARD_NAMESPACE  # type: ignore[attr-defined]  # compiled
     from ray.serve._private.default_impl import get_controller_impl
@@ -93,27 +94,57 @@ def start_controller(config_file: Path, node: Any) -> None:
         namespace=RAY_INTERNAL_DASHBOARD_NAMESPACE,
         configure_logging=False,
         log_to_driver=False,
+        _skip_env_hook=True,
     )
-    get_controller_impl(controller_options=config.controller_options).remote(
+    controller = get_controller_impl(controller_options=config.controller_options).remote(
         http_options=HTTPOptions.model_validate(config.http_options.model_dump()),
         grpc_options=gRPCOptions(**config.grpc_options.model_dump()),
         global_logging_config=config.logging_config,
         global_tracing_config=None,
         proxy_location=ProxyLocation._normalize(config.proxy_location),
     )
+    wait_until_submitted(controller)
 
 
 def wait_until_registered(node: Any) -> None:
-    """Wait for the node's raylet. Ray itself looks for it once a second."""
+    """Wait for the node's raylet, for which Ray itself looks once a second. Raises TimeoutError."""
     from ray._raylet import NodeID
     from ray.core.generated.gcs_service_pb2 import GetAllNodeInfoRequest
 
     this_node = GetAllNodeInfoRequest.NodeSelector(node_id=NodeID.from_hex(node._node_id).binary())
-    until = time.monotonic() + _PATIENCE_S
-    while time.monotonic() < until:
+
+    def registered() -> bool:
+        if any(raylet.process.poll() is not None for raylet in node.all_processes.get("raylet", ())):
+            raise TimeoutError("the raylet has ended")
         found = node.get_gcs_client().get_all_node_info(
             timeout=_PATIENCE_S, node_selectors=[this_node], state_filter=None
         )
-        if found:
-            return
+        return bool(found)
+
+    _wait_until(registered, "the node is not registered")
+
+
+def wait_until_submitted(actor: Any) -> None:
+    """Wait until the actor lives without this process, which may end right after. Raises TimeoutError."""
+    from ray._private.state import actors
+
+    actor_id = actor._actor_id.hex()
+    _wait_until(
+        lambda: actors(actor_id).get("State", "DEPENDENCIES_UNREADY") != "DEPENDENCIES_UNREADY",
+        "the controller's creation is not registered",
+    )
+
+
+def _wait_until(holds: Callable[[], bool], otherwise: str) -> None:
+    until = time.monotonic() + _PATIENCE_S
+    while not holds():
+        if time.monotonic() > until:
+            raise TimeoutError(f"{otherwise} after {_PATIENCE_S:g} s")
         time.sleep(_LOOK_AGAIN_S)
+
+
+def _or_log(act: Callable[[], None]) -> None:
+    try:
+        act()
+    except Exception as error:
+        sys.stderr.write(f"{EARLY_FAILURE}: {error}\n")

@@ -14,6 +14,7 @@ from uuid import uuid4
 from agent.records import CustomerId
 from serve_app.options import APP_NAME
 from serve_app.settings import inherited_environment
+from serve_app.supervisor.ray_hook import EARLY_FAILURE
 from serve_app.supervisor.run_folder import RunFolder
 from tests.serve.system import RunningSystem
 
@@ -72,11 +73,14 @@ def test_detailed_health_knows_every_part(system: RunningSystem) -> None:
     assert set(health["parts"]["lock_shards"]) == {"0", "1"}
 
 
-def test_the_controller_loads_while_ray_does(system: RunningSystem) -> None:
+def test_the_controller_loads_while_ray_does(system: RunningSystem, driver: Any) -> None:
     """Where that fails the application starts all the same, only later, which nothing else here would notice."""
     log = (RunFolder(system.home).path / "ray-start.log").read_text(encoding="utf-8")
     assert "Ray runtime started" in log
-    assert "Serve starts with its first request" not in log
+    assert EARLY_FAILURE not in log
+    # Made by the first driver of all, which is `ray start`; the dashboard's comes after it.
+    controller = driver.get_actor("SERVE_CONTROLLER_ACTOR", namespace="serve")
+    assert controller._actor_id.job_id.hex() == "01000000"
 
 
 def test_status_lists_every_deployment(system: RunningSystem) -> None:
