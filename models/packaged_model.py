@@ -67,7 +67,8 @@ class PackagedModel:
     def _compare(self, probe: dict[str, Any]) -> None:
         """Nobody knows every processor and every build of torch, so the proof is a vector."""
         found = self.compute(self.preprocess([probe["text"], probe["text"] * 2]))[0].float()
-        if torch.cosine_similarity(found, torch.tensor(probe["vector"]), dim=0) < ALIKE:
+        alike = torch.cosine_similarity(found, torch.tensor(probe["vector"]), dim=0) >= ALIKE
+        if not alike:  # of what is no number, too
             raise ValueError("it is another model, or this machine computes it otherwise")
 
 

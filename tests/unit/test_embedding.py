@@ -165,7 +165,9 @@ def test_the_probe_is_the_librarys_own_vector() -> None:
 
 
 @needs_packing
-@pytest.mark.parametrize("fault", ["it computes otherwise", "it cannot compute", "the files are others"])
+@pytest.mark.parametrize(
+    "fault", ["it computes otherwise", "it computes no numbers", "it cannot compute", "the files are others"]
+)
 def test_where_the_files_do_not_give_the_librarys_vector_the_library_does(
     monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
@@ -174,6 +176,8 @@ def test_where_the_files_do_not_give_the_librarys_vector_the_library_does(
 
     if fault == "it computes otherwise":
         monkeypatch.setattr(PackagedModel, "compute", lambda self, features: -self._compute(features))
+    elif fault == "it computes no numbers":
+        monkeypatch.setattr(PackagedModel, "compute", lambda self, features: self._compute(features) * torch.nan)
     elif fault == "it cannot compute":
         monkeypatch.setattr(PackagedModel, "compute", fail)
     else:
