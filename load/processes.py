@@ -18,6 +18,7 @@ _PSS = re.compile(r"^Pss:\s+(\d+) kB$", re.MULTILINE)
 _LABELS = (
     (re.compile(r"ServeReplica:\w+:(\w+)"), r"replica \1"),
     (re.compile(r"ray::(\w+)"), r"Ray \1"),
+    (re.compile(r"workers\.fork_server"), "fork server"),
     (re.compile(r"gcs_server"), "Ray gcs_server"),
     (re.compile(r"raylet/raylet"), "Ray raylet"),
     (re.compile(r"dashboard/dashboard\.py"), "Ray dashboard"),

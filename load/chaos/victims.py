@@ -13,6 +13,7 @@ from crm.embedded import EmbeddedServer
 from serve_app.options import APP_NAME
 from serve_app.supervisor.processes import processes_of
 from serve_app.supervisor.run_folder import RunFolder
+from serve_app.supervisor.workers import fork_server
 
 
 class Kind(StrEnum):
@@ -30,6 +31,7 @@ class Kind(StrEnum):
     BACKEND = "postgres backend"
     POSTMASTER = "postmaster"
     HAPROXY_MANAGER = "haproxy manager"
+    FORK_SERVER = "fork server"
     RAYLET = "raylet"
     GCS = "gcs server"
 
@@ -43,8 +45,8 @@ REPLICAS = (Kind.INGRESS, Kind.EMBEDDING, Kind.SENTIMENT, Kind.AGENT, Kind.DISPA
 POSTGRES = (Kind.BACKEND, Kind.POSTMASTER)
 USUAL = (*REPLICAS, Kind.LOCK, Kind.CONTROLLER, Kind.HAPROXY, *POSTGRES)
 """What dies while the machine lives."""
-RAY_ITSELF = (Kind.HAPROXY_MANAGER, Kind.RAYLET, Kind.GCS)
-"""Ray's own processes; without the last two the supervisor starts Ray anew."""
+RAY_ITSELF = (Kind.HAPROXY_MANAGER, Kind.FORK_SERVER, Kind.RAYLET, Kind.GCS)
+"""Ray's own processes and where its workers come from; without the last two the supervisor starts Ray anew."""
 
 # Ray gives an actor's process the actor's class as its title, Serve names a replica's class after its deployment.
 _TITLES = {
@@ -95,6 +97,8 @@ def _is(process: psutil.Process, kind: Kind) -> bool:
         return False
     if kind in _NAMES:
         return str(process.name()) == _NAMES[kind]
+    if kind is Kind.FORK_SERVER:
+        return fork_server.__name__ in process.cmdline()
     # While it runs a method, the title goes on with its name.
     return re.match(re.escape(_TITLES[kind]) + r"(\W|$)", _title(process)) is not None
 

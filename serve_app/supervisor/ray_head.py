@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import subprocess
@@ -17,11 +16,16 @@ from serve_app.settings import CHECKOUT, inherited_environment
 from serve_app.supervisor.haproxy import write_start_script
 from serve_app.supervisor.processes import end, end_all_of, lives, reap_orphans
 from serve_app.supervisor.run_folder import Ports, RunFolder, serve_config_beside
+from serve_app.supervisor.workers import fork_server
 
 _OBJECT_STORE_BYTES = 100 * 1024 * 1024
 _START_TIMEOUT_S = 300
 _EVERY_PROCESS = Path(__file__).parent / "every_process"
 _VITAL = ("gcs_server", "raylet")
+_REPLACEABLE = {"Ray dashboard": "dashboard/dashboard.py", "fork server": fork_server.__name__}
+"""What can be started again by itself, by what its command line has."""
+# Beside `ray start` and in its session: the kernel weighs sessions against each other (man 7 sched, autogroup).
+_WITH_FORK_SERVER = f'"$1" -m {fork_server.__name__} "$2" & shift 2; exec "$@"'
 
 
 class RayHead:
@@ -40,8 +44,7 @@ class RayHead:
         self._ports = ports
         self._environment = inherited_environment({**ray_environment(folder, ports, token_file), **extra_environment})
         self._vital: list[psutil.Process] = []
-        self._dashboard: psutil.Process | None = None
-        self._dashboard_command: list[str] = []
+        self._replaceable: dict[str, tuple[psutil.Process, list[str]]] = {}
 
     def start(self) -> None:
         """Raises ConfigurationInvalid with where to look when Ray does not start."""
@@ -65,17 +68,19 @@ class RayHead:
         """Whether the processes are there without which nothing works."""
         return bool(self._vital) and all(lives(process) for process in self._vital)
 
-    def repair_dashboard(self) -> bool:
-        """Start the dashboard again when it died; True when it had. Serving does not need it, deploying does."""
-        if self._dashboard is None or lives(self._dashboard):
-            return False
-        with (self._folder.path / "dashboard.log").open("ab") as output:
-            child = subprocess.Popen(  # noqa: S603
-                self._dashboard_command, env=self._environment, stdout=output, stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL, start_new_session=True,
-            )  # fmt: skip
-        self._dashboard = psutil.Process(child.pid)
-        return True
+    def repair(self) -> list[str]:
+        """Start again what died and can be by itself, and say what. Serving does without: the dashboard deploys, and
+        without the fork server workers load what they need by themselves."""
+        dead = [name for name, (process, _) in self._replaceable.items() if not lives(process)]
+        for name in dead:
+            _, command = self._replaceable[name]
+            with (self._folder.path / "repairs.log").open("ab") as output:
+                child = subprocess.Popen(  # noqa: S603
+                    command, env=self._environment, stdout=output, stderr=subprocess.STDOUT,
+                    stdin=subprocess.DEVNULL, start_new_session=True,
+                )  # fmt: skip
+            self._replaceable[name] = psutil.Process(child.pid), command
+        return dead
 
     def stop(self) -> None:
         """The raylet first: it ends its workers itself."""
@@ -87,16 +92,18 @@ class RayHead:
     def _remember(self) -> None:
         """`ray start` leaves its daemons to whoever adopts orphans, so they are found by their command lines."""
         marker = str(self._folder.path)
-        self._vital, self._dashboard = [], None
-        for process in psutil.process_iter(["name", "cmdline"]):
-            with contextlib.suppress(psutil.Error):
-                command = process.info["cmdline"] or []
-                if not any(marker in part for part in command):
-                    continue
-                if process.info["name"] in _VITAL:
-                    self._vital.append(process)
-                elif any(part.endswith("dashboard/dashboard.py") for part in command):
-                    self._dashboard, self._dashboard_command = process, command
+        self._vital, self._replaceable = [], {}
+        # The eldest first: until it is Ray's, a worker has the command line of the process that it was forked from.
+        everything = psutil.process_iter(["name", "cmdline", "create_time"])
+        for process in sorted(everything, key=lambda each: each.info["create_time"]):
+            command = process.info["cmdline"] or []
+            if not any(marker in part for part in command):
+                continue
+            if process.info["name"] in _VITAL:
+                self._vital.append(process)
+            for name, mark in _REPLACEABLE.items():
+                if any(part.endswith(mark) for part in command):
+                    self._replaceable.setdefault(name, (process, command))
 
     def _command(self) -> list[str]:
         ports = self._ports
@@ -121,6 +128,7 @@ class RayHead:
         }
         ray = Path(sys.executable).with_name("ray")
         return [
+            "/bin/sh", "-c", _WITH_FORK_SERVER, "sh", sys.executable, str(self._folder.ray),
             str(ray), "start", "--head", "--no-monitor", "--disable-usage-stats",
             *(f"--{name}={value}" for name, value in options.items()),
         ]  # fmt: skip

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from serve_app.supervisor.run_folder import serve_config_beside
+from serve_app.supervisor.workers import start_worker
 
 EARLY_FAILURE = "Serve starts with the declared application"
 _LOOK_AGAIN_S = 0.05
@@ -25,6 +26,7 @@ def prepare(parameters: Any, head: bool) -> None:
     controller as soon as there is a node that can run it."""
     # It would take 90 MB and a port, and nothing here uses it.
     parameters.ray_client_server_port = None
+    parameters.worker_path = start_worker.__file__
     from ray._private.node import Node
 
     beside = partial(controller_started, serve_config_beside(Path(parameters.temp_dir)))

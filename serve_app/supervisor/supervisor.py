@@ -214,8 +214,9 @@ class Supervisor:
             self._restart_ray("Ray died")
         elif now - self._answered_at > _SILENCE_LIMIT_S:
             self._restart_ray(f"no answer for {_SILENCE_LIMIT_S:.0f} s")
-        elif self._ray.repair_dashboard():
-            self._console.print("[yellow]the Ray dashboard died: started again[/yellow]")
+        else:
+            for name in self._ray.repair():
+                self._console.print(f"[yellow]the {name} died: started again[/yellow]")
 
     def _postgres_runs(self) -> bool:
         from crm.embedded import EmbeddedServer

@@ -127,3 +127,32 @@ def test_turns_that_were_asked_for_together_are_answered_once_when_their_call_is
     replicas[0].kill()
     assert all(map(system.wait_for_reply, questions))
     assert [len(system.replies(question)) for question in questions] == [1] * len(questions)
+
+
+@pytest.mark.timeout(1800, func_only=True)
+def test_a_fork_server_that_dies_keeps_no_replica_from_starting(system: RunningSystem) -> None:
+    victims = Victims(system.home)
+    wait_until(lambda: bool(victims.find(Kind.FORK_SERVER)) and bool(victims.find(Kind.SENTIMENT)))
+    supervisor = psutil.Process(system.supervisor_pid)
+    # So that nobody starts it again before a worker had to do without.
+    supervisor.suspend()
+    try:
+        [server] = victims.find(Kind.FORK_SERVER)
+        server.kill()
+        wait_until(lambda: not lives(server))
+        before = victims.pids(Kind.SENTIMENT)
+        for replica in victims.find(Kind.SENTIMENT):
+            replica.kill()
+        wait_until(lambda: bool(victims.pids(Kind.SENTIMENT) - before))
+        [loaded_by_itself] = victims.find(Kind.SENTIMENT)
+        assert psutil.Process(loaded_by_itself.ppid()).name() == "raylet"
+    finally:
+        supervisor.resume()
+    assert system.wait_for_reply(system.ask("How do I export a report?", "without@example.com"))
+    wait_until(lambda: bool(victims.find(Kind.FORK_SERVER)))
+    [server] = victims.find(Kind.FORK_SERVER)
+    before = victims.pids(Kind.SENTIMENT)
+    loaded_by_itself.kill()
+    wait_until(lambda: bool(victims.pids(Kind.SENTIMENT) - before))
+    [forked] = victims.find(Kind.SENTIMENT)
+    assert forked.ppid() == server.pid

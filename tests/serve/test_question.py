@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from agent.records import CustomerId
+from load.chaos.victims import Kind, Victims
 from serve_app.options import APP_NAME
 from serve_app.settings import inherited_environment
 from serve_app.supervisor.ray_hook import EARLY_FAILURE
@@ -81,6 +82,14 @@ def test_the_controller_loads_while_ray_does(system: RunningSystem, driver: Any)
     # Made by the first driver of all, which is `ray start`; the dashboard's comes after it.
     controller = driver.get_actor("SERVE_CONTROLLER_ACTOR", namespace="serve")
     assert controller._actor_id.job_id.hex() == "01000000"
+
+
+def test_the_workers_are_forked_from_what_is_loaded(system: RunningSystem) -> None:
+    """Where that fails each loads all by itself, which nothing else here would notice."""
+    victims = Victims(system.home)
+    [server] = victims.find(Kind.FORK_SERVER)
+    for kind in (Kind.CONTROLLER, Kind.AGENT, Kind.INGRESS, Kind.LOCK):
+        assert {process.ppid() for process in victims.find(kind)} == {server.pid}, kind
 
 
 def test_status_lists_every_deployment(system: RunningSystem) -> None:
