@@ -55,7 +55,12 @@ _TITLES = {
     Kind.CONTROLLER: "ray::ServeController",
     Kind.HAPROXY_MANAGER: "ray::HAProxyManager",
 }
-_NAMES = {Kind.HAPROXY: "haproxy", Kind.RAYLET: "raylet", Kind.GCS: "gcs_server"}
+_NAMES = {
+    Kind.HAPROXY: "haproxy",
+    Kind.FORK_SERVER: fork_server.NAME,
+    Kind.RAYLET: "raylet",
+    Kind.GCS: "gcs_server",
+}
 _CLIENT_BACKEND = re.compile(r"^postgres: \S+ \S+ \[local\]")
 
 
@@ -97,8 +102,6 @@ def _is(process: psutil.Process, kind: Kind) -> bool:
         return False
     if kind in _NAMES:
         return str(process.name()) == _NAMES[kind]
-    if kind is Kind.FORK_SERVER:
-        return fork_server.__name__ in process.cmdline()
     # While it runs a method, the title goes on with its name.
     return re.match(re.escape(_TITLES[kind]) + r"(\W|$)", _title(process)) is not None
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +25,19 @@ _OBJECT_STORE_BYTES = 100 * 1024 * 1024
 _START_TIMEOUT_S = 300
 _EVERY_PROCESS = Path(__file__).parent / "every_process"
 _VITAL = ("gcs_server", "raylet")
-_REPLACEABLE = {"Ray dashboard": "dashboard/dashboard.py", "fork server": fork_server.__name__}
-"""What can be started again by itself, by what its command line has."""
+_REPAIR_PAUSE_S = 10.0
+"""What dies again is not started again at once."""
 # Beside `ray start` and in its session: the kernel weighs sessions against each other (man 7 sched, autogroup).
-_WITH_FORK_SERVER = f'"$1" -m {fork_server.__name__} "$2" & shift 2; exec "$@"'
+_WITH_FORK_SERVER = '"$1" "$2" "$3" "$4" & shift 4; exec "$@"'
+
+
+@dataclass(slots=True)
+class _Replaceable:
+    """A process that can be started again by itself. None where it was not there when Ray had started."""
+
+    command: list[str]
+    process: psutil.Process | None = None
+    started_at: float = -math.inf
 
 
 class RayHead:
@@ -44,7 +56,7 @@ class RayHead:
         self._ports = ports
         self._environment = inherited_environment({**ray_environment(folder, ports, token_file), **extra_environment})
         self._vital: list[psutil.Process] = []
-        self._replaceable: dict[str, tuple[psutil.Process, list[str]]] = {}
+        self._replaceable: dict[str, _Replaceable] = {}
 
     def start(self) -> None:
         """Raises ConfigurationInvalid with where to look when Ray does not start."""
@@ -69,18 +81,25 @@ class RayHead:
         return bool(self._vital) and all(lives(process) for process in self._vital)
 
     def repair(self) -> list[str]:
-        """Start again what died and can be by itself, and say what. Serving does without: the dashboard deploys, and
-        without the fork server workers load what they need by themselves."""
-        dead = [name for name, (process, _) in self._replaceable.items() if not lives(process)]
-        for name in dead:
-            _, command = self._replaceable[name]
+        """Start again what died and can be by itself, and say what.
+
+        Serving does without: the dashboard deploys, and without the fork server workers load what they need by
+        themselves. They get a session of their own, apart from Ray's.
+        """
+        now = time.monotonic()
+        dead = {
+            name: each
+            for name, each in self._replaceable.items()
+            if now - each.started_at > _REPAIR_PAUSE_S and not (each.process and lives(each.process))
+        }
+        for each in dead.values():
             with (self._folder.path / "repairs.log").open("ab") as output:
                 child = subprocess.Popen(  # noqa: S603
-                    command, env=self._environment, stdout=output, stderr=subprocess.STDOUT,
+                    each.command, env=self._environment, stdout=output, stderr=subprocess.STDOUT,
                     stdin=subprocess.DEVNULL, start_new_session=True,
                 )  # fmt: skip
-            self._replaceable[name] = psutil.Process(child.pid), command
-        return dead
+            each.process, each.started_at = psutil.Process(child.pid), now
+        return list(dead)
 
     def stop(self) -> None:
         """The raylet first: it ends its workers itself."""
@@ -92,18 +111,21 @@ class RayHead:
     def _remember(self) -> None:
         """`ray start` leaves its daemons to whoever adopts orphans, so they are found by their command lines."""
         marker = str(self._folder.path)
-        self._vital, self._replaceable = [], {}
-        # The eldest first: until it is Ray's, a worker has the command line of the process that it was forked from.
-        everything = psutil.process_iter(["name", "cmdline", "create_time"])
-        for process in sorted(everything, key=lambda each: each.info["create_time"]):
-            command = process.info["cmdline"] or []
+        self._vital = []
+        self._replaceable = {"fork server": _Replaceable(self._fork_server_command())}
+        for process in psutil.process_iter(["name", "cmdline"]):
+            name, command = process.info["name"], process.info["cmdline"] or []
             if not any(marker in part for part in command):
                 continue
-            if process.info["name"] in _VITAL:
+            if name in _VITAL:
                 self._vital.append(process)
-            for name, mark in _REPLACEABLE.items():
-                if any(part.endswith(mark) for part in command):
-                    self._replaceable.setdefault(name, (process, command))
+            elif name == fork_server.NAME:
+                self._replaceable["fork server"].process = process
+            elif any(part.endswith("dashboard/dashboard.py") for part in command):
+                self._replaceable["Ray dashboard"] = _Replaceable(command, process)
+
+    def _fork_server_command(self) -> list[str]:
+        return [sys.executable, "-m", fork_server.__name__, str(self._folder.ray)]
 
     def _command(self) -> list[str]:
         ports = self._ports
@@ -128,7 +150,7 @@ class RayHead:
         }
         ray = Path(sys.executable).with_name("ray")
         return [
-            "/bin/sh", "-c", _WITH_FORK_SERVER, "sh", sys.executable, str(self._folder.ray),
+            "/bin/sh", "-c", _WITH_FORK_SERVER, "sh", *self._fork_server_command(),
             str(ray), "start", "--head", "--no-monitor", "--disable-usage-stats",
             *(f"--{name}={value}" for name, value in options.items()),
         ]  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -19,7 +18,6 @@ import psutil
 import pytest
 
 from serve_app.settings import CHECKOUT, inherited_environment
-from serve_app.supervisor.processes import lives
 from serve_app.supervisor.workers import fork_server, start_worker
 from serve_app.supervisor.workers.start_worker import socket_beside
 
@@ -29,7 +27,7 @@ SCRIPT = """
 import json, os, random, resource, signal, sys, time
 json.dump({
     "name": __name__, "arguments": sys.argv, "pid": os.getpid(), "parent": os.getppid(), "group": os.getpgid(0),
-    "folder": os.getcwd(), "greeting": os.environ.get("GREETING"), "only_there": os.environ.get("ONLY_THERE"),
+    "folder": os.getcwd(), "greeting": os.environ.get("RAY_GREETING"), "only_there": os.environ.get("RAY_ONLY_THERE"),
     "niceness": os.getpriority(os.PRIO_PROCESS, 0), "open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
     "oom_score": open("/proc/self/oom_score_adj").read().strip(), "chance": random.random(),
     "loaded": [name for name in ("numpy", "fastapi", "ray") if name in sys.modules],
@@ -38,6 +36,9 @@ json.dump({
 }, sys.stdout, default=str)
 sys.stdout.flush()
 sys.stderr.write("to the other stream")
+for argument in sys.argv:
+    if argument.startswith("--touch="):
+        open(argument.removeprefix("--touch="), "w").close()
 if "stay" in sys.argv:
     time.sleep(3600)
 sys.exit(3)
@@ -58,17 +59,18 @@ ask(Path(sys.argv[1]), sys.argv[2:])
 class Server:
     """A real fork server, and whatever is to ask it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, prelude: str = "") -> None:
         self.ray_folder = folder / "ray"
         self.socket = socket_beside(self.ray_folder)
         self.script = folder / "worker.py"
         self.script.write_text(SCRIPT, encoding="utf-8")
         # Elsewhere, with nothing of the one who asks.
+        code = f"{prelude}\nfrom {fork_server.__name__} import main\nmain()"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", fork_server.__name__, str(self.ray_folder)],
-            env=environment(ONLY_THERE="yes"), cwd="/", stdin=subprocess.DEVNULL,
+            [sys.executable, "-c", code, str(self.ray_folder)],
+            env=environment(RAY_ONLY_THERE="yes"), cwd="/", stdin=subprocess.DEVNULL,
         )  # fmt: skip
-        wait_until(self.socket.exists)
+        wait_until(self.listens)
 
     def ask(self, *arguments: str, cwd: Path | None = None, **variables: str) -> tuple[int, dict[str, Any], str]:
         """The status of who asked, what the worker said on its output, and what came on the other stream."""
@@ -78,13 +80,19 @@ class Server:
         )  # fmt: skip
         return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
 
+    def listens(self) -> bool:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            return connection.connect_ex(str(self.socket)) == 0
+
     def end(self) -> None:
         self.process.kill()
         self.process.wait()
 
 
 def environment(**variables: str) -> dict[str, str]:
-    return inherited_environment({"PYTHONPATH": str(CHECKOUT), "PYTHONSAFEPATH": "1", **variables})
+    """The same for all, so that they differ in nothing but `variables`."""
+    inherited = inherited_environment({"PYTHONPATH": str(CHECKOUT), "PYTHONSAFEPATH": "1", **variables})
+    return {name: value for name, value in inherited.items() if not name.startswith("PYTEST_")}
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
@@ -101,8 +109,22 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     running.end()
 
 
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Makes one of the test's own."""
+    started: list[Server] = []
+
+    def start(prelude: str = "") -> Server:
+        started.append(Server(tmp_path, prelude))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.end()
+
+
 def test_a_worker_is_as_if_the_raylet_had_started_it(server: Server, tmp_path: Path) -> None:
-    status, worker, errors = server.ask("--one", "two words", cwd=tmp_path, GREETING="grüß dich")
+    status, worker, errors = server.ask("--one", "two words", cwd=tmp_path, RAY_GREETING="grüß dich")
     assert status == 0
     assert worker["name"] == "__main__"
     assert worker["arguments"] == [str(server.script), "--one", "two words"]
@@ -161,37 +183,75 @@ def test_who_asks_for_what_cannot_begin_is_told_and_the_server_goes_on(server: S
     assert server.ask()[0] == 0
 
 
-@pytest.mark.parametrize("request_", [b"", b"not JSON", b"{}", b"[]", b"\xff"])
-def test_what_is_no_request_is_hung_up_on(server: Server, request_: bytes) -> None:
+@pytest.mark.parametrize("request_", [b"", b"not JSON", b"{}", b"[]", b"\xff", b'{"began": {}}', b'{"began": 1}'])
+@pytest.mark.parametrize("streams", [0, 3])
+def test_what_is_no_request_is_hung_up_on(server: Server, request_: bytes, streams: int) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(PATIENCE_S)
         connection.connect(str(server.socket))
-        connection.sendall(b"\0" + request_)
+        socket.send_fds(connection, [b"\0" + request_], range(streams))
         connection.shutdown(socket.SHUT_WR)
         with contextlib.suppress(ConnectionResetError):  # where it did not read to the end
             assert connection.recv(1) == b""
     assert server.ask()[0] == 0
 
 
-def test_whoever_loads_modules_from_elsewhere_gets_no_worker(server: Server, tmp_path: Path) -> None:
-    """A runtime environment may give a worker other packages than those that are loaded."""
-    status, worker, errors = server.ask(PYTHONPATH=f"{CHECKOUT}{os.pathsep}{tmp_path}")
+@pytest.mark.parametrize("variable", ["PYTHONPATH", "TZ", "PYTHONOPTIMIZE"])
+def test_whoever_would_load_otherwise_gets_no_worker(server: Server, variable: str, tmp_path: Path) -> None:
+    """A runtime environment may give a worker other packages than those that are loaded, or what these read."""
+    other = {"PYTHONPATH": f"{CHECKOUT}{os.pathsep}{tmp_path}", "TZ": "Asia/Tokyo", "PYTHONOPTIMIZE": "1"}[variable]
+    status, worker, errors = server.ask(**{variable: other})
     assert status != 0
     assert worker == {}
     assert "ConnectionError" in errors
 
 
-def test_a_server_that_dies_while_somebody_waits_lets_go(tmp_path: Path) -> None:
-    server = Server(tmp_path)
+def test_a_server_that_dies_while_somebody_waits_lets_go(
+    start_server: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = start_server()
     server.process.send_signal(signal.SIGSTOP)
-    asked = subprocess.Popen(
-        [sys.executable, "-c", ASK, str(server.socket), str(server.script)],
-        env=environment(), stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    wait_until(lambda: lives(psutil.Process(asked.pid)) and bool(psutil.Process(asked.pid).net_connections("unix")))
-    server.end()
-    _, errors = asked.communicate(timeout=PATIENCE_S)
-    assert re.search(r"Connection(Reset)?Error", errors)  # the latter is one of the former
+    monkeypatch.setattr(start_worker, "describe_this_process", lambda arguments: (server.end(), "too late")[1])
+    with pytest.raises(ConnectionError):
+        start_worker.ask(server.socket, [])
+
+
+def test_a_server_that_hangs_keeps_nobody_and_starts_nothing_later(
+    start_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    server, late = start_server(), tmp_path / "late"
+    assert server.ask()[0] == 0  # it has loaded
+    server.process.send_signal(signal.SIGSTOP)
+    hangs = "import sys\nfrom serve_app.supervisor.workers import start_worker\nstart_worker._PATIENCE_S = 0.3\n" + ASK
+    errors = tmp_path / "errors"
+    with errors.open("wb") as stream:  # no pipe: the request, which waits at the server, has its end too
+        subprocess.run(
+            [sys.executable, "-c", hangs, str(server.socket), str(server.script), f"--touch={late}"],
+            env=environment(), stdout=stream, stderr=stream, check=False, timeout=PATIENCE_S,
+        )  # fmt: skip
+    assert "ConnectionError" in errors.read_text(encoding="utf-8")
+    server.process.send_signal(signal.SIGCONT)
+    # Requests are taken in turn, so that the late one has been.
+    assert server.ask(f"--touch={tmp_path / 'next'}")[0] == 0
+    wait_until(lambda: not psutil.Process(server.process.pid).children())
+    assert (tmp_path / "next").exists()
+    assert not late.exists()
+
+
+def test_a_system_that_forks_no_more_is_survived(start_server: Callable[..., Server]) -> None:
+    fails_once = """
+import os
+fork = os.fork
+def fail():
+    os.fork = fork
+    raise BlockingIOError("no more processes")
+os.fork = fail
+"""
+    server = start_server(fails_once)
+    status, _, errors = server.ask()
+    assert status != 0
+    assert "ConnectionError" in errors
+    assert server.ask()[0] == 0
 
 
 def test_without_a_server_the_raylet_gets_rays_own_worker(tmp_path: Path) -> None:
@@ -225,7 +285,7 @@ def test_what_is_loaded_before_a_fork_is_what_workers_load() -> None:
 import json, sys
 import ray._private.workers.default_worker, ray.serve._private.replica
 import deployments.agent, deployments.courier, deployments.ingress, deployments.routes.support, deployments.sentiment
-import crm.desk, models.sentiment, serve_app.settings
+import crm.desk, serve_app.settings
 print(json.dumps(sorted(sys.modules)))
 """
     assert set(fork_server.PRELOADED) - set(json.loads(_python(code))) == set()

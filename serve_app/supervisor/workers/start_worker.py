@@ -14,9 +14,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-_PATIENCE_S = 30.0
+_PATIENCE_S = 10.0
 _TEMP_DIR = "--temp-dir="
 _OOM_SCORE = Path("/proc/self/oom_score_adj")
+_RAYS_VARIABLES = ("RAY_", "SPT_NOENV")  # the latter for setproctitle, which Ray brings along
 STANDARD_STREAMS = (0, 1, 2)
 
 
@@ -25,18 +26,23 @@ def socket_beside(ray_folder: Path) -> Path:
     return ray_folder.parent / "workers.sock"
 
 
-def where_modules_are() -> list[str]:
-    """Of this process, before it imports what changes that."""
-    return [sys.prefix, *sys.path]
+def how_this_process_began() -> dict[str, Any]:
+    """What Python and its libraries read when they load, by name, so that a fork has it from where it was forked: where
+    modules are, options, and the environment but for Ray's part, which is read in the fork."""
+    return {
+        "the modules' places": [sys.prefix, *sys.path],
+        "Python's options": [*sys.flags, *sys.warnoptions, *sys._xoptions],
+        **{name: value for name, value in os.environ.items() if not name.startswith(_RAYS_VARIABLES)},
+    }
 
 
 def describe_this_process(arguments: list[str]) -> dict[str, Any]:
     """Everything that the raylet gave this process and a forked worker must have, too, but its streams."""
     return {
         "arguments": arguments,
-        "modules": where_modules_are(),
+        "began": how_this_process_began(),
         "environment": dict(os.environ),
-        "folder": os.getcwd(),  # a plain string for JSON
+        "folder": os.getcwd(),
         "niceness": os.getpriority(os.PRIO_PROCESS, 0),
         "open_files": resource.getrlimit(resource.RLIMIT_NOFILE),
         "oom_score": int(_OOM_SCORE.read_text(encoding="ascii")),
@@ -46,7 +52,7 @@ def describe_this_process(arguments: list[str]) -> dict[str, Any]:
 def become(worker: dict[str, Any]) -> None:
     """Give this process what `describe_this_process` found in another one.
 
-    Raises OSError when the system refuses, as it does when the other one may do more than this one.
+    Raises OSError or ValueError when the system refuses, as it does when the other one may do more than this one.
     """
     os.chdir(worker["folder"])
     os.environ.clear()
@@ -57,8 +63,7 @@ def become(worker: dict[str, Any]) -> None:
 
 
 def ask(server: Path, arguments: list[str]) -> None:
-    """Returns when a worker has begun. Raises ConnectionError when none can begin that way, and TimeoutError when the
-    server does not say, so that there may be one."""
+    """Returns when a worker has begun. Raises ConnectionError when none has, nor will."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(_PATIENCE_S)
         try:
@@ -66,13 +71,15 @@ def ask(server: Path, arguments: list[str]) -> None:
             socket.send_fds(connection, [b"\0"], STANDARD_STREAMS)
             connection.sendall(json.dumps(describe_this_process(arguments)).encode())
             connection.shutdown(socket.SHUT_WR)
-        except TimeoutError as error:
-            # Nothing is forked before all of it is read.
-            raise ConnectionError("the fork server does not listen") from error
+            begun = connection.recv(1)
+        except TimeoutError:
+            # From here on a worker cannot say that it begins, and ends; one that has said so is found.
+            connection.shutdown(socket.SHUT_RD)
+            begun = connection.recv(1)
         except OSError as error:
             raise ConnectionError(str(error)) from error
-        if not connection.recv(1):
-            raise ConnectionError("the fork server hung up")
+        if not begun:
+            raise ConnectionError("the fork server starts none")
 
 
 def main() -> None:
@@ -82,7 +89,7 @@ def main() -> None:
     assert ray.submodule_search_locations is not None
     worker = Path(ray.submodule_search_locations[0]) / "_private" / "workers" / "default_worker.py"
     arguments = [str(worker), *sys.argv[1:]]
-    folder = next(part.removeprefix(_TEMP_DIR) for part in arguments if part.startswith(_TEMP_DIR))
+    folder = next((part.removeprefix(_TEMP_DIR) for part in arguments if part.startswith(_TEMP_DIR)), "")
     try:
         ask(socket_beside(Path(folder)), arguments)
     except ConnectionError as error:
