@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from ray._private.node import Node
+from ray._private.parameter import RayParams
 from ray.serve.schema import ServeDeploySchema
 
 from serve_app.render import serve_config
@@ -82,6 +83,8 @@ def test_rays_own_node_has_what_is_changed(monkeypatch: pytest.MonkeyPatch) -> N
     )
     ray_hook.prepare(parameters, head=True)
     assert parameters.ray_client_server_port is None
+    signature(RayParams).bind(worker_path=parameters.worker_path)  # raises where Ray has no such parameter
+    assert Path(parameters.worker_path).name == "start_worker.py"
     assert Node.start_api_server is not originals[0]
     assert Node.start_ray_processes is not originals[1]
 
