@@ -22,8 +22,8 @@ _PATIENCE_S = 30.0
 
 
 def prepare(parameters: Any, head: bool) -> None:
-    """What `ray start` has no options for: no client server, a dashboard that nothing waits for, and Serve's
-    controller as soon as there is a node that can run it."""
+    """What `ray start` has no options for: no client server, workers that are forked, a dashboard that nothing waits
+    for, and Serve's controller as soon as there is a node that can run it."""
     # It would take 90 MB and a port, and nothing here uses it.
     parameters.ray_client_server_port = None
     parameters.worker_path = start_worker.__file__

@@ -7,7 +7,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from load.chaos.run import ANSWER_LIMIT_S, Plan, run_chaos
 from load.chaos.victims import Kind, Victims
 from serve_app.supervisor.processes import lives
 from tests.serve.system import RunningSystem
+from tests.waiting import wait_until
 
 SEED = int(os.environ.get("FTE_CHAOS_SEED", "1"))
 REPLICAS = [kind for kind in Kind if kind.deployment]
@@ -77,13 +78,6 @@ def test_an_outage_of_postgres_is_a_503_and_restarts_no_replica(system: RunningS
     now = replica_pids(victims)
     # A queue that has waited long may have brought a further replica; none was lost.
     assert all(pids[kind] <= now[kind] for kind in REPLICAS), (pids, now)
-
-
-def wait_until(condition: Callable[[], bool], patience_s: float = 120.0) -> None:
-    deadline = time.monotonic() + patience_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def refused(system: RunningSystem) -> httpx.Response:

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import pytest
 from serve_app.settings import CHECKOUT, inherited_environment
 from serve_app.supervisor.workers import fork_server, start_worker
 from serve_app.supervisor.workers.start_worker import socket_beside
+from tests.waiting import wait_until
 
 PATIENCE_S = 60.0
 # What a forked worker runs here in the place of Ray's script: says what it is, and stays when it is told to.
@@ -93,13 +93,6 @@ def environment(**variables: str) -> dict[str, str]:
     """The same for all, so that they differ in nothing but `variables`."""
     inherited = inherited_environment({"PYTHONPATH": str(CHECKOUT), "PYTHONSAFEPATH": "1", **variables})
     return {name: value for name, value in inherited.items() if not name.startswith("PYTEST_")}
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")

@@ -112,11 +112,12 @@ def _begin(worker: dict[str, Any], streams: list[int], connection: socket.socket
 
 
 def main() -> None:
-    _OWN_NAME.write_text(NAME, encoding="utf-8")
     # A shell that starts something beside others has it ignore these.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     server = ForkServer(socket_beside(Path(sys.argv[1])))
+    # Only now: whoever finds it by its name can ask it.
+    _OWN_NAME.write_text(NAME, encoding="utf-8")
     # Its threads would not be in a fork.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     for module in PRELOADED:
